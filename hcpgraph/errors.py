@@ -1,0 +1,101 @@
+"""What went wrong, where, and what to do about it: the only exceptions this package raises on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a graph or a run: a stable code, the place, the facts and the remedy."""
+
+    code: str
+    message: str
+    node: str | None = None
+    port: str | None = None
+    hint: str | None = None
+    severity: Severity = "error"
+
+    @property
+    def where(self) -> str:
+        """`node.port`, `node` or an empty string."""
+        return ".".join(part for part in (self.node, self.port) if part)
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f"\n    -> {self.hint}" if self.hint else ""
+        return f"{self.code} {place}{self.message}{remedy}"
+
+
+class GraphError(Exception):
+    """One problem, raised.
+
+    A node body raises it with a code, a message and a hint; the engine adds which node it was.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        node: str | None = None,
+        port: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.problem = Problem(code, message, node, port, hint)
+        super().__init__(str(self.problem))
+
+
+class GraphErrors(Exception):
+    """A graph, a file or a call that cannot be run; carries every problem that was found (exit code 2)."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @classmethod
+    def one(
+        cls,
+        code: str,
+        message: str,
+        *,
+        node: str | None = None,
+        port: str | None = None,
+        hint: str | None = None,
+    ) -> GraphErrors:
+        return cls([Problem(code, message, node, port, hint)])
+
+
+class SpecError(Exception):
+    """A node or a port type is declared wrongly; raised while its module is imported."""
+
+
+class Cancelled(Exception):
+    """The run was asked to stop; raised by `ctx.check()` at the next safe place."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was most likely meant to be, or None."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str], what: str) -> str:
+    """The remedy for an unknown name: the closest one, or the whole (shortened) list."""
+    names = sorted(known)
+    close = suggest(word, names)
+    if close:
+        return f"did you mean '{close}'?"
+    if not names:
+        return f"there are no {what} here"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"{what}: {shown}"
