@@ -1,0 +1,170 @@
+"""`Context`: the only thing a node sees of the engine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import Cancelled
+from .events import EventLog
+from .paths import Roots
+from .rng import stream_seed
+
+if TYPE_CHECKING:
+    import torch
+
+SampleKey = tuple[str, int, int]
+PROGRESS_SECONDS = 0.1
+
+
+@dataclass
+class Scope:
+    """Where in the nested regions the run is: seed, indices of the enclosing regions, position of the loop.
+
+    `series` is where a training loop collects the numbers that nodes inside of it report: name -> [(step, value)].
+    """
+
+    seed: int = 0
+    path: tuple[int, ...] = ()
+    step: int = 0
+    series: dict[str, list[tuple[int, float]]] | None = None
+
+
+@dataclass
+class RunState:
+    """What all nodes of one run share."""
+
+    id: str = "run"
+    roots: Roots = field(default_factory=lambda: Roots(Path.cwd()))
+    events: EventLog = field(default_factory=lambda: EventLog("run"))
+    device: str = "cpu"
+    precision: str = "fp32"
+    seed: int = 0
+    graph_text: Callable[[], str] | None = None
+    trust: Callable[[str], Any] | None = None
+    resume: bool = True
+    force: frozenset[str] = frozenset()
+    cancel: threading.Event = field(default_factory=threading.Event)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+
+    @cached_property
+    def embed(self) -> str | None:
+        """The canonical graph text that written pictures and weight files carry."""
+        return self.graph_text() if self.graph_text is not None else None
+
+
+class Context:
+    """Handed to a node as `ctx`.
+
+    Attributes:
+        node: Id of the node in the flattened graph.
+        stream: Name of its random stream.
+        key: Its Merkle key (hex), or an empty string inside a region.
+        run: What the run shares: `run.roots`, `run.embed` (the canonical graph text to write into files), …
+        scope: Position in the enclosing regions.
+    """
+
+    __slots__ = ("_progressed", "artifacts", "key", "node", "run", "scope", "stream")
+
+    def __init__(self, node: str, run: RunState, scope: Scope, *, stream: str | None = None, key: str = "") -> None:
+        self.node = node
+        self.stream = stream or node
+        self.key = key
+        self.run = run
+        self.scope = scope
+        self.artifacts: list[Path] = []
+        self._progressed = 0.0
+
+    @property
+    def step(self) -> int:
+        """Position of the innermost training loop: number of optimizer steps done so far."""
+        return self.scope.step
+
+    @property
+    def device(self) -> torch.device:
+        import torch
+
+        return torch.device(self.run.device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision in which frozen weights are kept and inference runs."""
+        import torch
+
+        return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.run.precision]
+
+    def check(self) -> None:
+        """Call it in every loop over items.
+
+        Raises:
+            Cancelled: the run was asked to stop.
+        """
+        if self.run.cancel.is_set():
+            raise Cancelled
+
+    def progress(self, value: int, total: int, **fields: Any) -> None:
+        """Report `value` of `total` items done; thinned out to ten a second."""
+        now = time.monotonic()
+        if value >= total or now - self._progressed >= PROGRESS_SECONDS:
+            self._progressed = now
+            self.run.events.emit("progress", self.node, value=value, total=total, **fields)
+
+    def metric(self, step: int, **values: float) -> None:
+        """Record numbers of one step, at full rate on disk; inside a training loop they join its curve."""
+        if self.scope.series is not None:
+            for name, value in values.items():
+                self.scope.series.setdefault(name, []).append((step, value))
+        self.run.events.emit("metric", self.node, step=step, values=values)
+
+    def log(self, message: str, level: str = "info") -> None:
+        self.run.events.emit("log", self.node, message=message, level=level)
+
+    def path(self, uri: str, *, must_exist: bool = True) -> Path:
+        """The real path of `root:relative`; raises GraphError E_PATH or E_NOT_FOUND."""
+        return self.run.roots.resolve(uri, must_exist=must_exist)
+
+    def output(self, uri: str, *, overwrite: bool = False) -> Path:
+        """A free path to write to; report it with `artifact` once it is complete."""
+        return self.run.roots.free(uri, overwrite=overwrite)
+
+    def artifact(self, path: Path, kind: str, **fields: Any) -> None:
+        """Announce a file that was written: kind is image, weights, table, graph or file."""
+        self.artifacts.append(path)
+        entry = {"node": self.node, "uri": self.run.roots.uri(path), "type": kind, **fields}
+        self.run.artifacts.append(entry)
+        self.run.events.emit("artifact", **entry)
+
+    def seed(self, key: Any = None) -> int:
+        """Seed of this node's draw for one sample key in this pass of the enclosing regions."""
+        return stream_seed(self.scope.seed, self.stream, self.scope.path, key)
+
+    def generator(self, key: Any = None) -> torch.Generator:
+        """A CPU generator of this node's own stream."""
+        import torch
+
+        return torch.Generator("cpu").manual_seed(self.seed(key))
+
+    def normal(self, shape: Sequence[int], keys: Iterable[SampleKey] | None = None) -> torch.Tensor:
+        """Standard normal numbers, float32, drawn on the CPU and moved to the device.
+
+        Args:
+            shape: Shape of the result; with `keys` its first size is the number of keys.
+            keys: One sample key a row: row i depends on key i alone.
+        """
+        import torch
+
+        if keys is None:
+            return torch.randn(tuple(shape), generator=self.generator()).to(self.device)
+        rows = [torch.randn(tuple(shape[1:]), generator=self.generator(key)) for key in keys]
+        return torch.stack(rows).to(self.device)
+
+    def uniform(self, keys: Iterable[SampleKey]) -> torch.Tensor:
+        """One uniform number in [0, 1) a key, float64, on the CPU."""
+        import torch
+
+        return torch.stack([torch.rand((), dtype=torch.float64, generator=self.generator(key)) for key in keys])

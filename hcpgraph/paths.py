@@ -1,0 +1,94 @@
+"""Named roots: every path in a graph is `root:relative`, resolved and contained (DESIGN §8)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import GraphError, did_you_mean
+
+URI = re.compile(r"([a-z]+):(.*)", re.DOTALL)
+FOLDERS = ("data", "models", "out", "cache", "runs")
+BUILTIN = Path(__file__).resolve().parent / "builtin"
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Where the named roots lie on this machine.
+
+    Args:
+        workspace: Folder that holds `data`, `models`, `out`, `cache` and `runs` unless they are overridden.
+        overrides: Root name -> folder, from `--root name=DIR` and `--out DIR`.
+    """
+
+    workspace: Path
+    overrides: Mapping[str, Path] = field(default_factory=dict)
+
+    def root(self, name: str) -> Path:
+        if name in self.overrides:
+            return Path(self.overrides[name]).resolve()
+        if name == "builtin":
+            return BUILTIN
+        return (self.workspace / name).resolve()
+
+    def names(self) -> list[str]:
+        return [*FOLDERS, "builtin", *(name for name in self.overrides if name not in FOLDERS)]
+
+    def resolve(self, uri: str, *, must_exist: bool = True) -> Path:
+        """The file or folder that `root:relative` names.
+
+        Raises:
+            GraphError: E_PATH (not of that form, unknown root, leaves its root, a null byte), E_NOT_FOUND.
+        """
+        match = URI.fullmatch(uri)
+        if match is None:
+            raise GraphError(
+                "E_PATH",
+                f"'{uri}' is not a path of the form root:relative",
+                hint="put the file below the workspace's data folder and write data:NAME, or give --root data=FOLDER",
+            )
+        name, relative = match.groups()
+        if name not in self.names():
+            hint = did_you_mean(name, self.names(), "roots")
+            raise GraphError("E_PATH", f"unknown root '{name}' in '{uri}'", hint=hint)
+        relative = relative.strip()
+        pure = relative.replace("\\", "/")
+        if "\0" in pure or pure.startswith("/") or re.match(r"[A-Za-z]:", pure) or ".." in pure.split("/"):
+            raise GraphError("E_PATH", f"'{uri}' leaves its root", hint="write a relative path without '..'")
+        root = self.root(name)
+        try:
+            path = Path(os.path.realpath(root / pure))
+        except (OSError, ValueError) as error:
+            raise GraphError("E_PATH", f"{uri!r} is no path on this system: {error}", hint="rename the file") from None
+        if path != root and root not in path.parents:
+            hint = f"give --root {name}=FOLDER for the real folder"
+            raise GraphError("E_PATH", f"'{uri}' leaves its root through a link", hint=hint)
+        if must_exist and not os.path.exists(path):
+            raise GraphError("E_NOT_FOUND", f"'{uri}' does not exist", hint=f"'{name}:' is {root}")
+        return path
+
+    def uri(self, path: Path) -> str:
+        """The `root:relative` name of a path below a root; outside of every root only its name is kept."""
+        path = Path(os.path.realpath(path))
+        for name in self.names():
+            root = self.root(name)
+            if path == root or root in path.parents:
+                return f"{name}:{path.relative_to(root).as_posix()}"
+        return path.name
+
+    def free(self, uri: str, *, overwrite: bool = False) -> Path:
+        """Where to write `uri`: its parent exists, and a taken name gets a number unless `overwrite`.
+
+        `out:cat.png` becomes `cat-2.png`, `cat-3.png` … The suffix may be compound only in its last part.
+        """
+        path = self.resolve(uri, must_exist=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if overwrite or not path.exists():
+            return path
+        number = 2
+        while (candidate := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+            number += 1
+        return candidate
