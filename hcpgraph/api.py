@@ -1,0 +1,365 @@
+"""The Python face of the engine: `validate`, `plan` and `run`. The CLI, the server and the tests are thin over it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .analyse import Analysis, analyse, default_roots
+from .cache import Cache, DiskCache
+from .context import RunState
+from .device import pick_device
+from .edit import Graph
+from .errors import Cancelled, GraphError, GraphErrors, Problem
+from .events import EventLog, Listener
+from .execute import Execution
+from .fingerprint import Fingerprints
+from .keys import ENVIRONMENT, package_version
+from .paths import Roots
+from .planning import Plan, make_plan
+from .registry import Registry, default_registry
+from .rng import SEED_MAX
+
+GraphLike = Graph | str | os.PathLike[str]
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+@dataclass
+class Result:
+    """What a run gave.
+
+    Attributes:
+        status: `done`, `failed` or `cancelled`.
+        outputs: Values by `node.port`, or by the name of an interface output.
+        ran, cached: Ids of nodes at the top, in order.
+        failed: Node -> error.
+        skipped: Nodes that stand on a failed one.
+        artifacts: Files that were written: node, uri, type.
+        folder: The run's folder with run.json and events.jsonl; None if nothing was recorded.
+    """
+
+    id: str
+    status: str
+    outputs: dict[str, Any]
+    ran: list[str]
+    cached: list[str]
+    failed: dict[str, GraphError]
+    skipped: list[str]
+    artifacts: list[dict[str, Any]]
+    seconds: float
+    folder: Path | None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def open_graph(graph: GraphLike) -> Graph:
+    """A graph object from itself, a file, a picture or a weight file."""
+    if isinstance(graph, Graph):
+        return graph
+    from .document import load
+
+    return load(graph)
+
+
+def with_settings(graph: Graph, settings: Mapping[str, Any], seed: int | None, registry: Registry) -> Graph:
+    """A copy with some settings changed: `node.setting`, or a name of the root interface; `seed` sets every seed.
+
+    Raises:
+        GraphErrors: every name that does not exist.
+    """
+    if not settings and seed is None:
+        return graph
+    changed = graph.copy()
+    problems: list[Problem] = []
+    for name, value in settings.items():
+        for target in changed.interface.inputs.get(name, [name]):
+            try:
+                changed.set(target, value)
+            except GraphErrors as errors:
+                problems += errors.problems
+    if seed is not None:
+        if not 0 <= seed <= SEED_MAX:
+            problems.append(Problem("E_SEED", f"a seed is 0 … {SEED_MAX}, not {seed}"))
+        for id, node in changed.nodes.items():
+            spec = registry.find(node.type)
+            for setting in spec.seeds if spec else ():
+                changed.set(f"{id}.{setting}", seed)
+    if problems:
+        raise GraphErrors(problems)
+    return changed
+
+
+def validate(
+    graph: GraphLike,
+    *,
+    packs: Iterable[str | Path] = (),
+    workspace: str | Path | None = None,
+    roots: Mapping[str, Path] | None = None,
+    files: bool = False,
+) -> list[Problem]:
+    """Every problem of a graph, errors and warnings, without importing torch or a single node.
+
+    Args:
+        files: Whether a missing input file is an error.
+    """
+    registry = default_registry(packs)
+    checked = analyse(open_graph(graph), registry, default_roots(workspace, roots), files=files)
+    return [*checked.problems, *registry.problems]
+
+
+def checked(graph: Graph, registry: Registry, roots: Roots) -> Analysis:
+    """The analysis of a graph that is about to run.
+
+    Raises:
+        GraphErrors: it has errors.
+    """
+    found = analyse(graph, registry, roots, files=True)
+    if found.errors:
+        raise GraphErrors([*found.errors, *registry.problems])
+    return found
+
+
+def plan(
+    graph: GraphLike,
+    *,
+    targets: Iterable[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    workspace: str | Path | None = None,
+    packs: Iterable[str | Path] = (),
+    roots: Mapping[str, Path] | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+) -> Plan:
+    """What `run` would do. Files whose hash is not remembered make their keys unknown; nothing is read or imported.
+
+    Raises:
+        GraphErrors: the graph has errors, or a target does not exist.
+    """
+    registry = default_registry(packs)
+    places = default_roots(workspace, roots)
+    changed = with_settings(open_graph(graph), settings or {}, seed, registry)
+    prints = Fingerprints(places.root("cache") / "fingerprints.sqlite")
+    return make_plan(
+        checked(changed, registry, places),
+        places,
+        targets=targets,
+        device=pick_device(device),
+        precision=precision,
+        seed=seed or 0,
+        fingerprints=prints,
+        known_only=True,
+    )
+
+
+def run(
+    graph: GraphLike,
+    *,
+    targets: Iterable[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    workspace: str | Path | None = None,
+    packs: Iterable[str | Path] = (),
+    roots: Mapping[str, Path] | None = None,
+    cache: Cache | None = None,
+    disk_cache: bool = True,
+    on_error: str = "stop",
+    on_event: Listener | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    force: Iterable[str] = (),
+    locked: bool = False,
+    record: bool = True,
+    cancel: threading.Event | None = None,
+) -> Result:
+    """Run a graph.
+
+    Args:
+        graph: A graph, or the path of a file that holds one.
+        targets: Nodes or `node.port`s; by default everything that writes or feeds nothing.
+        settings: `node.setting` -> value, over what the graph says.
+        workspace: Folder of the named roots; by default `workspace` below the current folder.
+        packs: Folders with further nodes.
+        roots: Root name -> folder, over those of the workspace.
+        cache: Results to share between runs of this process.
+        disk_cache: Whether results are read from and kept on disk. Checkpoints of training loops are kept anyway.
+        on_error: `stop`, or `continue` with what does not stand on the failed node.
+        on_event: Called with every event.
+        seed: Sets every seed of the root graph, and the run's own.
+        device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps`.
+        precision: Of frozen weights and inference: fp32, bf16 or fp16.
+        force: Training loops that start again although a checkpoint fits.
+        locked: Whether a required file of other content is an error.
+        record: Whether runs/<id> is written.
+        cancel: Set it from another thread to stop at the next safe place.
+
+    Raises:
+        GraphErrors: the graph or the call is wrong; nothing was run or written.
+    """
+    registry = default_registry(packs)
+    places = default_roots(workspace, roots)
+    _check_call(on_error, precision)
+    changed = with_settings(open_graph(graph), settings or {}, seed, registry)
+    from .files import locate
+
+    changed, notes = locate(changed, places, locked=locked)
+    if any(note.severity == "error" for note in notes):
+        raise GraphErrors(notes)
+    prints = Fingerprints(places.root("cache") / "fingerprints.sqlite")
+    analysis = checked(changed, registry, places)
+    chosen = pick_device(device)
+    prepared = make_plan(
+        analysis, places, targets=targets, device=chosen, precision=precision, seed=seed or 0, fingerprints=prints
+    )
+    return execute(
+        prepared,
+        places,
+        registry,
+        prints,
+        cache=cache,
+        disk=DiskCache(places.root("cache")) if disk_cache else None,
+        on_error=on_error,
+        on_event=on_event,
+        device=chosen,
+        precision=precision,
+        seed=seed or 0,
+        force=frozenset(force),
+        record=record,
+        cancel=cancel or threading.Event(),
+        problems=[*analysis.problems, *notes, *registry.problems],
+    )
+
+
+def execute(
+    prepared: Plan,
+    places: Roots,
+    registry: Registry,
+    prints: Fingerprints,
+    *,
+    cache: Cache | None,
+    disk: DiskCache | None,
+    on_error: str,
+    on_event: Listener | None,
+    device: str,
+    precision: str,
+    seed: int,
+    force: frozenset[str],
+    record: bool,
+    cancel: threading.Event,
+    problems: list[Problem],
+) -> Result:
+    """Run a plan and record it in the workspace."""
+    id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    folder = places.root("runs") / id if record else None
+    log = EventLog(id, folder / "events.jsonl" if folder else None, on_event)
+    state = RunState(
+        id=id,
+        roots=places,
+        events=log,
+        device=device,
+        precision=precision,
+        seed=seed,
+        graph_text=_embedded(prepared),
+        force=force,
+        cancel=cancel,
+    )
+    job = Execution(prepared, state, ram=cache, disk=disk, fingerprints=prints, on_error=on_error)
+    started = time.perf_counter()
+    entry: dict[str, Any] = {
+        "id": id,
+        "status": "running",
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "title": prepared.analysis.graph.meta.title,
+        "content_hash": None,
+        "seed": seed,
+        "device": device,
+        "precision": precision,
+        "targets": prepared.targets,
+        "versions": _versions(registry),
+        "platform": platform.platform(),
+        "roots": {name: str(path) for name, path in places.overrides.items()},
+        "packs": [str(pack.folder) for pack in registry.packs.values() if pack.module is None],
+    }
+    if folder:
+        entry["content_hash"] = prepared.analysis.graph.content_hash()
+        (folder / "graph.json").write_text(prepared.analysis.graph.dump(), encoding="utf-8")
+        write_json(folder / "run.json", entry)
+    log.emit("run_started", nodes=len(prepared.analysis.flat.nodes), targets=prepared.targets)
+    status = "failed"
+    try:
+        job.go()
+        status = "failed" if job.failed else "done"
+    except Cancelled:
+        status = "cancelled"
+    finally:
+        seconds = time.perf_counter() - started
+        log.emit("run_done", status=status, seconds=round(seconds, 3))
+        log.close()
+        if folder:
+            entry |= {
+                "status": status,
+                "seconds": round(seconds, 3),
+                "ran": job.ran,
+                "cached": job.cached,
+                "skipped": job.skipped,
+                "failed": {node: error.problem.to_json() for node, error in job.failed.items()},
+                "timing": job.timing,
+                "artifacts": state.artifacts,
+                "files": prepared.keys.files,
+            }
+            write_json(folder / "run.json", entry)
+    return Result(
+        id,
+        status,
+        job.outputs(),
+        job.ran,
+        job.cached,
+        job.failed,
+        job.skipped,
+        state.artifacts,
+        seconds,
+        folder,
+        problems,
+    )
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(data, indent=1, default=str) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _check_call(on_error: str, precision: str) -> None:
+    problems = []
+    if on_error not in ("stop", "continue"):
+        problems.append(Problem("E_CALL", f"on_error is 'stop' or 'continue', not '{on_error}'"))
+    if precision not in PRECISIONS:
+        problems.append(Problem("E_CALL", f"precision is one of {', '.join(PRECISIONS)}, not '{precision}'"))
+    if problems:
+        raise GraphErrors(problems)
+
+
+def _versions(registry: Registry) -> dict[str, str]:
+    packs = {name: pack.version for name, pack in registry.packs.items()}
+    return {"hcpgraph": __version__, **packs, **{name: package_version(name) for name in ENVIRONMENT}}
+
+
+def _embedded(prepared: Plan) -> Callable[[], str]:
+    """The text that written files carry: the graph that ran, with hashes of what it read, without secrets."""
+
+    def text() -> str:
+        from .embed import embed_text, scrub
+        from .files import with_requirements
+
+        return embed_text(scrub(with_requirements(prepared.analysis.graph, prepared.keys.files)))
+
+    return text

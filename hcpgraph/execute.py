@@ -1,0 +1,280 @@
+"""Runs a plan: demand first, cache before work, one event stream; iterative at any depth."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .cache import Cache, DiskCache
+from .context import Context, RunState, Scope
+from .declare import Impl
+from .demand import chosen
+from .errors import Cancelled, GraphError, GraphErrors
+from .fingerprint import Fingerprints
+from .flatten import FlatNode, Source
+from .planning import Plan
+from .region import Regions, call_owner, failed
+
+
+class Execution:
+    """One run of one plan.
+
+    Attributes:
+        values: Node -> tuple of its outputs, as long as somebody still needs them.
+        ran, cached: Ids in the order in which they finished.
+        failed: Node -> what went wrong.
+        skipped: Nodes that stand on a failed one.
+        timing: Node -> seconds and growth of peak memory in bytes.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        run: RunState,
+        *,
+        ram: Cache | None = None,
+        disk: DiskCache | None = None,
+        fingerprints: Fingerprints | None = None,
+        on_error: str = "stop",
+    ) -> None:
+        self.plan = plan
+        self.run = run
+        self.ram = ram
+        self.disk = disk
+        self.fingerprints = fingerprints or Fingerprints()
+        self.on_error = on_error
+        self.regions = Regions(plan, run)
+        self.values: dict[str, tuple[Any, ...]] = {}
+        self.ran: list[str] = []
+        self.cached: list[str] = []
+        self.failed: dict[str, GraphError] = {}
+        self.skipped: list[str] = []
+        self.timing: dict[str, dict[str, float]] = {}
+        self._waiting: dict[str, tuple[str, ...]] = {}
+        self._kept = {source[0] for source in plan.outputs.values()}
+        self._readers = Counter(other for id in plan.needed() for other in (*plan.waits_for(id), *plan.branches(id)))
+
+    def go(self) -> None:
+        """Run all targets.
+
+        Raises:
+            Cancelled: the run was asked to stop.
+        """
+        for target in self.plan.targets:
+            self._reach(target)
+            if self.failed and self.on_error == "stop":
+                return
+
+    def outputs(self) -> dict[str, Any]:
+        """Values of the plan's outputs that were computed."""
+        found = {}
+        for name, (id, port) in self.plan.outputs.items():
+            if id in self.values:
+                found[name] = self.values[id][self._position(id, port)]
+        return found
+
+    def _position(self, id: str, port: str) -> int:
+        spec = self.plan.node(id).spec
+        assert spec is not None
+        return next(i for i, output in enumerate(spec.outputs) if output.name == port)
+
+    def _reach(self, target: str) -> None:
+        """Depth first with an explicit stack: a node is looked up in the caches before its inputs are asked for."""
+        stack = [(target, False)]
+        while stack:
+            id, ready = stack.pop()
+            if id in self.values or id in self.failed or id in self.skipped:
+                continue
+            if not ready:
+                if self._from_cache(id):
+                    continue
+                self._waiting[id] = self.plan.waits_for(id)
+                stack.append((id, True))
+                stack += [(other, False) for other in reversed(self._waiting[id])]
+                continue
+            if any(other in self.failed or other in self.skipped for other in self._waiting[id]):
+                self.skipped.append(id)
+                self.run.events.emit("node_skipped", id)
+                continue
+            more = self._branch(id)
+            if more:
+                self._waiting[id] = (*self._waiting[id], *more)
+                stack.append((id, True))
+                stack += [(other, False) for other in reversed(more)]
+                continue
+            if self.run.cancel.is_set():
+                raise Cancelled
+            self._run(id)
+            if self.failed and self.on_error == "stop":
+                return
+
+    def _branch(self, id: str) -> tuple[str, ...]:
+        """Lazy branches that are wanted now that the run-time value of the choosing setting is known."""
+        node = self.plan.node(id)
+        assert node.spec is not None
+        choose = node.spec.choose
+        if choose is None or chosen(node, self.plan.analysis.settings[id]) is not None:
+            return ()
+        wanted = choose.ports(self._value(node.wired[choose.setting]))
+        found = (s[0] for name in wanted for s in node.inputs.get(name, ()))
+        return tuple(other for other in dict.fromkeys(found) if other not in self._waiting[id])
+
+    def _value(self, source: Source) -> Any:
+        return self.values[source[0]][self._position(*source)]
+
+    def _from_cache(self, id: str) -> bool:
+        key = self.plan.keys.of.get(id)
+        if key is None:
+            return False
+        found: tuple[Any, ...] | None = None
+        if self.ram is not None and key in self.ram:
+            found = self.ram.get(key)
+        elif self.disk is not None and self._on_disk(id):
+            found = self._read(id, key)
+        if found is None:
+            return False
+        self.values[id] = found
+        self.cached.append(id)
+        self._release(id)
+        self.run.events.emit("node_cached", id)
+        return True
+
+    def _on_disk(self, id: str) -> bool:
+        """Only what says so is kept on disk, and what a writing node wrote, as long as the files are still there."""
+        spec = self.plan.node(id).spec
+        assert spec is not None
+        return not spec.body and (spec.cache == "disk" or (spec.has("write") and not spec.mutates))
+
+    def _read(self, id: str, key: str) -> tuple[Any, ...] | None:
+        assert self.disk is not None
+        spec = self.plan.node(id).spec
+        assert spec is not None
+        if self.disk.folder.joinpath("values", key[:2], key).exists():
+            self.plan.analysis.registry.impl(spec.id)
+        found = self.disk.get(key)
+        if found is None:
+            return None
+        value, extra = found
+        for written in extra.get("artifacts", ()):
+            try:
+                path = self.run.roots.resolve(written["uri"])
+            except GraphError:
+                return None
+            if self.fingerprints.of(path) != written["sha256"]:
+                return None
+        for written in extra.get("artifacts", ()):
+            entry = {"node": id, **{name: item for name, item in written.items() if name != "sha256"}, "cached": True}
+            self.run.artifacts.append(entry)
+            self.run.events.emit("artifact", **entry)
+        return tuple(value)
+
+    def _run(self, id: str) -> None:
+        node = self.plan.node(id)
+        key = self.plan.keys.of.get(id) or ""
+        events = self.run.events
+        events.emit("node_started", id)
+        started, memory = time.perf_counter(), peak_memory()
+        ports: list[Any] = []
+        impl: Impl | None = None
+        written = len(self.run.artifacts)
+        try:
+            impl = self.plan.analysis.registry.impl(node.type)
+            ports = self._ports(node, impl)
+            result = self._call(node, impl, ports, key)
+        except (Cancelled, KeyboardInterrupt):
+            raise
+        except GraphErrors as errors:
+            self._fail(
+                id,
+                GraphError(errors.problems[0].code, errors.problems[0].message, node=id, hint=errors.problems[0].hint),
+            )
+            return
+        except Exception as error:
+            if impl is None:
+                raise
+            self._fail(id, failed(id, impl, ports, error), traceback.format_exc())
+            return
+        assert node.spec is not None
+        outputs = tuple(result) if node.spec.multi else (result,) if node.spec.outputs else ()
+        self.values[id] = outputs
+        self.ran.append(id)
+        seconds = time.perf_counter() - started
+        self.timing[id] = {"seconds": round(seconds, 4), "memory": peak_memory() - memory}
+        events.emit("node_done", id, seconds=round(seconds, 4))
+        self._keep(id, key, outputs, self.run.artifacts[written:])
+        self._release(id)
+
+    def _ports(self, node: FlatNode, impl: Impl) -> list[Any]:
+        assert node.spec is not None
+        wanted = None
+        if node.spec.choose is not None:
+            settings = self.plan.analysis.settings[node.id]
+            value = settings.get(node.spec.choose.setting)
+            if node.spec.choose.setting in node.wired and node.spec.choose.setting not in settings:
+                value = self._value(node.wired[node.spec.choose.setting])
+            wanted = node.spec.choose.ports(value)
+        ports: list[Any] = []
+        for port in node.spec.inputs:
+            sources = node.inputs.get(port.name, ())
+            if port.lazy and wanted is not None and port.name not in wanted:
+                ports.append(impl.port_defaults[port.name])
+            elif port.many:
+                ports.append(tuple(self._value(source) for source in sources))
+            else:
+                ports.append(self._value(sources[0]) if sources else impl.port_defaults[port.name])
+        return ports
+
+    def _call(self, node: FlatNode, impl: Impl, ports: list[Any], key: str) -> Any:
+        assert node.spec is not None
+        scope = Scope(self.run.seed)
+        ctx = Context(node.id, self.run, scope, stream=node.stream, key=self.plan.keys.resumable.get(node.id, key))
+        known = self.plan.analysis.settings[node.id]
+        wired = {name: self._value(source) for name, source in node.wired.items() if name not in known}
+        settings = self.regions.settings(node, impl, wired)
+        if node.spec.body:
+            layout = self.regions.layout(node.id)
+            values = {source: self._value(source) for source in layout.outer}
+            return call_owner(impl, ctx, ports, self.regions.bind(node.id, values, scope), settings)
+        context = (ctx,) if node.spec.takes_ctx else ()
+        if node.spec.is_class:
+            return impl.target(**settings)(*context, *ports)
+        return impl.target(*context, *ports, **settings)
+
+    def _fail(self, id: str, error: GraphError, trace: str | None = None) -> None:
+        self.failed[id] = error
+        self.run.events.emit("node_failed", id, problem=error.problem.to_json(), traceback=trace)
+
+    def _keep(self, id: str, key: str, outputs: tuple[Any, ...], written: Sequence[Mapping[str, Any]]) -> None:
+        if not key:
+            return
+        if self.ram is not None and self.plan.cacheable(id):
+            self.ram.put(key, outputs)
+        if self.disk is not None and self._on_disk(id):
+            prints = []
+            for entry in written:
+                path = self.run.roots.resolve(entry["uri"])
+                kept = {name: item for name, item in entry.items() if name != "node"}
+                prints.append({**kept, "sha256": self.fingerprints.of(path)})
+            self.disk.put(key, outputs, {"artifacts": prints} if prints else None)
+
+    def _release(self, id: str) -> None:
+        """Forget values whose last reader has run or was found in a cache."""
+        for other in self.plan.waits_for(id):
+            self._readers[other] -= 1
+            if self._readers[other] == 0 and other not in self._kept:
+                self.values.pop(other, None)
+
+
+def peak_memory() -> int:
+    """Highest resident size of this process so far, in bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    import sys
+
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024

@@ -1,0 +1,129 @@
+"""What a run will do and why, before it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .analyse import Analysis
+from .demand import BodyDemand, bodies, chosen, static_sources, targets_of
+from .fingerprint import Fingerprints
+from .flatten import FlatNode, Source, owns
+from .keys import Keys, environment, keys
+from .paths import Roots
+
+
+@dataclass
+class Plan:
+    """A graph that is ready to run.
+
+    Attributes:
+        targets: Nodes at the top that are asked for.
+        outputs: Name -> source of the values to hand back.
+        bodies: Owner -> what runs in its region.
+        keys: Cache keys.
+    """
+
+    analysis: Analysis
+    targets: list[str]
+    outputs: dict[str, Source]
+    bodies: dict[str, BodyDemand]
+    keys: Keys
+    environment: str
+    _waits: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def node(self, id: str) -> FlatNode:
+        return self.analysis.flat.nodes[id]
+
+    def waits_for(self, id: str) -> tuple[str, ...]:
+        """Nodes that must have run before this one; branches that are not yet chosen are left out."""
+        known = self._waits.get(id)
+        if known is None:
+            node = self.node(id)
+            found = dict.fromkeys(source[0] for source in static_sources(node, self.analysis.settings[id]))
+            if id in self.bodies:
+                found |= dict.fromkeys(self.bodies[id].outer)
+            known = self._waits[id] = tuple(found)
+        return known
+
+    def needed(self) -> list[str]:
+        """All nodes at the top that the targets stand on, in the order of a run without a cache."""
+        seen: set[str] = set()
+        stack = list(self.targets)
+        while stack:
+            id = stack.pop()
+            if id not in seen:
+                seen.add(id)
+                stack += self.waits_for(id)
+                stack += self.branches(id)
+        order = dict.fromkeys(id for id, _ in self.analysis.order.sorted)
+        return [id for id in order if id in seen]
+
+    def branches(self, id: str) -> list[str]:
+        """Lazy branches that may still be chosen at run time."""
+        node = self.node(id)
+        assert node.spec is not None
+        if node.spec.choose is None or chosen(node, self.analysis.settings[id]) is not None:
+            return []
+        return [s[0] for name, sources in node.inputs.items() if node.spec.input[name].lazy for s in sources]
+
+    def cacheable(self, id: str) -> bool:
+        """Whether a finished result may be served again under its key (DESIGN §5.8)."""
+        node = self.node(id)
+        weights = self.analysis.weights
+        assert node.spec is not None
+        if node.spec.mutates or node.spec.cache == "none" or weights.effects[id] & {"step", "state", "write"}:
+            return False
+        trained = weights.trained()
+        if not trained:
+            return True
+        return not any(weights.wire.get((id, port.name), frozenset()) & trained for port in node.spec.outputs)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """One row a node at the top, for `--dry-run` and the editor."""
+        weights = self.analysis.weights
+        hoisted = {id for id, node in self.analysis.flat.nodes.items() if node.parent and weights.home.get(id) is None}
+        rows = []
+        for id in self.needed():
+            node = self.node(id)
+            row: dict[str, Any] = {"node": id, "type": node.type, "key": self.keys.of.get(id)}
+            if id in hoisted:
+                row["once"] = True
+            if owns(node):
+                row["body"] = list(self.bodies[id].ops)
+            if weights.trains.get(id):
+                row["trains"] = sorted(weights.trains[id])
+            rows.append(row)
+        return rows
+
+
+def make_plan(
+    analysis: Analysis,
+    roots: Roots,
+    *,
+    targets: Iterable[str] | None = None,
+    device: str = "cpu",
+    precision: str = "fp32",
+    seed: int = 0,
+    fingerprints: Fingerprints | None = None,
+    known_only: bool = False,
+) -> Plan:
+    """Plan a checked graph without errors.
+
+    Raises:
+        GraphErrors: E_TARGET.
+    """
+    nodes, outputs = targets_of(analysis, targets)
+    demand = bodies(analysis)
+    env = environment(device, precision)
+    found = keys(
+        analysis,
+        demand,
+        roots,
+        environment=env,
+        seed=seed,
+        fingerprints=fingerprints or Fingerprints(),
+        known_only=known_only,
+    )
+    return Plan(analysis, nodes, outputs, demand, found, env)

@@ -1,0 +1,344 @@
+"""The body of a region: drawn once, bound at each call of its owner, run as a straight list of calls over slots.
+
+Inside a pass there is no validation, no dictionary and no event: an op reads slots, calls, writes slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from .context import Context, RunState, Scope
+from .declare import Impl
+from .demand import static_sources
+from .errors import Cancelled, GraphError, GraphErrors
+from .flatten import FlatNode, Source
+from .planning import Plan
+from .spec import Body
+
+Argument = int | tuple[int, ...]
+
+
+@dataclass(slots=True)
+class OpLayout:
+    """One call: which slots it reads and writes, and which nobody reads after it."""
+
+    id: str
+    node: FlatNode
+    impl: Impl
+    arguments: tuple[Argument, ...]
+    outputs: tuple[int, ...]
+    captures: tuple[tuple[Source, int], ...] = ()
+    frees: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Layout:
+    """A region as slots.
+
+    Attributes:
+        size: Number of slots.
+        outer: What is read from outside, and the slot it goes to.
+        constants: Slot -> value, for ports that nothing is connected to.
+        entries: Entry name -> slot.
+        exits: Exit name -> slots of what feeds it.
+    """
+
+    owner: str
+    size: int = 0
+    outer: dict[Source, int] = field(default_factory=dict)
+    constants: list[tuple[int, Any]] = field(default_factory=list)
+    entries: dict[str, int] = field(default_factory=dict)
+    exits: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    ops: list[OpLayout] = field(default_factory=list)
+
+
+class Regions:
+    """All regions of one run: layouts are made once, bodies are bound at each call."""
+
+    def __init__(self, plan: Plan, run: RunState) -> None:
+        self.plan = plan
+        self.run = run
+        self._layouts: dict[str, Layout] = {}
+        self._settings: dict[str, dict[str, Any]] = {}
+
+    def layout(self, owner: str) -> Layout:
+        if owner not in self._layouts:
+            self._layouts[owner] = self._make(owner)
+        return self._layouts[owner]
+
+    def _make(self, owner: str) -> Layout:
+        analysis = self.plan.analysis
+        layout = Layout(owner)
+        slots: dict[Source, int] = {}
+        registry = analysis.registry
+
+        def fresh() -> int:
+            layout.size += 1
+            return layout.size - 1
+
+        def slot(source: Source) -> int:
+            if source not in slots:
+                slots[source] = layout.outer[source] = fresh()
+            return slots[source]
+
+        node = analysis.flat.nodes[owner]
+        assert node.spec is not None
+        for entry in node.spec.entries:
+            slots[(owner, entry.name)] = layout.entries[entry.name] = fresh()
+        for id in self.plan.bodies[owner].ops:
+            inner = analysis.flat.nodes[id]
+            assert inner.spec is not None
+            impl = registry.impl(inner.type)
+            wanted = set(static_sources(inner, analysis.settings[id]))
+            arguments: list[Argument] = []
+            for port in inner.spec.inputs:
+                sources = [source for source in inner.inputs.get(port.name, ()) if source in wanted]
+                if port.many:
+                    arguments.append(tuple(slot(source) for source in sources))
+                elif sources:
+                    arguments.append(slot(sources[0]))
+                else:
+                    layout.constants.append((fresh(), impl.port_defaults[port.name]))
+                    arguments.append(layout.size - 1)
+            captures: list[tuple[Source, int]] = []
+            if inner.spec.body:
+                captures = [(source, slot(source)) for source in self.layout(id).outer]
+            captures += [(source, slot(source)) for source in inner.wired.values()]
+            outputs = []
+            for port in inner.spec.outputs:
+                slots[(id, port.name)] = fresh()
+                outputs.append(layout.size - 1)
+            layout.ops.append(OpLayout(id, inner, impl, tuple(arguments), tuple(outputs), tuple(captures)))
+        layout.exits = {name: tuple(slot(source) for source in sources) for name, sources in node.exits.items()}
+        _mark_last_reads(layout)
+        return layout
+
+    def settings(self, node: FlatNode, impl: Impl, wired: Mapping[str, Any]) -> dict[str, Any]:
+        """Validated settings as keyword arguments; those without run-time wires are validated once a run.
+
+        Raises:
+            GraphError: E_SETTING, a value that came over a wire does not fit.
+        """
+        if not wired and node.id in self._settings:
+            return self._settings[node.id]
+        given = {**self.plan.analysis.settings[node.id], **wired}
+        from pydantic import ValidationError
+
+        try:
+            valid = impl.settings(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise GraphError("E_SETTING", first["msg"], node=node.id, port=".".join(map(str, first["loc"]))) from None
+        except ValueError as error:
+            raise GraphError("E_SETTING", f"no JSON value: {error}", node=node.id) from None
+        if not wired:
+            self._settings[node.id] = valid
+        return valid
+
+    def nested_key(self, id: str, path: tuple[int, ...]) -> str:
+        """Key of the checkpoints of a loop inside of other regions: each of their passes has its own."""
+        keys = self.plan.keys
+        outermost = keys.of.get(self.plan.analysis.flat.chain(id)[0])
+        return sha256(f"{outermost}:{keys.resumable[id]}:{path}".encode()).hexdigest()
+
+    def bind(self, owner: str, values: Mapping[Source, Any], scope: Scope) -> BoundBody:
+        """A body ready to run; `values` has at least the sources of `layout(owner).outer`."""
+        return BoundBody(self, self.layout(owner), values, scope)
+
+
+def _mark_last_reads(layout: Layout) -> None:
+    kept = {slot for slots in layout.exits.values() for slot in slots}
+    made = {slot for op in layout.ops for slot in op.outputs}
+    seen: set[int] = set()
+    for op in reversed(layout.ops):
+        read: set[int] = set(op.outputs)
+        for argument in op.arguments:
+            read.update((argument,) if isinstance(argument, int) else argument)
+        read.update(slot for _, slot in op.captures)
+        op.frees = tuple(sorted(slot for slot in read & made if slot not in seen and slot not in kept))
+        seen |= read
+
+
+def flat_arguments(arguments: Iterable[Argument], slots: list[Any]) -> list[Any]:
+    return [slots[a] if type(a) is int else tuple([slots[i] for i in a]) for a in arguments]  # type: ignore[union-attr]
+
+
+class BoundBody(Body[Any, Any]):
+    """A body with its invariants, its stateful nodes and its place in the nest of regions.
+
+    It is bound when it is first used: an owner that decides not to run its body costs nothing.
+
+    Attributes:
+        layout: What runs.
+        scope: Seed, iteration path and step, as the nodes inside see them.
+        instances: Class nodes of this body by id; they live as long as this call of the owner.
+    """
+
+    def __init__(self, regions: Regions, layout: Layout, values: Mapping[Source, Any], scope: Scope) -> None:
+        self.regions = regions
+        self.layout = layout
+        self.values = values
+        self.scope = Scope(scope.seed, (*scope.path, 0), scope.step, scope.series)
+        self.instances: dict[str, Any] = {}
+        self._base = scope.path
+        self._pinned = False
+        self._passes = 0
+        self._template: list[Any] | None = None
+        self.ops: list[tuple[Any, ...]] = []
+
+    def seed(self, seed: int) -> None:
+        """Draw from `seed` from here on; the iteration path starts anew, so that a sweep repeats its draws."""
+        self.scope.seed = seed
+        self._base = ()
+
+    def pin(self, index: int = 0) -> None:
+        """Draw from a path of its own from here on, whatever the enclosing loop does: equal index, equal numbers."""
+        self._base, self._pinned = (-1, index), True
+
+    def bind(self) -> list[Any]:
+        """Make contexts, instances and calls; returns the slots with all invariants in place."""
+        if self._template is not None:
+            return self._template
+        slots: list[Any] = [None] * self.layout.size
+        for source, slot in self.layout.outer.items():
+            slots[slot] = self.values[source]
+        for slot, value in self.layout.constants:
+            slots[slot] = value
+        for op in self.layout.ops:
+            wired = {}
+            for name, source in op.node.wired.items():
+                if source in self.layout.outer:
+                    wired[name] = slots[self.layout.outer[source]]
+            call = self._call(op, wired)
+            simple = all(type(argument) is int for argument in op.arguments)
+            only = op.outputs[0] if len(op.outputs) == 1 and not op.impl.spec.multi else None
+            captures = op.captures if op.impl.spec.body else ()
+            self.ops.append((call, op.arguments, simple, only, op.outputs, op.frees, captures))
+        self._template = slots
+        return slots
+
+    def _call(self, op: OpLayout, wired: Mapping[str, Any]) -> Any:
+        spec, target = op.impl.spec, op.impl.target
+        ctx = Context(op.id, self.regions.run, self.scope, stream=op.node.stream)
+        settings = self.regions.settings(op.node, op.impl, wired)
+        if spec.body:
+            return partial(self._own, op, ctx, settings)
+        if spec.is_class:
+            instance = target(**settings)
+            self.instances[op.id] = instance
+            return partial(instance, ctx) if spec.takes_ctx else instance
+        if spec.takes_ctx:
+            return partial(target, ctx, **settings)
+        return partial(target, **settings) if settings else target
+
+    def _own(
+        self, op: OpLayout, ctx: Context, settings: Mapping[str, Any], values: Mapping[Source, Any], *ports: Any
+    ) -> Any:
+        if op.impl.spec.resumes:
+            ctx.key = self.regions.nested_key(op.id, self.scope.path)
+        body = self.regions.bind(op.id, values, self.scope)
+        return call_owner(op.impl, ctx, ports, body, settings)
+
+    def open(self, **entry: Any) -> list[Any]:
+        """Start a pass: a fresh set of slots with the entry values, and the scope moved on."""
+        slots = self.bind().copy()
+        for name, value in entry.items():
+            slots[self.layout.entries[name]] = value
+        index = entry.get("index", entry.get("step", self._passes))
+        self._passes += 1
+        scope = self.scope
+        scope.path = self._base if self._pinned else (*self._base, index)
+        if "step" in entry:
+            scope.step = entry["step"]
+        return slots
+
+    def execute(self, slots: list[Any], ops: Iterable[tuple[Any, ...]], *, free: bool = True) -> None:
+        """Run some ops of an open pass, in order.
+
+        Raises:
+            GraphError: a node failed; it says which.
+        """
+        op: tuple[Any, ...] = ()
+        try:
+            for op in ops:
+                call, arguments, simple, only, outputs, frees, captures = op
+                if simple and not captures:
+                    result = call(*[slots[i] for i in arguments])
+                else:
+                    ports = flat_arguments(arguments, slots)
+                    result = call({s: slots[i] for s, i in captures}, *ports) if captures else call(*ports)
+                if only is not None:
+                    slots[only] = result
+                elif outputs:
+                    for slot, value in zip(outputs, result, strict=True):
+                        slots[slot] = value
+                if free:
+                    for slot in frees:
+                        slots[slot] = None
+        except (Cancelled, KeyboardInterrupt, GraphErrors):
+            raise
+        except Exception as error:
+            position = next(i for i, known in enumerate(self.ops) if known is op)
+            layout = self.layout.ops[position]
+            raise failed(layout.id, layout.impl, flat_arguments(layout.arguments, slots), error) from error
+
+    def exits(self, slots: list[Any]) -> Any:
+        """The exit values of a finished pass as the owner's named tuple."""
+        owner = self.regions.plan.node(self.layout.owner)
+        assert owner.spec is not None
+        impl = self.regions.plan.analysis.registry.impl(owner.type)
+        if impl.exit_type is None:
+            return None
+        values: dict[str, Any] = {}
+        for port in owner.spec.exits:
+            feeding = self.layout.exits.get(port.name)
+            if port.many:
+                values[port.name] = tuple(slots[i] for i in feeding or ())
+            elif feeding:
+                values[port.name] = slots[feeding[0]]
+        return impl.exit_type(**values)
+
+    def run(self, **entry: Any) -> Any:
+        slots = self.open(**entry)
+        self.execute(slots, self.ops)
+        return self.exits(slots)
+
+
+def call_owner(impl: Impl, ctx: Context, ports: Iterable[Any], body: BoundBody, settings: Mapping[str, Any]) -> Any:
+    named = dict(zip((port.name for port in impl.spec.inputs), ports, strict=True))
+    context = {"ctx": ctx} if impl.spec.takes_ctx else {}
+    if impl.spec.is_class:
+        return impl.target(**settings)(**context, **named, body=body)
+    return impl.target(**context, **named, body=body, **settings)
+
+
+def failed(id: str, impl: Impl, ports: list[Any], error: Exception) -> GraphError:
+    """The error of a node with what stood at its ports; an error that already names a node stays as it is."""
+    if isinstance(error, GraphError):
+        if error.problem.node is not None:
+            return error
+        problem = error.problem
+        return GraphError(problem.code, problem.message, node=id, port=problem.port, hint=problem.hint)
+    shapes = ", ".join(
+        f"{port.name}={described}"
+        for port, value in zip(impl.spec.inputs, ports, strict=False)
+        if (described := _shape(value))
+    )
+    text = str(error).strip().split("\n")[0]
+    memory = "out of memory" in text.lower() or isinstance(error, MemoryError)
+    hint = "lower the batch size or the resolution, or use --precision bf16" if memory else None
+    where = f" (ports: {shapes})" if shapes else ""
+    code = "E_MEMORY" if memory else "E_RUN"
+    return GraphError(code, f"{type(error).__name__}: {text}{where}", node=id, hint=hint or impl.spec.help)
+
+
+def _shape(value: Any) -> str | None:
+    tensor = getattr(value, "data", value)
+    shape, dtype = getattr(tensor, "shape", None), getattr(tensor, "dtype", None)
+    if shape is None or dtype is None or callable(shape):
+        return None
+    return f"{type(value).__name__}{tuple(shape)} {str(dtype).removeprefix('torch.')}"

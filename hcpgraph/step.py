@@ -1,0 +1,191 @@
+"""The training step as one `torch.nn.Module`: what an engine wraps, and what a drawing compiles to (DESIGN §5.3-4).
+
+Losses that share a node which carries gradients form a group: it is summed and back-propagated at once. Groups run in
+turn, so that memory is that of the largest one; what is frozen is computed once and shared. What only writes runs after
+the optimizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from .errors import GraphError
+from .region import BoundBody, OpLayout
+from .rng import stream_seed
+
+GLOBAL_STREAM = "global"
+
+
+class StepModule(nn.Module):  # type: ignore[misc]
+    """One step of a training region.
+
+    Args:
+        body: The bound body of the loop.
+        trained: Weight groups that the loop trains (`Weights.trains`).
+        exit: Name of the exit that takes the losses, each with a scalar `data`.
+
+    Attributes:
+        groups: Number of loss groups, which the caller runs in turn: `forward(0, step)` opens a step.
+        instances: Stateful nodes of the body by id.
+
+    Raises:
+        GraphError: E_LOSS_FROZEN, a loss does not depend on anything that is trained.
+    """
+
+    def __init__(self, body: BoundBody, trained: frozenset[str], *, exit: str = "loss") -> None:
+        super().__init__()
+        self.body = body
+        self._template = body.bind()
+        self._slots: list[Any] = []
+        self._losses = body.layout.exits.get(exit, ())
+        members = _groups(body, self._losses, trained)
+        self.groups = len(members)
+        needed = [_ancestors(body, [self._losses[i] for i in group]) for group in members]
+        assigned: set[int] = set()
+        self._group_ops: list[list[tuple[Any, ...]]] = []
+        self._group_losses = [tuple(self._losses[i] for i in group) for group in members]
+        for ops in needed:
+            self._group_ops.append([body.ops[i] for i in sorted(ops - assigned)])
+            assigned |= ops
+        after = [i for i in range(len(body.ops)) if i not in assigned]
+        self._after = [body.ops[i] for i in after]
+        self._start = [body.ops[i] for i in after if not _ancestors(body, _reads(body.layout.ops[i])) & assigned]
+        self._group_ops = [[_lasting(op, later) for op, later in _with_later(ops, k, needed, body)] for k, ops in
+                           enumerate(self._group_ops)]  # fmt: skip
+        self.instances = body.instances
+        self.parts = nn.ModuleList(_modules(self._template))
+
+    @property
+    def writes(self) -> bool:
+        """Whether something runs after the optimizer step."""
+        return bool(self._after)
+
+    def forward(self, group: int, step: int, **entry: Any) -> torch.Tensor:
+        """Sum of the losses of one group, a scalar tensor.
+
+        Args:
+            group: 0 … groups − 1, in this order.
+            step: Number of optimizer steps (times accumulation) done before this one; position of all random streams.
+            entry: Further entry values of the region.
+        """
+        if group == 0:
+            self._slots = self.body.open(step=step, **entry)
+        scope = self.body.scope
+        torch.manual_seed(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
+        self.body.execute(self._slots, self._group_ops[group])
+        losses = [self._slots[i].data for i in self._group_losses[group]]
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def after(self, step: int) -> None:
+        """Run what only writes, with the weights as they are after the step, without gradients.
+
+        Args:
+            step: Number of optimizer steps done; at 0 only what needs nothing of a step runs.
+        """
+        if step == 0:
+            self._slots = self._template.copy()
+        self._slots[self.body.layout.entries["step"]] = step
+        self.body.scope.step = step
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                self.body.execute(self._slots, self._start if step == 0 else self._after)
+        finally:
+            self.train(training)
+            self._slots = []
+
+    def train(self, mode: bool = True) -> StepModule:
+        """Train mode for parts with trainable parameters of their own; frozen ones stay in eval mode."""
+        super().train(False)
+        self.training = mode
+        for part in self.parts:
+            if mode and any(parameter.requires_grad for parameter in part.parameters()):
+                part.train(True)
+        return self
+
+
+def _with_later(
+    ops: list[tuple[Any, ...]], group: int, needed: Sequence[set[int]], body: BoundBody
+) -> Iterable[tuple[tuple[Any, ...], set[int]]]:
+    """Each op with the slots that a later group, or what runs after, still reads."""
+    used: set[int] = set()
+    done = set().union(*needed[: group + 1])
+    for index, layout in enumerate(body.layout.ops):
+        if index not in done:
+            used |= _reads(layout)
+    for index in set().union(*needed[group + 1 :]) if group + 1 < len(needed) else ():
+        used |= _reads(body.layout.ops[index])
+    return ((op, used) for op in ops)
+
+
+def _lasting(op: tuple[Any, ...], later: set[int]) -> tuple[Any, ...]:
+    frees = tuple(slot for slot in op[5] if slot not in later)
+    return op if frees == op[5] else (*op[:5], frees, *op[6:])
+
+
+def _reads(op: OpLayout) -> set[int]:
+    found: set[int] = {slot for _, slot in op.captures}
+    for argument in op.arguments:
+        found.update((argument,) if isinstance(argument, int) else argument)
+    return found
+
+
+def _ancestors(body: BoundBody, slots: Iterable[int]) -> set[int]:
+    """Indices of the ops that some slots stand on."""
+    makers = {slot: index for index, op in enumerate(body.layout.ops) for slot in op.outputs}
+    found: set[int] = set()
+    stack = list(slots)
+    while stack:
+        index = makers.get(stack.pop())
+        if index is not None and index not in found:
+            found.add(index)
+            stack += _reads(body.layout.ops[index])
+    return found
+
+
+def _groups(body: BoundBody, losses: Sequence[int], trained: frozenset[str]) -> list[list[int]]:
+    """Losses by connected component of the nodes that carry gradients."""
+    weights = body.regions.plan.analysis.weights
+    carrying: set[int] = set()
+    hot: set[int] = set()
+    for index, op in enumerate(body.layout.ops):
+        if weights.reads.get(op.id, frozenset()) & trained or _reads(op) & hot:
+            carrying.add(index)
+            hot.update(op.outputs)
+    groups: list[tuple[set[int], list[int]]] = []
+    for number, slot in enumerate(losses):
+        needed = _ancestors(body, [slot]) & carrying
+        if not needed:
+            raise GraphError(
+                "E_LOSS_FROZEN",
+                f"loss {number} does not depend on any weights that are trained here",
+                node=body.layout.owner,
+                port=f"loss.{number}",
+                hint="predict with the handle that the plugin gives out (lora.model), not with the bare model",
+            )
+        merged = (needed, [number])
+        rest = []
+        for group in groups:
+            if group[0] & merged[0]:
+                merged = (group[0] | merged[0], group[1] + merged[1])
+            else:
+                rest.append(group)
+        groups = [*rest, merged]
+    return sorted((sorted(numbers) for _, numbers in groups), key=lambda numbers: numbers[0])
+
+
+def _modules(values: Iterable[Any]) -> list[nn.Module]:
+    """The modules behind the invariants of the step, once each."""
+    found: dict[int, nn.Module] = {}
+    for value in values:
+        modules = getattr(value, "modules", None)
+        if isinstance(value, nn.Module):
+            found[id(value)] = value
+        elif callable(modules):
+            found.update((id(module), module) for module in modules())
+    return list(found.values())

@@ -1,0 +1,193 @@
+"""The training loop against a loop written by hand, and its exact resume."""
+
+import threading
+
+import hcpgraph
+import pytest
+import torch
+from hcpgraph.rng import stream_seed
+from torch import nn
+
+from .training_graphs import PACK, preview, training
+
+
+def train(graph, workspace, **options):
+    result = hcpgraph.run(graph, packs=[PACK], workspace=workspace, **options)
+    assert result.status == "done", result.failed
+    return result
+
+
+def by_hand(steps, *, dropout=0.2, second=None, accumulate=1, noise=True):
+    """The loop of `training()` as one would write it; returns weights and losses."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 4), nn.Dropout(dropout), nn.Tanh(), nn.Linear(4, 4))
+    frozen = nn.Linear(4, 4).requires_grad_(False)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.01)
+    losses = []
+    for step in range(steps):
+        total = 0.0
+        for micro in range(step * accumulate, (step + 1) * accumulate):
+            x = torch.randn(3, 4, generator=torch.Generator().manual_seed(1000 + micro))
+            seeds = [stream_seed(5, "noise0", (micro,), ("toy", 0, micro * 3 + i)) for i in range(3)]
+            draws = torch.stack([torch.randn(4, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+            torch.manual_seed(stream_seed(5, "global", (micro, 0)))
+            prediction, target = net(x + 0.1 * draws if noise else x), frozen(x)
+            loss = (prediction - target).square().mean()
+            if second == "shared":
+                loss = torch.stack([loss, 0.5 * (prediction - x).square().mean()]).sum()
+            (loss / accumulate if accumulate > 1 else loss).backward()
+            total = total + loss.detach()
+            if second == "separate":
+                torch.manual_seed(stream_seed(5, "global", (micro, 1)))
+                other = 0.5 * (net(x) - target).square().mean()
+                (other / accumulate if accumulate > 1 else other).backward()
+                total = total + other.detach()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append((total / accumulate if accumulate > 1 else total).item())
+    return [value for p in net.parameters() for value in p.flatten().tolist()], losses
+
+
+@pytest.mark.parametrize(
+    ("graph", "hand"),
+    [
+        ({"steps": 50}, {"steps": 50}),
+        ({"steps": 5, "second": "shared"}, {"steps": 5, "second": "shared"}),
+        ({"steps": 5, "second": "separate"}, {"steps": 5, "second": "separate"}),
+        ({"steps": 4, "accumulate": 3}, {"steps": 4, "accumulate": 3}),
+    ],
+    ids=["plain", "one group of two losses", "two groups", "accumulation"],
+)
+def test_the_drawn_step_equals_a_hand_written_loop_bit_for_bit(workspace, graph, hand):
+    result = train(training(**graph), workspace, targets=["w", "train"])
+    weights, losses = by_hand(**hand)
+    assert result.outputs["w.out"] == weights
+    assert [value for _, value in result.outputs["train.losses"].series["loss"]] == losses
+
+
+def test_twenty_steps_and_twenty_more_equal_forty(workspace, tmp_path):
+    graph = training(40, drift=True)
+    whole = train(graph, tmp_path / "whole").outputs["w.out"]
+    train(training(20, drift=True), workspace)
+    assert train(graph, workspace).outputs["w.out"] == whole
+
+
+def test_a_schedule_and_the_optimizer_resume_exactly(workspace, tmp_path):
+    def scheduled(steps):
+        g = training(steps)
+        g.add("optim.schedule", "schedule", kind="cosine", warmup_steps=3, total_steps=20)
+        g.connect("adamw.out", "schedule.optimizer")
+        g.connect("schedule.out", "train.optimizer.0")
+        return g
+
+    whole = train(scheduled(12), tmp_path / "whole")
+    train(scheduled(7), workspace)
+    assert train(scheduled(12), workspace).outputs["w.out"] == whole.outputs["w.out"]
+
+
+def test_cancel_keeps_a_checkpoint_and_the_same_run_goes_on_from_it(workspace, tmp_path):
+    whole = train(training(30, log_every=1), tmp_path / "whole").outputs["w.out"]
+    stop = threading.Event()
+
+    def after_ten(event):
+        if event["kind"] == "metric" and event["step"] == 10:
+            stop.set()
+
+    result = hcpgraph.run(training(30, log_every=1), packs=[PACK], workspace=workspace, cancel=stop, on_event=after_ten)
+    assert result.status == "cancelled"
+    assert [path.name for path in (workspace / "cache" / "train").rglob("step-*")] == ["step-00000010"]
+    assert train(training(30, log_every=1), workspace).outputs["w.out"] == whole
+
+
+def test_an_equal_run_trains_nothing_and_force_trains_again(workspace):
+    steps = []
+
+    def count(event):
+        if event["kind"] == "metric":
+            steps.append(event["step"])
+
+    first = train(training(4), workspace, on_event=count).outputs["w.out"]
+    assert steps == [1, 2, 3, 4]
+    assert train(training(4), workspace, on_event=count).outputs["w.out"] == first
+    assert steps == [1, 2, 3, 4]
+    assert train(training(4), workspace, on_event=count, force=["train"]).outputs["w.out"] == first
+    assert steps == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_editing_the_preview_the_saver_or_the_view_retrains_nothing(workspace):
+    steps = []
+
+    def count(event):
+        if event["kind"] == "metric":
+            steps.append(event["step"])
+
+    train(preview(training(4)), workspace, on_event=count)
+    changed = preview(training(4), every=1, path="out:other.txt")
+    changed.view.nodes["made"] = [10.0, 20.0]
+    train(changed, workspace, on_event=count)
+    assert steps == [1, 2, 3, 4]
+    train(preview(training(4, lr=0.02)), workspace, on_event=count)
+    assert steps == [1, 2, 3, 4] * 2
+
+
+def test_previews_change_nothing_and_draw_the_same_noise_every_time(workspace, tmp_path):
+    plain = train(training(6), tmp_path / "plain").outputs["w.out"]
+    watched = train(preview(training(6)), workspace).outputs["w.out"]
+    assert watched == plain
+    lines = (workspace / "out" / "log.txt").read_text().split("\n")[:-1]
+    assert [line.split()[0] for line in lines] == ["0", "2", "4", "6"]
+
+
+def test_another_noise_node_leaves_the_draws_of_the_first_alone(workspace, tmp_path):
+    one, two = training(3), training(3, noises=2)
+    for g, folder in ((one, tmp_path / "one"), (two, tmp_path / "two")):
+        g.add("net.log", "peek", inside="train", path="out:peek.txt")
+        g.connect("noise0.out", "peek.rows")
+        train(g, folder)
+    assert (tmp_path / "one/out/peek.txt").read_text() == (tmp_path / "two/out/peek.txt").read_text()
+    assert train(one, tmp_path / "a").outputs["w.out"] != train(two, tmp_path / "b").outputs["w.out"]
+
+
+def test_a_loss_of_frozen_parts_is_refused_with_a_remedy(workspace):
+    g = training(3)
+    g.connect("target.out", "mse.a")
+    result = hcpgraph.run(g, packs=[PACK], workspace=workspace)
+    problem = result.failed["train"].problem
+    assert (problem.code, problem.port) == ("E_LOSS_FROZEN", "loss.0")
+    assert "handle" in problem.hint
+
+
+def test_a_loss_that_is_not_a_number_stops_with_the_step(workspace):
+    result = hcpgraph.run(training(30, lr=1e30), packs=[PACK], workspace=workspace)
+    assert result.failed["train"].problem.code == "E_LOSS_NAN"
+
+
+def test_one_parameter_in_two_optimizers_is_refused(workspace):
+    g = training(2)
+    g.connect("made.params", "adamw.params.1")
+    result = hcpgraph.run(g, packs=[PACK], workspace=workspace)
+    assert result.failed["adamw"].problem.code == "E_PARAMS"
+
+
+def test_a_cut_off_checkpoint_is_passed_over(workspace, tmp_path):
+    whole = train(training(12), tmp_path / "whole").outputs["w.out"]
+    train(training(8, checkpoint_every=4), workspace)
+    latest = max((workspace / "cache" / "train").rglob("step-*"))
+    weights = latest / "tensors.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert train(training(12, checkpoint_every=4), workspace).outputs["w.out"] == whole
+
+
+def test_a_sweep_trains_a_new_net_every_time_with_the_same_draws(workspace):
+    """net.make, optimizer and loop inside flow.for_each: the second pass starts from fresh weights."""
+    g = training(3)
+    g.add("flow.for_each", "sweep")
+    g.add("value.list", "rates", settings={"value": [1, 2]})
+    g.connect("rates.out", "sweep.items")
+    for id in ("made", "adamw", "train", "after", "w"):
+        g.move_into(id, "sweep")
+    g.connect("w.out", "sweep.result")
+    result = train(g, workspace, targets=["sweep"])
+    first, second = result.outputs["sweep.out"]
+    assert first == second == by_hand(3)[0]

@@ -1,0 +1,144 @@
+"""Tiny trainable things for tests of the training loop: a linear net with dropout, batches by step, noise."""
+
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import torch
+from hcpgraph import Context, Facts, node
+from hcpgraph.types import port_type
+from hcpgraph_nodes.types import Loss, Params
+from torch import nn
+
+
+@port_type(weights="runs")
+@dataclass(frozen=True)
+class Net:
+    """A small module."""
+
+    module: nn.Module
+
+    def modules(self):
+        return (self.module,)
+
+
+@port_type()
+@dataclass(frozen=True)
+class Rows:
+    """Rows of numbers (B, D) with one sample key each."""
+
+    data: torch.Tensor
+    keys: tuple = ()
+
+
+class Made(NamedTuple):
+    net: Annotated[Net, Facts(weights="net")]
+    params: Annotated[Params, Facts(weights="net")]
+    frozen: Annotated[Net, Facts(weights="frozen")]
+
+
+@node("net.make", effects="resource")
+def make(*, size: int = 4, seed: int = 0, dropout: float = 0.0) -> Made:
+    """A trainable net and a frozen one.
+
+    Args:
+        size: Width.
+        seed: Of the initial weights.
+        dropout: Dropout of the trainable net.
+    """
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(size, size), nn.Dropout(dropout), nn.Tanh(), nn.Linear(size, size))
+    frozen = nn.Linear(size, size).requires_grad_(False)
+    return Made(Net(net), Params(({"name": "net", "params": dict(net.named_parameters())},)), Net(frozen))
+
+
+@node("net.batch", effects="step")
+def batch(ctx: Context, *, rows: int = 3, size: int = 4) -> Rows:
+    """Rows that depend on the step alone.
+
+    Args:
+        rows: Number of rows.
+        size: Width.
+    """
+    generator = torch.Generator().manual_seed(1000 + ctx.step)
+    keys = tuple(("toy", 0, ctx.step * rows + i) for i in range(rows))
+    return Rows(torch.randn(rows, size, generator=generator), keys)
+
+
+@node("net.noise", effects="random")
+def noise(ctx: Context, rows: Rows, *, strength: float = 0.1) -> Rows:
+    """Add noise of this node's own stream.
+
+    Args:
+        rows: The rows.
+        strength: Scale of the noise.
+    """
+    return Rows(rows.data + strength * ctx.normal(rows.data.shape, rows.keys), rows.keys)
+
+
+@node("net.run")
+def run(net: Net, rows: Rows) -> Rows:
+    """Run a net.
+
+    Args:
+        net: The net.
+        rows: Its input.
+    """
+    return Rows(net.module(rows.data), rows.keys)
+
+
+@node("net.mse")
+def mse(a: Rows, b: Rows, *, weight: float = 1.0) -> Loss:
+    """Mean squared difference.
+
+    Args:
+        a: One side.
+        b: The other side.
+        weight: Factor.
+    """
+    return Loss(weight * (a.data - b.data).square().mean())
+
+
+@node("net.state", effects="state")
+class Drift:
+    """Scale rows by a number that drifts with every call.
+
+    Args:
+        rows: The rows.
+    """
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, rows: Rows) -> Rows:
+        self.calls += 1
+        return Rows(rows.data * (1 + 0.01 * self.calls), rows.keys)
+
+    def state_dict(self):
+        return {"calls": self.calls}
+
+    def load_state_dict(self, state):
+        self.calls = state["calls"]
+
+
+@node("net.log", effects="write")
+def log(ctx: Context, rows: Rows, *, path: str = "out:log.txt") -> None:
+    """Append the step and the sum of rows to a file.
+
+    Args:
+        rows: The rows.
+        path: The file.
+    """
+    file = ctx.path(path, must_exist=False)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as lines:
+        lines.write(f"{ctx.step} {rows.data.double().sum().item():.12f}\n")
+
+
+@node("net.weights", cache="none")
+def weights(net: Net) -> list[float]:
+    """All weights as numbers.
+
+    Args:
+        net: The net.
+    """
+    return [value for parameter in net.module.parameters() for value in parameter.flatten().tolist()]
