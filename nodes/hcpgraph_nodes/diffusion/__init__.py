@@ -1,0 +1,1 @@
+"""One diffusion step, piece by piece: encode, time, noise, prediction, target."""

@@ -1,0 +1,29 @@
+"""The table of model families (torch-free)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from hcpgraph.errors import GraphError, did_you_mean
+
+FAMILIES: dict[str, str] = {"sd15": "hcpgraph_nodes.families.sd15"}
+"""Name of a family -> the module whose `FAMILY` implements it."""
+
+
+_loaded: dict[str, Any] = {}
+
+
+def family(name: str) -> Any:
+    """The implementation of a family; its module is imported once.
+
+    Raises:
+        GraphError: E_FAMILY, no such family.
+    """
+    if name not in _loaded:
+        if name not in FAMILIES:
+            raise GraphError(
+                "E_FAMILY", f"unknown model family '{name}'", hint=did_you_mean(name, FAMILIES, "families")
+            )
+        _loaded[name] = import_module(FAMILIES[name]).FAMILY
+    return _loaded[name]

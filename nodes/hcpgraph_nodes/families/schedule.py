@@ -1,0 +1,56 @@
+"""The forward process of a model, read from a diffusers scheduler configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from hcpgraph import GraphError
+
+from ..types import NoiseSchedule
+
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+KNOWN_SCHEDULERS = frozenset(
+    {
+        "DDIMScheduler",
+        "DDPMScheduler",
+        "DEISMultistepScheduler",
+        "DPMSolverMultistepScheduler",
+        "DPMSolverSinglestepScheduler",
+        "EulerAncestralDiscreteScheduler",
+        "EulerDiscreteScheduler",
+        "HeunDiscreteScheduler",
+        "KDPM2AncestralDiscreteScheduler",
+        "KDPM2DiscreteScheduler",
+        "LCMScheduler",
+        "LMSDiscreteScheduler",
+        "PNDMScheduler",
+        "UniPCMultistepScheduler",
+    }
+)
+FORWARD = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr")
+
+
+def read(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
+    """The schedule of a configuration; its table is kept on the device so that a step needs no transfer.
+
+    Raises:
+        GraphError: E_SCHEDULE, a scheduler that is no denoising diffusion process, or an unknown prediction type.
+    """
+    from diffusers import DDPMScheduler
+
+    name = config.get("_class_name", "DDIMScheduler")
+    kind = config.get("prediction_type") or "epsilon"
+    if name not in KNOWN_SCHEDULERS or kind not in PREDICTIONS:
+        raise GraphError(
+            "E_SCHEDULE",
+            f"cannot read a {name} that predicts '{kind}'",
+            hint=f"schedulers: {', '.join(sorted(KNOWN_SCHEDULERS))}; predictions: {', '.join(PREDICTIONS)}",
+        )
+    kept = {key: value for key, value in config.items() if not key.startswith("_")}
+    forward = DDPMScheduler(**{key: kept[key] for key in FORWARD if kept.get(key) is not None})
+    return NoiseSchedule(
+        forward.alphas_cumprod.to(device), kind, {**kept, "prediction_type": kind, "_class_name": name}
+    )

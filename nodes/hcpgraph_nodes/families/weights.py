@@ -1,0 +1,147 @@
+"""Reading and writing weights: safetensors only, strictly, into classes that we name.
+
+A folder contributes numbers and sizes. It never chooses a class, a custom module or an attention implementation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hcpgraph import GraphError
+
+REFUSED = ("auto_map", "quantization_config")
+DROPPED = ("_attn_implementation", "attn_implementation", "_attn_implementation_internal", "torch_dtype", "dtype")
+
+
+def read_config(folder: Path, name: str, expected: str | None = None) -> dict[str, Any]:
+    """The JSON configuration of a component.
+
+    Args:
+        folder: The component's folder.
+        name: `config.json`, `scheduler_config.json` …
+        expected: The class the configuration must be of, if it names one.
+
+    Raises:
+        GraphError: E_MODEL_FOLDER (missing or broken), E_MODEL_CLASS (of another class, or asks for foreign code).
+    """
+    path = folder / name
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise GraphError(
+            "E_MODEL_FOLDER", f"{folder.name}/{name} is missing", hint="give a folder that diffusers saved"
+        ) from None
+    except ValueError as error:
+        raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} is not a JSON object")
+    if refused := [key for key in REFUSED if config.get(key)]:
+        raise GraphError(
+            "E_MODEL_CLASS",
+            f"{folder.name}/{name} asks for {', '.join(refused)}, which is never followed",
+            hint="save the model in plain precision with the standard classes",
+        )
+    named = config.get("_class_name") or next(iter(config.get("architectures") or ()), None)
+    if expected is not None and named not in (None, expected):
+        raise GraphError(
+            "E_MODEL_CLASS",
+            f"{folder.name} is a {named}; this family needs {expected}",
+            hint="choose another family or another folder",
+        )
+    return {key: value for key, value in config.items() if key not in DROPPED}
+
+
+def read_folder(folder: Path, stem: str) -> dict[str, torch.Tensor]:
+    """All tensors of `stem.safetensors`, of its fp16 variant, or of its shards.
+
+    Raises:
+        GraphError: E_NO_SAFETENSORS.
+    """
+    from safetensors.torch import load_file
+
+    for name in (f"{stem}.safetensors", f"{stem}.fp16.safetensors"):
+        if (folder / name).is_file():
+            return load_file(folder / name)
+    for name in (f"{stem}.safetensors.index.json", f"{stem}.safetensors.index.fp16.json"):
+        if (folder / name).is_file():
+            shards = set(json.loads((folder / name).read_text("utf-8"))["weight_map"].values())
+            state: dict[str, torch.Tensor] = {}
+            for shard in sorted(shards):
+                if Path(shard).name != shard:
+                    raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} points outside of its folder")
+                state |= load_file(folder / shard)
+            return state
+    others = sorted(path.name for path in folder.glob("*") if path.suffix in (".bin", ".ckpt", ".pt", ".msgpack"))
+    raise GraphError(
+        "E_NO_SAFETENSORS",
+        f"{folder.name} has no {stem}.safetensors" + (f", only {', '.join(others)}" if others else ""),
+        hint="save the model with safe_serialization=True",
+    )
+
+
+def build(
+    make: Callable[[], nn.Module],
+    state: Mapping[str, torch.Tensor],
+    what: str,
+    rename: Callable[[str], str] = lambda name: name,
+) -> nn.Module:
+    """Make a module without initialising it and give it exactly these weights.
+
+    Args:
+        make: Makes the module.
+        state: Tensors by their names in files.
+        what: Name of the component for messages.
+        rename: Run-time name -> name in files.
+
+    Raises:
+        GraphError: E_WEIGHTS, listing what is missing, unknown or of another shape.
+    """
+    from accelerate import init_empty_weights
+
+    with init_empty_weights(include_buffers=False):
+        module = make()
+    own = {rename(key): (key, value.shape) for key, value in module.state_dict().items()}
+    found = {
+        "missing": [key for key in own if key not in state],
+        "unknown": [key for key in state if key not in own],
+        "of another shape": [
+            f"{key} {list(state[key].shape)} for {list(shape)}"
+            for key, (_, shape) in own.items()
+            if key in state and state[key].shape != shape
+        ],
+    }
+    if parts := [f"{word} {_some(keys)}" for word, keys in found.items() if keys]:
+        raise GraphError(
+            "E_WEIGHTS",
+            f"the weights of the {what} do not fit: {'; '.join(parts)}",
+            hint="the file is of another model",
+        )
+    module.load_state_dict({key: state[name] for name, (key, _) in own.items()}, assign=True)
+    return module
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" … ({len(names)})" if len(names) > 4 else "")
+
+
+def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a .safetensors file under a temporary name, then rename it."""
+    from safetensors.torch import save_file
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, temporary, dict(metadata))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", "utf-8")

@@ -1,0 +1,1 @@
+"""Control of the flow: loops, branches, order."""

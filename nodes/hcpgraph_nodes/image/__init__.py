@@ -1,0 +1,1 @@
+"""Pictures on wires and on disk: load, resize, arrange, plot, save."""

@@ -1,0 +1,45 @@
+"""`loss.min_snr`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hcpgraph import node
+from hcpgraph.widgets import Slider
+
+from ..types import NoiseSchedule, SampleLoss, Timesteps
+
+
+@node("loss.min_snr")
+def min_snr(
+    loss: SampleLoss,
+    timesteps: Timesteps,
+    schedule: NoiseSchedule,
+    *,
+    gamma: Annotated[float, Field(gt=0, le=100), Slider(step=0.5)] = 5.0,
+) -> SampleLoss:
+    """Weight losses by their timestep so that nearly clean samples do not dominate.
+
+    With snr = a_t / (1 - a_t) the weight is min(snr, gamma) for a model that predicts the sample; divided by snr for
+    epsilon and by snr + 1 for v_prediction. Source: Hang et al. 2023, https://arxiv.org/abs/2303.09556 (section 3.4).
+
+    Args:
+        loss: Losses (B, …).
+        timesteps: Timesteps (B,).
+        schedule: The forward process and what the model predicts.
+        gamma: Highest signal-to-noise ratio that counts; the paper uses 5.
+
+    Returns:
+        out: The weighted losses (B, …).
+    """
+    signal = schedule.alphas_cumprod[timesteps.data]
+    snr = signal / (1 - signal)
+    if schedule.prediction_type == "epsilon":
+        weight = (gamma / snr).clamp(max=1)
+    elif schedule.prediction_type == "v_prediction":
+        weight = snr.clamp(max=gamma) / (snr + 1)
+    else:
+        weight = snr.clamp(max=gamma)
+    return SampleLoss(loss.data * weight.view(-1, *[1] * (loss.data.dim() - 1)))

@@ -1,0 +1,30 @@
+"""`loss.mse`."""
+
+from __future__ import annotations
+
+from hcpgraph import GraphError, node
+
+from ..types import Prediction, SampleLoss, Target
+
+
+@node("loss.mse")
+def mse(prediction: Prediction, target: Target) -> SampleLoss:
+    """Squared difference of every element.
+
+    Args:
+        prediction: What the denoiser returned (B, C, h, w).
+        target: What it should have returned (B, C, h, w).
+
+    Returns:
+        out: Squared differences (B, C, h, w), not reduced.
+
+    Raises:
+        GraphError: E_PREDICTION, the two mean different things.
+    """
+    if prediction.kind != target.kind:
+        raise GraphError(
+            "E_PREDICTION",
+            f"the model predicts {prediction.kind}, the target is {target.kind}",
+            hint="wire the schedule of the same model.load to diffusion.target",
+        )
+    return SampleLoss((prediction.data - target.data).square())

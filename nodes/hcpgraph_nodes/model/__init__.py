@@ -1,0 +1,1 @@
+"""Models: loading, making, saving, choosing what is trained."""

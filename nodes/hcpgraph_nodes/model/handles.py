@@ -1,0 +1,289 @@
+"""Handles: what a model is on a wire.
+
+A handle is immutable: a shared `Root` (weights, read when first used) and a stack of plugins. Attaching a plugin makes
+a new handle over the same root; the old one still means the model without it. `with handle.active() as module:`
+switches on exactly the handle's own stack for the calls in the block.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from hcpgraph import GraphError
+from hcpgraph.types import port_type
+
+if TYPE_CHECKING:
+    from ..plugins.base import Plugin
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and in which precision weights are kept, and whether the denoiser's activations are recomputed."""
+
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+    checkpointing: bool = False
+
+
+class Root:
+    """The weights that handles share: one module, read when first used, and the stack that is switched on in it.
+
+    Args:
+        load: Makes the module on the CPU; called once.
+        placement: Device, precision and gradient checkpointing.
+        rename: Run-time module name -> the layer's name in files and selectors.
+
+    A layer that a plugin reaches gets a tap: an instance attribute `forward` in front of the class's own. The module's
+    classes, names and state dict stay as they are, and the tap goes when the last plugin that needs it is dropped.
+    It is a bound method, so that a deep copy of the module calls its own layers.
+    """
+
+    def __init__(
+        self, load: Callable[[], nn.Module], placement: Placement, rename: Callable[[str], str] = lambda name: name
+    ) -> None:
+        self.placement = placement
+        self.active: tuple[Plugin, ...] = ()
+        self.trainable = False
+        self._load = load
+        self._rename = rename
+        self._module: nn.Module | None = None
+        self._lock = threading.RLock()
+        self._layers: dict[str, nn.Module] = {}
+        self._taps: dict[str, int] = {}
+        self._attached: weakref.WeakSet[Plugin] = weakref.WeakSet()
+
+    @property
+    def module(self) -> nn.Module:
+        """The module, in eval mode, frozen, on its device; weights are read here."""
+        module = self._module
+        return self._read() if module is None else module
+
+    @property
+    def loaded(self) -> bool:
+        return self._module is not None
+
+    @property
+    def layers(self) -> Mapping[str, nn.Module]:
+        """Every submodule by its name in files and selectors; `''` is the module itself."""
+        if not self._layers:
+            self._layers = {self._rename(name) if name else "": layer for name, layer in self.module.named_modules()}
+        return self._layers
+
+    def parameter_name(self, name: str) -> str:
+        """The name in files of a run-time parameter name."""
+        return self._rename(name)
+
+    def _read(self) -> nn.Module:
+        with self._lock:
+            if self._module is None:
+                module = self._load().requires_grad_(False).eval()
+                nn.Module.to(module, device=self.placement.device, dtype=self.placement.dtype)
+                if self.placement.checkpointing:
+                    module.enable_gradient_checkpointing(self._checkpoint)  # type: ignore[operator]
+                self._module = module
+            return self._module
+
+    def _checkpoint(self, call: Callable[..., Any], *args: Any) -> Any:
+        """`torch.utils.checkpoint` whose recomputation, which runs after `active()` was left, enters the same stack."""
+        stack = self.active
+
+        def run(*args: Any) -> Any:
+            previous, self.active = self.active, stack
+            try:
+                return call(*args)
+            finally:
+                self.active = previous
+
+        return checkpoint(run, *args, use_reentrant=False)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Frozen weights in half precision run together with trainable ones, which stay in float32."""
+        if self.placement.dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.placement.device.type, dtype=self.placement.dtype)
+
+    def tap(self, plugin: Plugin) -> None:
+        """Put a tap on every layer that the plugin reaches; removed when the plugin is garbage."""
+        with self._lock:
+            if plugin in self._attached:
+                return
+            for path in plugin.blocks:
+                if path not in self._taps:
+                    layer = self.layers[path]
+                    layer.forward = MethodType(_tap(self, path, type(layer).forward), layer)
+                self._taps[path] = self._taps.get(path, 0) + 1
+            self._attached.add(plugin)
+            weakref.finalize(plugin, _release, weakref.ref(self), tuple(plugin.blocks)).atexit = False
+
+    def untap(self, paths: tuple[str, ...]) -> None:
+        with self._lock:
+            for path in paths:
+                self._taps[path] -= 1
+                if not self._taps[path]:
+                    del self._taps[path]
+                    del self.layers[path].forward
+
+    @property
+    def tapped(self) -> tuple[str, ...]:
+        """Names of the layers that have a tap."""
+        return tuple(self._taps)
+
+
+def _tap(root: Root, path: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        stack = root.active
+        if not stack:
+            return original(self, *args, **kwargs)
+        call: Callable[..., Any] = partial(original, self)
+        for plugin in stack:
+            block = plugin.blocks.get(path)
+            if block is not None:
+                call = partial(block, call)
+        return call(*args, **kwargs)
+
+    return forward
+
+
+def _release(root: weakref.ref[Root], paths: tuple[str, ...]) -> None:
+    alive = root()
+    if alive is not None:
+        alive.untap(paths)
+
+
+class Activation:
+    """`with handle.active() as module:`; restores in any case what was switched on before."""
+
+    __slots__ = ("_autocast", "_previous", "_root", "_stack")
+
+    def __init__(self, root: Root, stack: tuple[Plugin, ...]) -> None:
+        self._root = root
+        self._stack = stack
+        self._autocast = root.autocast()
+
+    def __enter__(self) -> nn.Module:
+        module = self._root.module
+        self._previous = self._root.active
+        self._root.active = self._stack
+        self._autocast.__enter__()
+        return module
+
+    def __exit__(self, *error: Any) -> None:
+        self._root.active = self._previous
+        self._autocast.__exit__(*error)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Handle:
+    """A model on a wire: shared weights and its own stack of plugins, innermost first.
+
+    Attributes:
+        root: The weights.
+        family: Name of the model family.
+        config: The component's configuration, known without reading weights.
+        stack: The plugins that this handle switches on.
+    """
+
+    root: Root
+    family: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    stack: tuple[Plugin, ...] = ()
+
+    def active(self) -> Activation:
+        """Switch on exactly this handle's stack; gives the module."""
+        return Activation(self.root, self.stack)
+
+    def attach(self, plugin: Plugin) -> Self:
+        """A handle with the plugin on top of the stack."""
+        if plugin in self.stack:
+            raise GraphError("E_ATTACHED", "the plugin is already attached", hint="wire the model without it")
+        self.root.tap(plugin)
+        return replace(self, stack=(*self.stack, plugin))
+
+    def without(self, plugin: Plugin) -> Self:
+        """A handle without the plugin."""
+        return replace(self, stack=tuple(other for other in self.stack if other is not plugin))
+
+    def modules(self) -> tuple[nn.Module, ...]:
+        """Every module that a call of this handle runs: the root and the plugins of the stack."""
+        return (self.root.module, *self.stack)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any weight that a call runs is trained."""
+        return self.root.trainable or any(plugin.trainable for plugin in self.stack)
+
+    @property
+    def device(self) -> torch.device:
+        return self.root.placement.device
+
+    def gradients(self) -> AbstractContextManager[Any]:
+        """No autograd graph where nothing is trained; leaves the mode alone otherwise."""
+        return nullcontext() if self.trainable else torch.no_grad()
+
+
+@port_type(color="#c9a227", weights="runs", facts=("family",))
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Denoiser(Handle):
+    """The network that predicts the noise; `prediction_type` is what its output means."""
+
+    prediction_type: str = "epsilon"
+
+
+class Tokens:
+    """A tokenizer that is made when first used."""
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._value: Any = None
+
+    @property
+    def tokenizer(self) -> Any:
+        with self._lock:
+            if self._value is None:
+                self._value = self._load()
+            return self._value
+
+
+@port_type(color="#5f9e6e", weights="runs", facts=("family",))
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TextEncoder(Handle):
+    """The network that turns text into a conditioning, with its tokenizer."""
+
+    tokens: Tokens
+
+
+@port_type(color="#c7608f", weights="runs", facts=("family",))
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Vae(Handle):
+    """The autoencoder between pictures and latents."""
+
+
+COMPONENTS: dict[type[Handle], str] = {Denoiser: "denoiser", TextEncoder: "text_encoder", Vae: "vae"}
+
+
+def component(value: Any) -> str:
+    """`denoiser`, `text_encoder` or `vae`.
+
+    Raises:
+        GraphError: E_NO_MODEL, the value is no model handle.
+    """
+    name = COMPONENTS.get(type(value))
+    if name is None:
+        raise GraphError(
+            "E_NO_MODEL",
+            f"this port takes a model, not {type(value).__name__}",
+            hint="wire the denoiser, the text encoder or the vae of a model",
+        )
+    return name

@@ -1,0 +1,109 @@
+"""`model.new`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from hcpgraph import Context, Facts, GraphError, node
+from hcpgraph.rng import SEED_MAX, stream_seed
+from hcpgraph.widgets import Hint, Seed
+
+from ..families.clip_bpe import FULL, SMALLEST
+from ..families.registry import family
+from ..families.sd15_config import SCALING_FACTOR, Sizes
+from ..types import NoiseSchedule
+from .handles import Denoiser, Placement, TextEncoder, Vae
+
+Size = Annotated[int, Field(ge=1, le=16384)]
+Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]
+
+
+class NewModel(NamedTuple):
+    """The parts of a model."""
+
+    denoiser: Annotated[Denoiser, Facts(family="sd15", weights="denoiser")]
+    text_encoder: Annotated[TextEncoder, Facts(family="sd15", weights="text_encoder")]
+    vae: Annotated[Vae, Facts(family="sd15", weights="vae")]
+    schedule: Annotated[NoiseSchedule, Facts(family="sd15")]
+
+
+@node("model.new", effects="resource", packages=("diffusers", "transformers"))
+def new_model(
+    ctx: Context,
+    *,
+    resolution: Annotated[int, Field(ge=8, le=4096), Hint(primary=True)] = 64,
+    channels: Annotated[list[Channels], Field(min_length=1, max_length=8), Hint(group="UNet")] = [32, 64],  # noqa: B006
+    layers: Annotated[int, Field(ge=1, le=8), Hint(group="UNet")] = 1,
+    attention: Annotated[list[Annotated[int, Field(ge=0, le=7)]] | None, Hint(group="UNet")] = None,
+    heads: Annotated[Size, Hint(group="UNet")] = 4,
+    text_width: Annotated[Size, Hint(group="Text")] = 64,
+    text_layers: Annotated[int, Field(ge=1, le=64), Hint(group="Text")] = 2,
+    text_heads: Annotated[Size, Hint(group="Text")] = 4,
+    text_length: Annotated[int, Field(ge=3, le=1024), Hint(group="Text")] = 77,
+    vocab_size: Annotated[int, Field(ge=SMALLEST, le=FULL), Hint(group="Text")] = 8192,
+    vae_channels: Annotated[list[Channels], Field(max_length=8), Hint(group="VAE")] = [],  # noqa: B006
+    latent_channels: Annotated[int, Field(ge=1, le=64), Hint(group="VAE")] = 4,
+    scaling_factor: Annotated[Annotated[float, Field(gt=0)] | None, Hint(group="VAE")] = None,
+    prediction_type: Literal["epsilon", "v_prediction", "sample"] = "epsilon",
+    checkpointing: Annotated[bool, Hint(advanced=True)] = False,
+    seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed()] = 0,
+) -> NewModel:
+    """Make an untrained model of the Stable Diffusion 1.x shape, in any size.
+
+    AutoencoderKL, CLIPTextModel and UNet2DConditionModel of diffusers and transformers, CLIP's real tokenizer, and the
+    schedule of SD 1.5. Equal settings give equal weights. Without VAE channels the latents are the pixels themselves
+    (an AutoencoderKL that changes nothing), so that small pictures can be learnt without training a VAE first.
+
+    Args:
+        resolution: Side of the pictures, pixels.
+        channels: UNet channels, one number a resolution; each a multiple of heads.
+        layers: ResNet blocks a resolution.
+        attention: Resolutions (0 = the highest) with cross attention; none given: all but the lowest, as SD does.
+        heads: Attention heads of the UNet.
+        text_width: Width of the text encoder, which is the UNet's cross-attention width.
+        text_layers: Layers of the text encoder.
+        text_heads: Attention heads of the text encoder.
+        text_length: Tokens of a prompt; 77 in released models.
+        vocab_size: Tokens known to the tokenizer; 49408 is all of CLIP, fewer split rare words into more pieces.
+        vae_channels: VAE channels, one number a resolution; each step halves the sides. Empty: latents are pixels.
+        latent_channels: Channels of the latents; always 3 where the latents are pixels.
+        scaling_factor: Latents are multiplied by it; none given: 1 for pixels, else 0.18215 as in SD.
+        prediction_type: What the denoiser is to predict.
+        checkpointing: Recompute the denoiser's activations in backward: less memory, about a third more time, the
+            same gradients.
+        seed: Seed of the initial weights.
+
+    Returns:
+        denoiser: The UNet.
+        text_encoder: The text encoder with its tokenizer.
+        vae: The autoencoder.
+        schedule: The forward process.
+
+    Raises:
+        GraphError: E_SIZE, sizes that do not fit each other; E_PACKAGE, the CLIP vocabulary is missing.
+    """
+    pixels = not vae_channels
+    levels = tuple(range(max(len(channels) - 1, 1))) if attention is None else tuple(attention)
+    if any(level >= len(channels) for level in levels):
+        raise GraphError("E_SIZE", f"attention {list(levels)} names more than {len(channels)} resolutions")
+    sizes = Sizes(
+        channels=tuple(channels),
+        layers=layers,
+        attention=levels,
+        heads=heads,
+        text_width=text_width,
+        text_layers=text_layers,
+        text_heads=text_heads,
+        vocab_size=vocab_size,
+        text_length=text_length,
+        vae_channels=tuple(vae_channels),
+        latent_channels=3 if pixels else latent_channels,
+        scaling_factor=scaling_factor or (1.0 if pixels else SCALING_FACTOR),
+        resolution=resolution,
+    )
+    placement = Placement(ctx.device, ctx.dtype, checkpointing)
+    return NewModel(
+        *family("sd15").new(sizes, placement, prediction_type, lambda component: stream_seed(seed, component))
+    )

@@ -1,0 +1,58 @@
+"""What an optimizer wire carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hcpgraph import GraphError
+from hcpgraph.types import port_type
+from hcpgraph_nodes.types import Params
+
+if TYPE_CHECKING:
+    import torch
+
+
+@port_type(color="#8a9a5b", shape="square", weights="carries")
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """A torch optimizer over named parameters, the schedule of its learning rate, the norm its gradients are cut to."""
+
+    optimizer: torch.optim.Optimizer
+    names: dict[str, Any]
+    schedulers: tuple[Any, ...] = ()
+    clip: float = 0.0
+
+
+def param_groups(params: tuple[Params, ...]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Torch parameter groups, and all parameters by unique name.
+
+    Raises:
+        GraphError: E_PARAMS, nothing to train, or a parameter that is given twice.
+    """
+    groups: list[dict[str, Any]] = []
+    names: dict[str, Any] = {}
+    seen: dict[int, str] = {}
+    for part in params:
+        for group in part.groups:
+            tensors = []
+            for name, tensor in group["params"].items():
+                full = f"{group['name']}/{name}"
+                if id(tensor) in seen:
+                    raise GraphError(
+                        "E_PARAMS",
+                        f"'{full}' is already trained as '{seen[id(tensor)]}'",
+                        port="params",
+                        hint="give every parameter to one optimizer group only: narrow the layer selectors",
+                    )
+                if full in names:
+                    full = f"{full}#{len(names)}"
+                seen[id(tensor)] = full
+                names[full] = tensor
+                tensors.append(tensor)
+            options = {key: group[key] for key in ("lr", "weight_decay") if group.get(key) is not None}
+            if tensors:
+                groups.append({"params": tensors, **options})
+    if not names:
+        raise GraphError("E_PARAMS", "there is nothing to train", port="params", hint="check the layer selectors")
+    return groups, names

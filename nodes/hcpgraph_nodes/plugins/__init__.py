@@ -1,0 +1,1 @@
+"""Plugins: what is attached to the layers of a model without changing the model."""

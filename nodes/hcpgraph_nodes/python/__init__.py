@@ -1,0 +1,1 @@
+"""Python objects by name: any class that the user trusts."""

@@ -1,0 +1,143 @@
+"""Torch-free relations between settings, ports and facts: probes and rules of this pack.
+
+`PROBERS`: name -> function(settings, resolve) that reads a fact from small files; None where it cannot be known.
+`RULES`: functions(view) -> problems; a view has node, type, settings, connected and facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hcpgraph.errors import Problem
+
+from .python.rule import untrusted
+
+Prober = Callable[[Mapping[str, Any], Callable[[str], Path]], Any]
+Rule = Callable[[Any], list[Problem]]
+
+PROBERS: dict[str, Prober] = {}
+RULES: list[Rule] = []
+
+
+def prober(name: str) -> Callable[[Prober], Prober]:
+    """Register a function as the fact `Probe(name)`."""
+
+    def register(function: Prober) -> Prober:
+        PROBERS[name] = function
+        return function
+
+    return register
+
+
+def rule(function: Rule) -> Rule:
+    """Register a rule."""
+    RULES.append(function)
+    return function
+
+
+@prober("family")
+def family(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
+    """The model family that `family` names, or that lies at `path`."""
+    named = settings.get("family", "auto")
+    if named != "auto":
+        return str(named)
+    path = settings.get("path")
+    if not isinstance(path, str):
+        return None
+    from .families.probe import probe_family
+
+    return probe_family(resolve(path))
+
+
+@rule
+def guidance_has_two_sides(view: Any) -> list[Problem]:
+    """Guidance above 1 compares with a negative prompt; a negative prompt without guidance is never read."""
+    if view.type != "sample.denoise":
+        return []
+    guidance = view.settings.get("guidance", 1.0)
+    if not isinstance(guidance, int | float):
+        return []
+    if guidance > 1 and "negative" not in view.connected:
+        return [
+            Problem(
+                "E_NO_NEGATIVE",
+                f"guidance {guidance:g} compares with a negative prompt, and none is wired",
+                node=view.node,
+                port="negative",
+                hint="wire text.encode of an empty prompt to it, or set guidance to 1",
+            )
+        ]
+    if guidance <= 1 and "negative" in view.connected:
+        return [
+            Problem(
+                "W_NEGATIVE_UNUSED",
+                f"the negative prompt has no effect at guidance {guidance:g}",
+                node=view.node,
+                port="negative",
+                hint="raise guidance above 1",
+                severity="warning",
+            )
+        ]
+    return []
+
+
+@rule
+def timestep_range(view: Any) -> list[Problem]:
+    """`low` lies below `high`."""
+    if view.type != "diffusion.timesteps":
+        return []
+    low, high = view.settings.get("low"), view.settings.get("high")
+    if isinstance(low, int) and isinstance(high, int) and low >= high:
+        return [
+            Problem(
+                "E_RANGE",
+                f"no timestep lies between low = {low} and high = {high}",
+                node=view.node,
+                hint="high is exclusive and must be greater than low",
+            )
+        ]
+    return []
+
+
+@rule
+def loss_weights(view: Any) -> list[Problem]:
+    """`loss.weighted_sum` has one weight a loss."""
+    if view.type != "loss.weighted_sum":
+        return []
+    weights = view.settings.get("weights")
+    wired = sum(1 for port in view.connected if port.partition(".")[0] == "losses")
+    if isinstance(weights, list) and weights and wired > 1 and len(weights) != wired:
+        return [
+            Problem(
+                "E_WEIGHTS_COUNT",
+                f"{len(weights)} weights for {wired} losses",
+                node=view.node,
+                hint="write one weight a loss, or none for 1 each",
+            )
+        ]
+    return []
+
+
+@rule
+def small_model_sizes(view: Any) -> list[Problem]:
+    """Sizes of `model.new` fit each other."""
+    if view.type != "model.new":
+        return []
+    s = view.settings
+    pairs = [("text_width", s.get("text_width"), "text_heads", s.get("text_heads"))]
+    pairs += [("channels", size, "heads", s.get("heads")) for size in s.get("channels") or []]
+    return [
+        Problem(
+            "E_SIZE",
+            f"{name} {size} is no multiple of {parts_name} {parts}",
+            node=view.node,
+            hint=f"change {name} or {parts_name}",
+        )
+        for name, size, parts_name, parts in pairs
+        if isinstance(size, int) and isinstance(parts, int) and size % parts
+    ]
+
+
+rule(untrusted)

@@ -1,0 +1,115 @@
+"""`sample.denoise`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph.rng import SEED_MAX
+from hcpgraph.widgets import Hint, Seed, Slider
+
+from ..families.registry import family
+from ..model.handles import Denoiser
+from ..noise.draws import draw, seeded_generators
+from ..types import Conditioning, Latents, Noise, NoiseSchedule
+from .schedulers import Sampler, make_scheduler
+
+
+@node("sample.denoise", packages=("diffusers",))
+def denoise(
+    ctx: Context,
+    denoiser: Denoiser,
+    schedule: NoiseSchedule,
+    positive: Conditioning,
+    latents: Latents,
+    negative: Conditioning | None = None,
+    noise: Noise | None = None,
+    negative_denoiser: Denoiser | None = None,
+    *,
+    sampler: Annotated[Sampler, Hint(primary=True)] = "dpmpp_2m_karras",
+    steps: Annotated[int, Field(ge=1, le=1000), Slider(step=1)] = 25,
+    guidance: Annotated[float, Field(ge=1, le=100), Slider(step=0.5)] = 7.5,
+    eta: Annotated[float, Field(ge=0, le=1), Slider(step=0.05, advanced=True)] = 0.0,
+    seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed(primary=True)] = 0,
+) -> Annotated[Latents, Facts(family=Port("denoiser"))]:
+    """Sample latents from noise.
+
+    Sample i draws everything (start noise and the noise of stochastic samplers) from a generator seeded with
+    `seed + i`, as diffusers pipelines do with a list of generators: equal seeds give equal pictures.
+
+    Args:
+        denoiser: The model, with the plugins of its wire.
+        schedule: The forward process it was trained with.
+        positive: Condition of B samples, or one for all.
+        latents: Their size and number (B, C, h, w).
+        negative: Condition to stay away from; needed for guidance above 1.
+        noise: Start noise (B, C, h, w) instead of the seed's own draw.
+        negative_denoiser: Model for the negative condition, such as one with another LoRA; by default the same.
+        sampler: Solver and noise schedule.
+        steps: Denoising steps; solvers of second order run the model twice a step.
+        guidance: Scale of classifier-free guidance; 1 runs the positive condition alone.
+        eta: Share of fresh noise in DDIM; other samplers do not read it.
+        seed: Seed of the first sample.
+
+    Returns:
+        out: Clean scaled latents (B, C, h, w).
+
+    Raises:
+        GraphError: E_NO_NEGATIVE, E_BATCH, E_PACKAGE.
+    """
+    count = len(latents.data)
+    if guidance > 1 and negative is None:
+        raise GraphError(
+            "E_NO_NEGATIVE",
+            f"guidance {guidance:g} compares with a negative prompt, and none is wired",
+            hint="wire text.encode of an empty prompt to it, or set guidance to 1",
+        )
+    text = _rows(positive, count)
+    against = _rows(negative, count) if guidance > 1 and negative is not None else None
+    scheduler = make_scheduler(sampler, schedule)
+    scheduler.set_timesteps(steps, device=denoiser.device)
+    generators = seeded_generators(seed, count)
+    own = draw(generators, latents.data.shape)
+    start = own if noise is None else noise.data
+    sample = start.to(denoiser.device) * scheduler.init_noise_sigma
+    extra = _step_arguments(scheduler, generators, eta)
+    predict = family(denoiser.family).predict
+    other = negative_denoiser or denoiser
+    total = len(scheduler.timesteps)
+    with torch.no_grad():
+        for index, timestep in enumerate(scheduler.timesteps):
+            ctx.check()
+            scaled = scheduler.scale_model_input(sample, timestep)
+            if against is None:
+                output = predict(denoiser, scaled, timestep, text)
+            elif other is denoiser:
+                both = predict(denoiser, torch.cat([scaled, scaled]), timestep, torch.cat([against, text]))
+                without, output = both.chunk(2)
+                output = without + guidance * (output - without)
+            else:
+                without = predict(other, scaled, timestep, against)
+                output = without + guidance * (predict(denoiser, scaled, timestep, text) - without)
+            sample = scheduler.step(output, timestep, sample, **extra, return_dict=False)[0]
+            ctx.progress(index + 1, total)
+    return Latents(sample, latents.keys)
+
+
+def _rows(conditioning: Conditioning, count: int) -> Tensor:
+    rows = len(conditioning.data)
+    if rows not in (1, count):
+        raise GraphError(
+            "E_BATCH",
+            f"{rows} prompts for {count} samples",
+            hint="give one prompt for all or one a sample, or change count in sample.empty_latents",
+        )
+    return conditioning.data.expand(count, -1, -1)
+
+
+def _step_arguments(scheduler: Any, generators: list[torch.Generator], eta: float) -> dict[str, Any]:
+    accepted = inspect.signature(scheduler.step).parameters
+    return {name: value for name, value in (("generator", generators), ("eta", eta)) if name in accepted}

@@ -1,0 +1,1 @@
+"""Text: values, prompts, encoding."""

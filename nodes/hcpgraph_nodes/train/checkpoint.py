@@ -1,0 +1,100 @@
+"""Checkpoints of a training loop: complete or not there, found again by the loop's key."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hcpgraph.codec import NoCodec, read_folder, write_folder
+from hcpgraph_nodes.optim.optimizer import Optimizer
+
+NAME = re.compile(r"step-(\d{8})")
+
+
+class Checkpoints:
+    """The checkpoints below one folder, `step-00000020` and so on.
+
+    Args:
+        folder: One folder a training key.
+        keep: How many of the latest are kept.
+    """
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def steps(self) -> list[int]:
+        """Steps of all complete checkpoints, ascending."""
+        if not self.folder.is_dir():
+            return []
+        found = (NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        return sorted(int(match[1]) for match in found if match)
+
+    def path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write a checkpoint by one rename, then forget the oldest."""
+        write_folder(self.path(step), state, pictures=False)
+        for old in self.steps()[: -self.keep]:
+            shutil.rmtree(self.path(old), ignore_errors=True)
+
+    def load(self, at_most: int) -> dict[str, Any] | None:
+        """The latest readable checkpoint of at most that many steps."""
+        for step in reversed([step for step in self.steps() if step <= at_most]):
+            try:
+                state, _ = read_folder(self.path(step))
+            except (OSError, ValueError, KeyError, NoCodec):
+                continue
+            return dict(state)
+        return None
+
+    def clear(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def capture(
+    step: int,
+    optimizers: tuple[Optimizer, ...],
+    instances: dict[str, Any],
+    curve: dict[str, list[tuple[int, float]]],
+    scaler: Any = None,
+) -> dict[str, Any]:
+    """Everything that the rest of a training depends on, at a step border. Random streams need no state."""
+    return {
+        "step": step,
+        "params": [{name: tensor.detach() for name, tensor in item.names.items()} for item in optimizers],
+        "optimizers": [item.optimizer.state_dict() for item in optimizers],
+        "schedulers": [[_plain(s.state_dict()) for s in item.schedulers] for item in optimizers],
+        "instances": {id: node.state_dict() for id, node in instances.items() if hasattr(node, "state_dict")},
+        "curve": curve,
+        "scaler": scaler.state_dict() if scaler is not None else None,
+    }
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    """Scheduler state without the functions of a LambdaLR, which its constructor makes again."""
+    return {name: value for name, value in state.items() if name != "lr_lambdas"}
+
+
+def restore(
+    state: dict[str, Any], optimizers: tuple[Optimizer, ...], instances: dict[str, Any], scaler: Any = None
+) -> None:
+    """Put a captured state back, bit for bit, on the device where the parameters are."""
+    for item, params, inner, schedulers in zip(
+        optimizers, state["params"], state["optimizers"], state["schedulers"], strict=True
+    ):
+        with torch.no_grad():
+            for name, tensor in item.names.items():
+                tensor.copy_(params[name])
+        item.optimizer.load_state_dict(inner)
+        for scheduler, saved in zip(item.schedulers, schedulers, strict=True):
+            scheduler.load_state_dict({**scheduler.state_dict(), **saved})
+    for id, saved in state["instances"].items():
+        instances[id].load_state_dict(saved)
+    if scaler is not None and state["scaler"] is not None:
+        scaler.load_state_dict(state["scaler"])

@@ -1,0 +1,218 @@
+"""The training loop: runs its region step by step, changes the weights, keeps checkpoints, resumes exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+
+from hcpgraph import Body, Cancelled, Context, GraphError, Many, node
+from hcpgraph.step import StepModule
+from hcpgraph.widgets import Hint, Seed, Slider
+from hcpgraph_nodes.optim.optimizer import Optimizer
+from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, restore
+from hcpgraph_nodes.types import Curve, Loss, Trained
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Step(NamedTuple):
+    step: int
+
+
+class Losses(NamedTuple):
+    loss: Many[Loss]
+
+
+class Outcome(NamedTuple):
+    trained: Trained
+    losses: Curve
+
+
+@node(
+    "train.loop",
+    effects="random",
+    mutates=("optimizer",),
+    resumes=("steps", "checkpoint_every", "keep", "log_every"),
+    title="Training loop",
+)
+def loop(
+    ctx: Context,
+    optimizer: Many[Optimizer],
+    body: Body[Step, Losses],
+    *,
+    steps: Annotated[int, Field(ge=1), Slider(primary=True)] = 1000,
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1), Seed()] = 0,
+    accumulate: Annotated[int, Field(ge=1)] = 1,
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no",
+    checkpoint_every: Annotated[int, Field(ge=0), Hint(advanced=True)] = 0,
+    keep: Annotated[int, Field(ge=1), Hint(advanced=True)] = 2,
+    log_every: Annotated[int, Field(ge=1), Hint(advanced=True)] = 10,
+) -> Outcome:
+    """Run the region again and again and step the optimizers on its losses.
+
+    Losses that share a node which carries gradients are summed and back-propagated together; other groups follow in
+    turn, their gradients add up, then comes one optimizer step, then what only writes (previews, logs). A run of equal
+    inputs is not repeated: its last checkpoint is loaded. More `steps` go on from it, bit for bit.
+
+    Args:
+        optimizer: One or several optimizers; which weights are trained follows from them.
+        steps: Optimizer steps in all.
+        seed: Of all random draws in the region.
+        accumulate: Passes of the region per optimizer step; gradients are averaged over them.
+        mixed_precision: Autocast of the forward pass; weights and optimizer stay in float32.
+        checkpoint_every: Steps between checkpoints; 0 keeps one at the end and when the run is stopped.
+        keep: How many of the latest checkpoints are kept.
+        log_every: Steps between reports of the loss; every step is recorded all the same.
+
+    Body:
+        step: Number of passes done before this one.
+        loss: What is minimised.
+
+    Returns:
+        trained: Tells that training is done; see flow.after.
+        losses: The sum of the losses at every step, and what nodes inside report, such as a validation loss.
+    """
+    body.seed(seed)
+    _trainable(optimizer, True)
+    accelerator = make_accelerator(ctx, mixed_precision)
+    trained = body.regions.plan.analysis.weights.trains.get(ctx.node, frozenset())
+    module = StepModule(body, trained)
+    model = accelerator.prepare(module)
+    scaler = accelerator.scaler
+    store = Checkpoints(ctx.path(f"cache:train/{ctx.key}", must_exist=False), keep)
+    if {"*", ctx.node} & ctx.run.force:
+        store.clear()
+    curve: dict[str, list[tuple[int, float]]] = {"loss": [], "lr": []}
+    done = 0
+    if (state := store.load(steps)) is not None:
+        restore(state, optimizer, module.instances, scaler)
+        done, curve = state["step"], state["curve"]
+        ctx.log(f"{'nothing to train' if done == steps else 'going on'}: checkpoint of step {done} of {steps}")
+    body.scope.series = curve
+    pending: list[torch.Tensor] = []
+
+    def flush() -> None:
+        """Bring the losses of the last steps over from the device, in one transfer."""
+        if not pending:
+            return
+        values = torch.stack(pending).tolist()
+        first = done - len(values)
+        for offset, value in enumerate(values):
+            curve["loss"].append((first + offset + 1, value))
+            ctx.metric(first + offset + 1, loss=value, lr=curve["lr"][first + offset][1])
+        pending.clear()
+        if values[-1] != values[-1]:
+            raise GraphError(
+                "E_LOSS_NAN",
+                f"the loss is not a number at step {done}",
+                port="loss",
+                hint="lower the learning rate, or train without fp16; the last checkpoint is kept",
+            )
+
+    model.train()
+    if done == 0 and module.writes:
+        module.after(0)
+        model.train()
+    try:
+        while done < steps:
+            ctx.check()
+            pending.append(_step(accelerator, model, module, optimizer, done, accumulate))
+            curve["lr"].append((done + 1, optimizer[0].optimizer.param_groups[0]["lr"]))
+            _advance(optimizer)
+            done += 1
+            if module.writes:
+                module.after(done)
+                model.train()
+            due = checkpoint_every > 0 and done % checkpoint_every == 0
+            if done % log_every == 0 or due or done == steps:
+                flush()
+                ctx.progress(done, steps, loss=curve["loss"][-1][1], lr=curve["lr"][-1][1])
+            if due or done == steps:
+                store.save(done, capture(done, optimizer, module.instances, curve, scaler))
+    except Cancelled:
+        flush()
+        if done > 0:
+            store.save(done, capture(done, optimizer, module.instances, curve, scaler))
+            ctx.log(f"stopped after step {done}; a checkpoint is kept, the same run goes on from there")
+        raise
+    finally:
+        module.eval()
+        _trainable(optimizer, False)
+    series = {name: [tuple(point) for point in points] for name, points in curve.items() if name != "lr"}
+    return Outcome(Trained(done, curve["loss"][-1][1]), Curve(series))
+
+
+def make_accelerator(ctx: Context, mixed_precision: str) -> Accelerator:
+    """An accelerator on the run's device; accelerate keeps one state a process, which is set anew for every loop."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    if mixed_precision == "fp16" and ctx.device.type == "cpu":
+        raise GraphError(
+            "E_SETTING", "fp16 training needs an accelerator", port="mixed_precision", hint="use bf16 or no"
+        )
+    if ctx.device.type == "cuda":
+        torch.cuda.set_device(ctx.device)
+    return Accelerator(cpu=ctx.device.type == "cpu", mixed_precision=mixed_precision)
+
+
+def _step(
+    accelerator: Accelerator,
+    model: Any,
+    module: StepModule,
+    optimizers: tuple[Optimizer, ...],
+    done: int,
+    accumulate: int,
+) -> torch.Tensor:
+    """One optimizer step; returns the mean over the passes of the sum of the losses, detached."""
+    total: torch.Tensor | None = None
+    for micro in range(accumulate):
+        for group in range(module.groups):
+            last = micro == accumulate - 1 and group == module.groups - 1
+            if last:
+                loss = model(group, done * accumulate + micro)
+                accelerator.backward(loss if accumulate == 1 else loss / accumulate)
+            else:
+                with accelerator.no_sync(model):
+                    loss = model(group, done * accumulate + micro)
+                    accelerator.backward(loss if accumulate == 1 else loss / accumulate)
+            value = loss.detach().float()
+            total = value if total is None else total + value
+    assert total is not None
+    scaler = accelerator.scaler
+    for item in optimizers:
+        if scaler is not None:
+            scaler.unscale_(item.optimizer)
+        if item.clip > 0:
+            torch.nn.utils.clip_grad_norm_(item.names.values(), item.clip)
+    finite = scaler is None or all(
+        tensor.grad is None or bool(torch.isfinite(tensor.grad).all())
+        for item in optimizers
+        for tensor in item.names.values()
+    )
+    if finite:
+        for item in optimizers:
+            item.optimizer.step()
+    if scaler is not None:
+        scaler.update(None if finite else scaler.get_scale() * scaler.get_backoff_factor())
+    for item in optimizers:
+        item.optimizer.zero_grad(set_to_none=True)
+    return total if accumulate == 1 else total / accumulate
+
+
+def _trainable(optimizers: tuple[Optimizer, ...], on: bool) -> None:
+    """Parameters ask for gradients only while their own loop runs, so that a later one does not compute them again."""
+    for item in optimizers:
+        item.optimizer.zero_grad(set_to_none=True)
+        for tensor in item.names.values():
+            tensor.requires_grad_(on)
+
+
+def _advance(optimizers: tuple[Optimizer, ...]) -> None:
+    for item in optimizers:
+        for scheduler in item.schedulers:
+            scheduler.step()

@@ -1,0 +1,160 @@
+"""What travels on the wires: small frozen records that carry what makes a mistake visible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hcpgraph.types import port_type
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SampleKey = tuple[str, int, int]
+Keys = tuple[SampleKey, ...]
+
+
+@port_type(color="#e0a458")
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Pictures (B, 3, H, W), float32 in [0, 1]; `keys` name the samples they came from, if any."""
+
+    data: Tensor
+    keys: Keys | None = None
+
+
+@port_type(color="#8fbf7f", shape="square")
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """B texts, one a sample."""
+
+    texts: tuple[str, ...]
+    keys: Keys | None = None
+
+
+@port_type(color="#d97ba6", facts=("family",))
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """Latents (B, C, h, w), already multiplied by the VAE's scaling factor."""
+
+    data: Tensor
+    keys: Keys | None = None
+
+
+@port_type(color="#b07bd9", facts=("family",))
+@dataclass(frozen=True, slots=True)
+class NoisyLatents:
+    """Latents at a noise level, as the denoiser takes them (B, C, h, w)."""
+
+    data: Tensor
+    keys: Keys | None = None
+
+
+@port_type(color="#7b8cd9")
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Gaussian noise (B, C, h, w)."""
+
+    data: Tensor
+    keys: Keys | None = None
+
+
+@port_type(color="#6fb3b8", shape="diamond")
+@dataclass(frozen=True, slots=True)
+class Timesteps:
+    """Timesteps (B,), int64 in [0, num_train_timesteps)."""
+
+    data: Tensor
+    keys: Keys | None = None
+
+
+@port_type(color="#8fbf7f", facts=("family",))
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """Text embeddings (B, L, D); `pooled` (B, P) where the family has one."""
+
+    data: Tensor
+    pooled: Tensor | None = None
+
+
+@port_type(color="#c96f6f")
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the denoiser returned (B, C, h, w); `kind` is epsilon, v_prediction or sample."""
+
+    data: Tensor
+    kind: str = "epsilon"
+
+
+@port_type(color="#c96f6f", shape="diamond")
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the prediction is compared with (B, C, h, w); same `kind` as the prediction."""
+
+    data: Tensor
+    kind: str = "epsilon"
+
+
+@port_type(color="#b5544d")
+@dataclass(frozen=True, slots=True)
+class SampleLoss:
+    """Loss of every element (B, …), not reduced."""
+
+    data: Tensor
+
+
+@port_type(color="#b5544d", shape="triangle")
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A scalar loss and the number of samples it is the mean of."""
+
+    data: Tensor
+    count: int = 1
+
+
+@port_type(color="#7a8b99", facts=("family",))
+@dataclass(frozen=True, slots=True)
+class NoiseSchedule:
+    """The forward process: alphas_cumprod (T,) float32 in (0, 1), and what the model predicts.
+
+    `config` is the diffusers scheduler configuration it was read from: any diffusers sampler can be made of it.
+    """
+
+    alphas_cumprod: Tensor
+    prediction_type: str = "epsilon"
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@port_type(color="#9a9a9a", shape="square", weights="params")
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameters to be trained, in groups: each a dict with `name`, `params` {file name: Parameter}, and optionally
+    `lr` and `weight_decay` that override the optimizer's."""
+
+    groups: tuple[dict[str, Any], ...]
+
+
+@port_type(color="#9a9a9a", shape="square")
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training loop hands on: its weights are trained. steps done, the last loss, the run's checkpoint."""
+
+    steps: int
+    loss: float
+
+
+@port_type(color="#5f8dd3", shape="square")
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Numbers over steps: name -> list of (step, value)."""
+
+    series: dict[str, list[tuple[int, float]]]
+
+
+@port_type(color="#7a8b99", shape="square")
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """A file or folder that a node wrote: its `root:relative` name and sha256."""
+
+    uri: str
+    sha256: str

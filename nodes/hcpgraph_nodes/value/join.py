@@ -1,0 +1,17 @@
+"""`value.join`: several texts as one."""
+
+from __future__ import annotations
+
+from hcpgraph import Many, node
+
+
+@node("value.join", fold=True)
+def join(texts: Many[str], *, separator: str = ", ", skip_empty: bool = True) -> str:
+    """Join texts in the order of their wires.
+
+    Args:
+        texts: The texts.
+        separator: Put between them.
+        skip_empty: Whether empty texts are left out, so that no separator stands alone.
+    """
+    return separator.join(text for text in texts if text or not skip_empty)

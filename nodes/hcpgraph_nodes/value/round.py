@@ -1,0 +1,24 @@
+"""`value.round`: a whole number from any number."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from hcpgraph import GraphError, node
+
+
+@node("value.round", fold=True)
+def rounded(*, value: float = 0.0, mode: Literal["nearest", "down", "up"] = "nearest") -> int:
+    """Make a whole number, for settings that take nothing else.
+
+    Args:
+        value: The number; a wire into it replaces what is written there.
+        mode: `nearest` (halves go to the even neighbour), `down` or `up`.
+
+    Raises:
+        GraphError: E_VALUE, the number is not finite.
+    """
+    if not math.isfinite(value):
+        raise GraphError("E_VALUE", f"{value} cannot be rounded", hint="give a finite number")
+    return {"nearest": round, "down": math.floor, "up": math.ceil}[mode](value)

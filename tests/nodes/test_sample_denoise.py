@@ -1,0 +1,177 @@
+"""sample.denoise against the diffusers pipelines."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+from hcpgraph_nodes.image.decode import decode
+from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.noise.gaussian import gaussian_noise
+from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.rules import RULES
+from hcpgraph_nodes.sample.denoise import denoise
+from hcpgraph_nodes.sample.empty_latents import empty_latents
+from hcpgraph_nodes.sample.schedulers import NEEDS, SAMPLERS, Sampler, make_scheduler
+from hcpgraph_nodes.text.encode import encode_text
+from hcpgraph_nodes.types import Captions, Noise
+
+from hcpgraph import GraphError
+from hcpgraph.errors import Cancelled
+from hcpgraph.testing import context
+
+PROMPTS = ("a red cat", "two dogs on the beach")
+NEGATIVE = ("blurry", "bad picture")
+SIZE = {"width": 16, "height": 24}
+
+
+def ours(ctx, model, sampler: str, **settings) -> torch.Tensor:
+    positive = encode_text(model.text_encoder, Captions(PROMPTS))
+    negative = encode_text(model.text_encoder, Captions(NEGATIVE)) if settings.get("guidance", 7.5) > 1 else None
+    latents = empty_latents(model.vae, **SIZE, count=2)
+    out = denoise(ctx, model.denoiser, model.schedule, positive, latents, negative, sampler=sampler, **settings)
+    return decode(ctx, model.vae, out).data
+
+
+def theirs(folder: Path, model, sampler: str, seed: int, **arguments) -> torch.Tensor:
+    from diffusers import StableDiffusionPipeline
+
+    pipe = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True, safety_checker=None)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.scheduler = make_scheduler(sampler, model.schedule)
+    generators = [torch.Generator("cpu").manual_seed(seed + index) for index in range(2)]
+    return pipe(
+        list(PROMPTS), negative_prompt=list(NEGATIVE), generator=generators, output_type="pt", **SIZE, **arguments
+    ).images
+
+
+@pytest.mark.parametrize("sampler", get_args(Sampler))
+def test_equals_the_pipeline(workspace: Path, sampler: str) -> None:
+    if sampler in NEEDS:
+        pytest.importorskip(NEEDS[sampler])
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    image = ours(ctx, model, sampler, steps=6, guidance=4.0, seed=11)
+    reference = theirs(workspace / "models/tiny", model, sampler, 11, num_inference_steps=6, guidance_scale=4.0)
+    assert (image - reference).abs().max() <= 1e-4
+    assert image.std() > 0.01
+
+
+@pytest.mark.parametrize("arguments", [{"eta": 0.7, "guidance": 3.0}, {"guidance": 1.0}])
+def test_eta_and_no_guidance(workspace: Path, arguments: dict[str, float]) -> None:
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    image = ours(ctx, model, "ddim", steps=5, seed=3, **arguments)
+    reference = theirs(
+        workspace / "models/tiny",
+        model,
+        "ddim",
+        3,
+        num_inference_steps=5,
+        guidance_scale=arguments["guidance"],
+        eta=arguments.get("eta", 0.0),
+    )
+    assert (image - reference).abs().max() <= 1e-4
+
+
+def test_wired_noise_of_the_same_seed_changes_nothing(workspace: Path) -> None:
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    text = encode_text(model.text_encoder, Captions(("a cat",)))
+    latents = empty_latents(model.vae, **SIZE, count=2)
+    noise = gaussian_noise(ctx, latents, seed=5)
+    common = {"sampler": "euler_a", "steps": 4, "guidance": 1.0, "seed": 5}
+    alone = denoise(ctx, model.denoiser, model.schedule, text, latents, **common)
+    wired = denoise(ctx, model.denoiser, model.schedule, text, latents, None, noise, **common)
+    other = denoise(ctx, model.denoiser, model.schedule, text, latents, None, Noise(noise.data + 1), **common)
+    assert torch.equal(alone.data, wired.data)
+    assert not torch.equal(alone.data, other.data)
+
+
+def test_a_sample_does_not_depend_on_its_neighbours(workspace: Path) -> None:
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    text = encode_text(model.text_encoder, Captions(("a cat",)))
+    common = {"sampler": "euler_a", "steps": 4, "guidance": 1.0}
+    args = (ctx, model.denoiser, model.schedule, text)
+    both = denoise(*args, empty_latents(model.vae, **SIZE, count=2), seed=8, **common).data
+    second = denoise(*args, empty_latents(model.vae, **SIZE, count=1), seed=9, **common).data
+    assert torch.allclose(both[1:], second, atol=1e-5)
+
+
+def test_another_model_for_the_negative(workspace: Path) -> None:
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    changed = lora(ctx, model.denoiser, layers=["re:.*attn1"], rank=2)
+    with torch.no_grad():
+        for parameter in changed.adapter.plugin.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    positive, negative = (encode_text(model.text_encoder, Captions((t,))) for t in ("a cat", "a dog"))
+    latents = empty_latents(model.vae, **SIZE)
+    args = (ctx, model.denoiser, model.schedule, positive, latents, negative, None)
+    common = {"sampler": "ddim", "steps": 2, "guidance": 3.0}
+    same, split, other = (
+        denoise(*args, handle, **common).data
+        for handle in (None, model.denoiser.without(changed.adapter.plugin), changed.model)
+    )
+    assert torch.allclose(same, split, atol=1e-5)
+    assert (same - other).abs().max() > 1e-3
+
+
+def test_errors(workspace: Path) -> None:
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    latents = empty_latents(model.vae, **SIZE, count=3)
+    text = encode_text(model.text_encoder, Captions(PROMPTS))
+    with pytest.raises(GraphError) as caught:
+        denoise(ctx, model.denoiser, model.schedule, text, latents, guidance=2.0)
+    assert caught.value.problem.code == "E_NO_NEGATIVE"
+    with pytest.raises(GraphError) as caught:
+        denoise(ctx, model.denoiser, model.schedule, text, latents, guidance=1.0)
+    assert caught.value.problem.code == "E_BATCH"
+    with pytest.raises(GraphError) as caught:
+        empty_latents(model.vae, width=17, height=16)
+    assert caught.value.problem.code == "E_SIZE"
+    ctx.run.cancel.set()
+    with pytest.raises(Cancelled):
+        denoise(ctx, model.denoiser, model.schedule, text, empty_latents(model.vae, **SIZE, count=2), guidance=1.0)
+
+
+@pytest.mark.skipif(find_spec("scipy") is not None, reason="scipy is installed")
+def test_a_missing_package_is_named(workspace: Path) -> None:
+    schedule = load_model(context(workspace), path="models:tiny").schedule
+    with pytest.raises(GraphError, match="scipy") as caught:
+        make_scheduler("lms", schedule)
+    assert caught.value.problem.code == "E_PACKAGE"
+
+
+def test_every_sampler_name_is_a_class_of_diffusers() -> None:
+    import diffusers
+
+    assert set(get_args(Sampler)) == set(SAMPLERS)
+    assert all(hasattr(diffusers, cls) for cls, _ in SAMPLERS.values())
+
+
+class View:
+    def __init__(self, type: str, connected: set[str], **settings: object) -> None:
+        self.node, self.type, self.connected, self.settings, self.facts = "n", type, connected, settings, {}
+
+
+@pytest.mark.parametrize(
+    ("view", "codes"),
+    [
+        (View("sample.denoise", set(), guidance=7.5), ["E_NO_NEGATIVE"]),
+        (View("sample.denoise", {"negative"}, guidance=7.5), []),
+        (View("sample.denoise", {"negative"}, guidance=1.0), ["W_NEGATIVE_UNUSED"]),
+        (View("diffusion.timesteps", set(), low=5, high=5), ["E_RANGE"]),
+        (View("diffusion.timesteps", set(), low=5, high=None), []),
+        (View("loss.weighted_sum", {"losses.0", "losses.1"}, weights=[1.0]), ["E_WEIGHTS_COUNT"]),
+        (View("model.new", set(), channels=[32, 30], heads=4, text_width=64, text_heads=3), ["E_SIZE", "E_SIZE"]),
+        (View("model.new", set(), channels=[32], heads=4, text_width=64, text_heads=4), []),
+    ],
+)
+def test_rules(view: View, codes: list[str]) -> None:
+    assert [problem.code for rule in RULES for problem in rule(view)] == codes
