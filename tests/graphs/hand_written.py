@@ -1,0 +1,101 @@
+"""A LoRA-free training step of a tiny Stable Diffusion, drawn as a graph and written by hand; shared with benchmarks."""
+
+from collections.abc import Iterator
+
+import torch
+
+from hcpgraph import Graph
+from hcpgraph.rng import stream_seed
+
+CAPTIONS = ["panda", "frog", "lion", "fox"]
+SEED = 7
+RESOLUTION = 16
+
+
+def drawn(steps: int, **loop) -> Graph:
+    """Train the whole UNet of a tiny model on four emoji with AdamW."""
+    g = Graph()
+    g.add("model.new", "new", resolution=RESOLUTION, channels=[8, 16], text_width=16, text_layers=1, vocab_size=600)
+    g.add("model.trainable", "whole")
+    g.connect("new.denoiser", "whole.model")
+    g.add("data.openmoji", "pictures", size=RESOLUTION, include=[f"re:^{c}$" for c in CAPTIONS], template="{name}")
+    g.add("data.ratio_bucket", "buckets", target_area=RESOLUTION**2, crop="center")
+    g.connect("pictures.out", "buckets.dataset")
+    g.add("data.loader", "loader", batch_size=2)
+    g.connect("buckets.out", "loader.data")
+    g.add("optim.adamw", "adamw", lr=1e-3)
+    g.connect("whole.params", "adamw.params")
+    g.add("train.loop", "train", steps=steps, seed=SEED, **loop)
+    g.connect("adamw.out", "train.optimizer")
+    for type_id, id, settings in [
+        ("data.batch", "batch", {}),
+        ("diffusion.encode_image", "latents", {"mode": "mean"}),
+        ("text.encode", "text", {}),
+        ("noise.gaussian", "noise", {}),
+        ("diffusion.timesteps", "t", {}),
+        ("diffusion.add_noise", "noisy", {}),
+        ("diffusion.predict", "predict", {}),
+        ("diffusion.target", "target", {}),
+        ("loss.mse", "mse", {}),
+        ("loss.mean", "mean", {}),
+    ]:
+        g.add(type_id, id, inside="train", settings=settings)
+    for source, target in [
+        ("loader.out", "batch.loader"),
+        ("new.vae", "latents.vae"),
+        ("batch.images", "latents.images"),
+        ("new.text_encoder", "text.text_encoder"),
+        ("batch.captions", "text.captions"),
+        ("latents.out", "noise.latents"),
+        ("latents.out", "t.latents"),
+        ("new.schedule", "t.schedule"),
+        ("latents.out", "noisy.latents"),
+        ("noise.out", "noisy.noise"),
+        ("t.out", "noisy.timesteps"),
+        ("new.schedule", "noisy.schedule"),
+        ("whole.model", "predict.denoiser"),
+        ("noisy.out", "predict.noisy"),
+        ("t.out", "predict.timesteps"),
+        ("text.out", "predict.conditioning"),
+        ("latents.out", "target.latents"),
+        ("noise.out", "target.noise"),
+        ("t.out", "target.timesteps"),
+        ("new.schedule", "target.schedule"),
+        ("predict.out", "mse.prediction"),
+        ("target.out", "mse.target"),
+        ("mse.out", "mean.loss"),
+        ("mean.out", "train.loss"),
+    ]:
+        g.connect(source, target)
+    return g
+
+
+def by_hand(unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: int) -> Iterator[torch.Tensor]:
+    """The same step as one writes it with diffusers; yields the loss of every step."""
+    parameters = list(unet.requires_grad_(True).parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
+    for step in range(steps):
+        images, captions = loader.batch(step)
+        keys = images.keys
+
+        def draws(stream, sample, step=step, keys=keys):
+            seeds = [stream_seed(SEED, stream, (step,), key) for key in keys]
+            return torch.stack([sample(torch.Generator().manual_seed(seed)) for seed in seeds])
+
+        with torch.no_grad():
+            latents = vae.encode(images.data * 2 - 1).latent_dist.mean * vae.config.scaling_factor
+            tokens = tokenizer(
+                list(captions.texts), padding="max_length", truncation=True, max_length=77, return_tensors="pt"
+            )
+            text = text_encoder(tokens.input_ids).last_hidden_state
+        noise = draws("noise", lambda generator: torch.randn(latents.shape[1:], generator=generator))
+        uniform = draws("t", lambda generator: torch.rand((), dtype=torch.float64, generator=generator))
+        timesteps = (uniform * len(alphas_cumprod)).long()
+        signal = alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        loss = (unet(noisy, timesteps, encoder_hidden_states=text).sample - noise).square().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        yield loss.detach()

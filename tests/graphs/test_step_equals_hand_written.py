@@ -1,0 +1,39 @@
+"""The compiled step of a real (tiny) diffusion model against the same loop written with diffusers."""
+
+import torch
+
+import hcpgraph
+
+from .hand_written import by_hand, drawn
+
+STEPS = 50
+
+
+def test_fifty_steps_are_equal_bit_for_bit(workspace):
+    parts = hcpgraph.run(
+        drawn(STEPS),
+        workspace=workspace,
+        targets=["new", "loader"],
+        record=False,
+    ).outputs
+    expected = by_hand(
+        parts["new.denoiser"].root.module,
+        parts["new.vae"].root.module,
+        parts["new.text_encoder"].root.module,
+        parts["new.text_encoder"].tokens.tokenizer,
+        parts["new.schedule"].alphas_cumprod,
+        parts["loader.out"],
+        STEPS,
+    )
+    losses = torch.stack(list(expected)).tolist()
+    weights = [parameter.detach().clone() for parameter in parts["new.denoiser"].root.module.parameters()]
+
+    graph = drawn(STEPS)
+    graph.add("flow.after", "after")
+    graph.connect("whole.model", "after.value")
+    graph.connect("train.trained", "after.trained")
+    result = hcpgraph.run(graph, workspace=workspace, targets=["train", "after"])
+    assert result.status == "done", result.failed
+    assert [value for _, value in result.outputs["train.losses"].series["loss"]] == losses
+    trained = list(result.outputs["after.out"].root.module.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(trained, weights, strict=True))
