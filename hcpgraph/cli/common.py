@@ -1,0 +1,96 @@
+"""What the commands share: how they fail, what they print, and the options that say where things lie."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..errors import Cancelled, GraphError, GraphErrors, Problem
+
+FAILED, WRONG, CANCELLED = 1, 2, 130
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command whose bad input ends in a list of problems and exit code 2, never in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GraphErrors as errors:
+            code = report(errors.problems, as_json=bool(ctx.params.get("as_json")), fallback=WRONG)
+        except GraphError as error:
+            code = report([error.problem], as_json=bool(ctx.params.get("as_json")), fallback=WRONG)
+        except OSError as error:
+            said(f"error: {error}")
+            code = FAILED
+        except (Cancelled, KeyboardInterrupt):
+            code = CANCELLED
+        ctx.exit(code)
+
+
+def said(text: str = "", **style: Any) -> None:
+    """One line for people, on stderr."""
+    click.secho(text, err=True, **style)
+
+
+def machine(data: Any) -> None:
+    """One JSON value for programs, on stdout."""
+    click.echo(json.dumps(data, indent=2))
+
+
+def report(problems: Iterable[Problem], *, as_json: bool = False, fallback: int = 0) -> int:
+    """Show every problem, errors first; returns the exit code: 2 if one is an error, else `fallback`."""
+    found = sorted(dict.fromkeys(problems), key=lambda problem: problem.severity != "error")
+    for problem in found:
+        show(problem)
+    wrong = any(problem.severity == "error" for problem in found)
+    if as_json:
+        machine({"ok": not wrong, "problems": [problem.to_json() for problem in found]})
+    return WRONG if wrong else fallback
+
+
+def show(problem: Problem) -> None:
+    said(printable(f"{problem.severity}: {problem}"), fg="red" if problem.severity == "error" else "yellow")
+
+
+def printable(text: str) -> str:
+    """Text of a stranger's file without control characters, so that it cannot play with the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
+
+
+def _root(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
+    roots = {}
+    for value in values:
+        name, equals, folder = value.partition("=")
+        if not (equals and folder and re.fullmatch("[a-z]+", name)):
+            raise click.BadParameter(f"'{value}' is not NAME=DIR with a name in lower case letters")
+        if Path(folder).exists() and not Path(folder).is_dir():
+            raise click.BadParameter(f"'{folder}' is no folder")
+        roots[name] = Path(folder)
+    return roots
+
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(path_type=Path)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+pack_option = click.option(
+    "--pack", "packs", multiple=True, type=FOLDER, metavar="DIR", help="Folder with further nodes; may be repeated."
+)
+workspace_option = click.option(
+    "--workspace", type=FOLDER, metavar="DIR", help="Folder of data, models, out, cache and runs. [default: workspace]"
+)
+root_option = click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    callback=_root,
+    metavar="NAME=DIR",
+    help="Where a named root lies, for example data=DIR; may be repeated.",
+)

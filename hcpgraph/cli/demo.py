@@ -1,0 +1,33 @@
+"""`hcpgraph demo`: train a LoRA on real pictures, then generate with it; the same job as `make demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .common import Command, said, workspace_option
+
+GRAPHS = ("quickstart/train_lora", "quickstart/generate")
+
+
+@click.command("demo", cls=Command)
+@workspace_option
+@click.pass_context
+def command(ctx: click.Context, workspace: Path | None) -> None:
+    """Train a small model and a LoRA on OpenMoji pictures, generate with it, and say where the results are."""
+    from ..extras import need
+
+    need("demo")
+    from ..document import load
+    from ..templates import find
+    from .run import Call, finish, perform
+
+    found = [find(name) for name in GRAPHS]
+    for number, template in enumerate(found, 1):
+        said(f"{number} of {len(found)}: {template.title}", bold=True)
+        call = Call(load(template.path), {}, None, workspace, {}, (), None, "auto", "fp32")
+        code = finish(perform(call), call.places)
+        if code:
+            ctx.exit(code)
+    said(f"the graphs are {' and '.join(str(template.path) for template in found)}", bold=True)

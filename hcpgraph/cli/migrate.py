@@ -1,0 +1,72 @@
+"""`hcpgraph migrate`: graph files with every node at its installed version."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import GraphErrors, Problem
+from .common import FILE, Command, pack_option, said, show
+
+if TYPE_CHECKING:
+    from ..edit import Graph
+    from ..packs import Pack
+
+
+@click.command("migrate", cls=Command)
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--check", is_flag=True, help="Rewrite nothing; exit code 2 if a file is out of date.")
+@pack_option
+@click.pass_context
+def command(ctx: click.Context, files: tuple[Path, ...], check: bool, packs: tuple[Path, ...]) -> None:
+    """Bring FILES up to date with the installed nodes, in place, and say what changed."""
+    from ..migration import migrate_document
+    from ..registry import default_registry
+    from .canonical_files import open_json, rewrite
+
+    registry = default_registry(packs)
+    for pack in registry.packs.values():
+        load_migrations(pack)
+    versions = {id: spec.version for id, spec in registry.specs.items()}
+
+    def migrated(path: Path) -> Graph | None:
+        fresh, notes = migrate_document(open_json(path), versions)
+        if any(note.severity == "error" for note in notes):
+            raise GraphErrors(notes)
+        if not notes:
+            return None
+        said(f"{path}:")
+        for note in notes:
+            show(note)
+        return fresh
+
+    ctx.exit(
+        rewrite(files, migrated, check=check, done="brought up to date", stale="is out of date; run: hcpgraph migrate")
+    )
+
+
+def load_migrations(pack: Pack) -> None:
+    """Import the torch-free module `migrations` of a pack, if it has one: it registers the pack's migrations.
+
+    Raises:
+        GraphErrors: E_PACK, it cannot be imported.
+    """
+    from ..packs import folder_module, import_module
+
+    file = pack.folder / "migrations.py"
+    if pack.module is not None:
+        if importlib.util.find_spec(f"{pack.module}.migrations") is None:
+            return
+        name = f"{pack.module}.migrations"
+    elif file.is_file():
+        name = folder_module(file)
+    else:
+        return
+    try:
+        import_module(name, str(file))
+    except Exception as error:
+        message = f"the migrations of pack '{pack.name}' cannot be imported: {type(error).__name__}: {error}"
+        raise GraphErrors([Problem("E_PACK", message, hint=f"see {pack.folder}")]) from error

@@ -1,0 +1,228 @@
+"""`hcpgraph run`: run a graph, or say what would run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import (
+    CANCELLED,
+    FAILED,
+    FOLDER,
+    Command,
+    json_option,
+    machine,
+    pack_option,
+    report,
+    root_option,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from ..api import Result
+    from ..edit import Graph
+    from ..paths import Roots
+
+
+@dataclass
+class Call:
+    """What a run is asked for, after `--resume` and `--set` are resolved."""
+
+    graph: Graph
+    settings: dict[str, Any]
+    targets: list[str] | None
+    workspace: Path | None
+    roots: dict[str, Path]
+    packs: tuple[Path, ...]
+    seed: int | None
+    device: str
+    precision: str
+    locked: bool = False
+
+    @property
+    def places(self) -> Roots:
+        from ..analyse import default_roots
+
+        return default_roots(self.workspace, self.roots)
+
+
+@click.command("run", cls=Command)
+@click.argument("graph", required=False, type=click.Path(path_type=Path))
+@click.option("--set", "pairs", multiple=True, metavar="NODE.SETTING=VALUE", help="Change a setting; may be repeated.")
+@click.option(
+    "--target", "targets", multiple=True, metavar="NODE[.PORT]", help="Run only what this stands on; may be repeated."
+)
+@workspace_option
+@click.option("--out", type=FOLDER, metavar="DIR", help="Folder that files are written to: the root 'out'.")
+@root_option
+@click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
+@click.option(
+    "--resume", metavar="RUN", help="Go on with an earlier run instead of GRAPH: its id, its folder, or 'last'."
+)
+@click.option(
+    "--force", multiple=True, metavar="NODE", help="Train this loop from the start ('*': all); may be repeated."
+)
+@click.option("--no-cache", is_flag=True, help="Neither read nor keep results on disk.")
+@click.option("--on-error", type=click.Choice(["stop", "continue"]), default="stop", show_default=True)
+@click.option("--seed", type=int, help="Set every seed of the graph.")
+@click.option("--device", help="auto, cpu, cuda, cuda:N or mps. [default: auto]")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Of frozen weights. [default: fp32]")
+@pack_option
+@click.option("--locked", is_flag=True, help="Refuse files that are not those the graph was made with.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    graph: Path | None,
+    pairs: tuple[str, ...],
+    targets: tuple[str, ...],
+    workspace: Path | None,
+    out: Path | None,
+    roots: dict[str, Path],
+    dry_run: bool,
+    resume: str | None,
+    force: tuple[str, ...],
+    no_cache: bool,
+    on_error: str,
+    seed: int | None,
+    device: str | None,
+    precision: str | None,
+    packs: tuple[Path, ...],
+    locked: bool,
+    as_json: bool,
+) -> None:
+    """Run GRAPH: a .json file, or a picture or a weight file that carries a graph.
+
+    Values of --set are JSON where the setting takes it, otherwise text. Ctrl-C stops after the step; the same call, or
+    --resume last, goes on from there.
+    """
+    if (graph is None) == (resume is None):
+        raise click.UsageError("give either GRAPH or --resume RUN")
+    if out is not None:
+        roots = {**roots, "out": out}
+    call = _call(graph, resume, workspace, roots, packs, targets, seed, device, precision, locked)
+    from ..registry import default_registry
+    from .given import parse_settings
+
+    call.settings = parse_settings(pairs, call.graph, default_registry(call.packs))
+    if dry_run:
+        from .dry_run import show_plan
+
+        show_plan(call, disk=not no_cache, force=frozenset(force), as_json=as_json)
+        return
+    result = perform(call, force=force, disk_cache=not no_cache, on_error=on_error)
+    if as_json:
+        machine(to_json(result, call.places))
+    ctx.exit(finish(result, call.places))
+
+
+def _call(
+    graph: Path | None,
+    resume: str | None,
+    workspace: Path | None,
+    roots: dict[str, Path],
+    packs: tuple[Path, ...],
+    targets: tuple[str, ...],
+    seed: int | None,
+    device: str | None,
+    precision: str | None,
+    locked: bool,
+) -> Call:
+    from ..document import load
+
+    if resume is None:
+        assert graph is not None
+        opened = load(graph)
+        return Call(
+            opened,
+            {},
+            list(targets) or None,
+            workspace,
+            roots,
+            packs,
+            seed,
+            device or "auto",
+            precision or "fp32",
+            locked,
+        )
+    from ..analyse import default_roots
+    from .resume import earlier
+
+    found = earlier(resume, default_roots(workspace, roots))
+    return Call(
+        found.graph,
+        {},
+        list(targets) or found.targets,
+        workspace or found.workspace,
+        {**found.roots, **roots},
+        tuple(dict.fromkeys((*found.packs, *(pack.resolve() for pack in packs)))),
+        found.seed if seed is None else seed,
+        device or found.device,
+        precision or found.precision,
+        locked,
+    )
+
+
+def perform(call: Call, *, force: tuple[str, ...] = (), disk_cache: bool = True, on_error: str = "stop") -> Result:
+    """Run with a display of its progress; Ctrl-C cancels it."""
+    from ..api import run
+    from .progress import display
+    from .signals import stoppable
+
+    with stoppable() as cancel, display() as shown:
+        return run(
+            call.graph,
+            targets=call.targets,
+            settings=call.settings,
+            workspace=call.workspace,
+            packs=call.packs,
+            roots=call.roots,
+            disk_cache=disk_cache,
+            on_error=on_error,
+            on_event=shown,
+            seed=call.seed,
+            device=call.device,
+            precision=call.precision,
+            force=force,
+            locked=call.locked,
+            cancel=cancel,
+        )
+
+
+def finish(result: Result, places: Roots) -> int:
+    """Tell what a run gave; returns its exit code."""
+    from .summary import summary
+
+    report(result.problems)
+    summary(result, places)
+    return {"done": 0, "failed": FAILED}.get(result.status, CANCELLED)
+
+
+def to_json(result: Result, places: Roots) -> dict[str, Any]:
+    """A result as JSON data; of the outputs those that are JSON themselves."""
+    from .summary import real_path
+
+    return {
+        "id": result.id,
+        "status": result.status,
+        "seconds": round(result.seconds, 3),
+        "ran": result.ran,
+        "cached": result.cached,
+        "skipped": result.skipped,
+        "failed": {node: error.problem.to_json() for node, error in result.failed.items()},
+        "outputs": {name: value for name, value in result.outputs.items() if _is_json(value)},
+        "artifacts": [{**entry, "path": real_path(entry["uri"], places)} for entry in result.artifacts],
+        "folder": str(result.folder) if result.folder else None,
+        "problems": [problem.to_json() for problem in result.problems],
+    }
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_is_json(item) for item in value)
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_json(item) for name, item in value.items())
+    return value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and value - value == 0)
