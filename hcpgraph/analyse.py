@@ -230,10 +230,11 @@ def _check_streams(flat: Flat) -> None:
 
 def _check_rules(flat: Flat, settings: Mapping[str, Mapping[str, Any]], wires: Wires, registry: Registry) -> None:
     for node in flat.nodes.values():
-        if node.spec is None:
+        rules = registry.rules.get(node.spec.pack) if node.spec is not None else None
+        if not rules:
             continue
         view = RuleView(node.id, node.type, settings[node.id], frozenset(node.inputs), wires.inputs.get(node.id, {}))
-        for rule in registry.rules:
+        for rule in rules:
             flat.problems += rule(view)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -21,7 +22,6 @@ from .device import pick_device
 from .edit import Graph
 from .errors import Cancelled, GraphError, GraphErrors, Problem
 from .events import EventLog, Listener
-from .execute import Execution
 from .fingerprint import Fingerprints
 from .keys import ENVIRONMENT, package_version
 from .paths import Roots
@@ -271,6 +271,8 @@ def execute(
         force=force,
         cancel=cancel,
     )
+    from .execute import Execution
+
     job = Execution(prepared, state, ram=cache, disk=disk, fingerprints=prints, on_error=on_error)
     started = time.perf_counter()
     entry: dict[str, Any] = {
@@ -278,7 +280,6 @@ def execute(
         "status": "running",
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "title": prepared.analysis.graph.meta.title,
-        "content_hash": None,
         "seed": seed,
         "device": device,
         "precision": precision,
@@ -289,8 +290,9 @@ def execute(
         "packs": [str(pack.folder) for pack in registry.packs.values() if pack.module is None],
     }
     if folder:
-        entry["content_hash"] = prepared.analysis.graph.content_hash()
-        (folder / "graph.json").write_text(prepared.analysis.graph.dump(), encoding="utf-8")
+        text = prepared.analysis.graph.dump()
+        (folder / "graph.json").write_text(text, encoding="utf-8")
+        entry["graph_sha256"] = hashlib.sha256(text.encode()).hexdigest()
         write_json(folder / "run.json", entry)
     log.emit("run_started", nodes=len(prepared.analysis.flat.nodes), targets=prepared.targets)
     status = "failed"

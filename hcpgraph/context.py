@@ -46,8 +46,6 @@ class RunState:
     precision: str = "fp32"
     seed: int = 0
     graph_text: Callable[[], str] | None = None
-    trust: Callable[[str], Any] | None = None
-    resume: bool = True
     force: frozenset[str] = frozenset()
     cancel: threading.Event = field(default_factory=threading.Event)
     artifacts: list[dict[str, Any]] = field(default_factory=list)

@@ -47,7 +47,7 @@ class Impl:
             text = json.dumps(given)
         except TypeError as error:
             raise ValueError(str(error)) from None
-        return dict(self.model.model_validate_json(text).__dict__)
+        return dict(self.model.model_validate_json(text, strict=True).__dict__)
 
 
 _declared: dict[str, Impl] = {}

@@ -91,6 +91,12 @@ def _closure(
     return inside, outer
 
 
+def _writes(analysis: Analysis, id: str) -> bool:
+    """Whether a node is run for the files it writes; a training loop is not run again for its previews alone."""
+    spec = analysis.flat.nodes[id].spec
+    return "write" in analysis.weights.effects[id] and not (spec is not None and spec.resumes)
+
+
 def targets_of(analysis: Analysis, asked: Iterable[str] | None) -> tuple[list[str], dict[str, Source]]:
     """Top-level nodes to run and outputs to hand back.
 
@@ -108,7 +114,7 @@ def targets_of(analysis: Analysis, asked: Iterable[str] | None) -> tuple[list[st
             if (spec := flat.nodes[id].spec) is None or port in spec.output
         } | flat.idle
         tops = [id for id, node in flat.nodes.items() if node.parent is None and node.spec is not None]
-        nodes = [id for id in tops if id not in fed or "write" in analysis.weights.effects[id]]
+        nodes = [id for id in tops if id not in fed or _writes(analysis, id)]
         named = {f"{id}.{port.name}": (id, port.name) for id in nodes for port in flat.nodes[id].spec.outputs}  # type: ignore[union-attr]
         named |= flat.outputs
         if not nodes and not flat.outputs:
@@ -117,6 +123,9 @@ def targets_of(analysis: Analysis, asked: Iterable[str] | None) -> tuple[list[st
     problems: list[Problem] = []
     nodes = []
     outputs: dict[str, Source] = {}
+    asked = list(asked)
+    if not asked:
+        problems.append(Problem("E_TARGET", "no target is given", hint="name at least one node, or give None for all"))
     for text in asked:
         id, _, port = text.partition(".")
         node = flat.nodes.get(id)

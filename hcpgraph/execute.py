@@ -130,9 +130,9 @@ class Execution:
         if key is None:
             return False
         found: tuple[Any, ...] | None = None
-        if self.ram is not None and key in self.ram:
+        if self.ram is not None and key in self.ram and self.plan.cacheable(id):
             found = self.ram.get(key)
-        elif self.disk is not None and self._on_disk(id):
+        elif self.disk is not None and self.plan.on_disk(id):
             found = self._read(id, key)
         if found is None:
             return False
@@ -141,12 +141,6 @@ class Execution:
         self._release(id)
         self.run.events.emit("node_cached", id)
         return True
-
-    def _on_disk(self, id: str) -> bool:
-        """Only what says so is kept on disk, and what a writing node wrote, as long as the files are still there."""
-        spec = self.plan.node(id).spec
-        assert spec is not None
-        return not spec.body and (spec.cache == "disk" or (spec.has("write") and not spec.mutates))
 
     def _read(self, id: str, key: str) -> tuple[Any, ...] | None:
         assert self.disk is not None
@@ -183,7 +177,7 @@ class Execution:
         try:
             impl = self.plan.analysis.registry.impl(node.type)
             ports = self._ports(node, impl)
-            result = self._call(node, impl, ports, key)
+            outputs = as_outputs(impl, self._call(node, impl, ports, key))
         except (Cancelled, KeyboardInterrupt):
             raise
         except GraphErrors as errors:
@@ -197,8 +191,6 @@ class Execution:
                 raise
             self._fail(id, failed(id, impl, ports, error), traceback.format_exc())
             return
-        assert node.spec is not None
-        outputs = tuple(result) if node.spec.multi else (result,) if node.spec.outputs else ()
         self.values[id] = outputs
         self.ran.append(id)
         seconds = time.perf_counter() - started
@@ -252,7 +244,7 @@ class Execution:
             return
         if self.ram is not None and self.plan.cacheable(id):
             self.ram.put(key, outputs)
-        if self.disk is not None and self._on_disk(id):
+        if self.disk is not None and self.plan.on_disk(id):
             prints = []
             for entry in written:
                 path = self.run.roots.resolve(entry["uri"])
@@ -262,10 +254,25 @@ class Execution:
 
     def _release(self, id: str) -> None:
         """Forget values whose last reader has run or was found in a cache."""
-        for other in self.plan.waits_for(id):
+        for other in (*self.plan.waits_for(id), *self.plan.branches(id)):
             self._readers[other] -= 1
             if self._readers[other] == 0 and other not in self._kept:
                 self.values.pop(other, None)
+
+
+def as_outputs(impl: Impl, result: Any) -> tuple[Any, ...]:
+    """What a node returned, one value an output.
+
+    Raises:
+        TypeError: it is not the named tuple that was declared.
+    """
+    spec = impl.spec
+    if not spec.multi:
+        return (result,) if spec.outputs else ()
+    if not isinstance(result, tuple) or len(result) != len(spec.outputs):
+        names = ", ".join(port.name for port in spec.outputs)
+        raise TypeError(f"gave {type(result).__name__}, not the named tuple ({names}) of its return annotation")
+    return tuple(result)
 
 
 def peak_memory() -> int:

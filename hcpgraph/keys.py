@@ -72,7 +72,7 @@ def keys(
     """
     found = Keys()
     flat = analysis.flat
-    depth = {id: len(flat.chain(id)) for id in flat.nodes} if flat.children.keys() - {None} else {}
+    depth = {id: len(flat.chain(id)) for id, node in flat.nodes.items() if owns(node)}
 
     def of(source: Source) -> str | None:
         giver = flat.nodes[source[0]]

@@ -86,8 +86,11 @@ def sort(flat: Flat) -> Order:
             link(begin, end)
         if node.parent is not None:
             link((node.parent, BEGIN), begin)
-            link(end, (node.parent, END))
+            if owns(flat.nodes[node.parent]):
+                link(end, (node.parent, END))
         for source in node.sources():
+            if node.spec is None and node.id in flat.chain(source[0]):
+                continue  # an exit, as far as can be told of an unknown type
             first = source_vertex(flat, source)
             link(first, begin)
             if regions and (owner := outermost(flat, source, node)) is not None and owner != first[0]:

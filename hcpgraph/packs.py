@@ -18,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,13 @@ def import_module(name: str, file: str) -> Any:
     return module
 
 
-def installed() -> list[Pack]:
-    """The packs that installed distributions announce."""
+def installed() -> tuple[Pack, ...]:
+    """The packs that installed distributions announce, looked up once for an import path."""
+    return _installed(tuple(sys.path))
+
+
+@lru_cache(maxsize=4)
+def _installed(path: tuple[str, ...]) -> tuple[Pack, ...]:
     from importlib.metadata import entry_points
 
     found = []
@@ -105,7 +111,7 @@ def installed() -> list[Pack]:
         if spec is not None and spec.submodule_search_locations:
             version = entry.dist.version if entry.dist else "0"
             found.append(Pack(entry.value, Path(spec.submodule_search_locations[0]), entry.value, version))
-    return sorted(set(found), key=lambda pack: pack.name)
+    return tuple(sorted(set(found), key=lambda pack: pack.name))
 
 
 def from_folder(folder: str | Path) -> Pack:
@@ -131,7 +137,10 @@ def cache_folder() -> Path:
 
 
 def manifest(pack: Pack) -> dict[str, Any]:
-    """Specs, types and problems of a pack as JSON data, from the disk or by importing it in another process."""
+    """Specs, types and problems of a pack as JSON data, from the disk or by importing it in another process.
+
+    A build that ended early describes no types, not even the engine's own, and is not kept.
+    """
     place = hashlib.sha256(str(pack.folder).encode()).hexdigest()[:12]
     path = cache_folder() / "manifests" / f"{place}-{pack.stamp()}.json"
     try:
@@ -140,6 +149,8 @@ def manifest(pack: Pack) -> dict[str, Any]:
     except (OSError, ValueError):
         pass
     data = _build_elsewhere(pack)
+    if not data["types"]:
+        return data
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob(f"{place}-*.json"):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from .analyse import Analysis
 from .demand import BodyDemand, bodies, chosen, static_sources, targets_of
 from .fingerprint import Fingerprints
-from .flatten import FlatNode, Source, owns
+from .flatten import FlatNode, Source
 from .keys import Keys, environment, keys
 from .paths import Roots
 
@@ -80,22 +79,11 @@ class Plan:
             return True
         return not any(weights.wire.get((id, port.name), frozenset()) & trained for port in node.spec.outputs)
 
-    def describe(self) -> list[dict[str, Any]]:
-        """One row a node at the top, for `--dry-run` and the editor."""
-        weights = self.analysis.weights
-        hoisted = {id for id, node in self.analysis.flat.nodes.items() if node.parent and weights.home.get(id) is None}
-        rows = []
-        for id in self.needed():
-            node = self.node(id)
-            row: dict[str, Any] = {"node": id, "type": node.type, "key": self.keys.of.get(id)}
-            if id in hoisted:
-                row["once"] = True
-            if owns(node):
-                row["body"] = list(self.bodies[id].ops)
-            if weights.trains.get(id):
-                row["trains"] = sorted(weights.trains[id])
-            rows.append(row)
-        return rows
+    def on_disk(self, id: str) -> bool:
+        """Whether a result is kept on disk: what says so, and what a writing node wrote."""
+        spec = self.node(id).spec
+        assert spec is not None
+        return not spec.body and (spec.cache == "disk" or (spec.has("write") and not spec.mutates))
 
 
 def make_plan(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 
 from .context import Context, RunState, Scope
@@ -163,6 +164,18 @@ def _mark_last_reads(layout: Layout) -> None:
         seen |= read
 
 
+def _fetch(op: OpLayout) -> tuple[int, Any]:
+    """How the call gets its arguments: 0 none, 1 the slot of that number, 2 a function of the slots."""
+    captures = op.captures
+    if op.impl.spec.body:
+        return 2, lambda slots: ({s: slots[i] for s, i in captures}, *flat_arguments(op.arguments, slots))
+    if not all(type(argument) is int for argument in op.arguments):
+        return 2, partial(flat_arguments, op.arguments)
+    if len(op.arguments) == 1:
+        return 1, op.arguments[0]
+    return (2, itemgetter(*op.arguments)) if op.arguments else (0, None)
+
+
 def flat_arguments(arguments: Iterable[Argument], slots: list[Any]) -> list[Any]:
     return [slots[a] if type(a) is int else tuple([slots[i] for i in a]) for a in arguments]  # type: ignore[union-attr]
 
@@ -213,11 +226,8 @@ class BoundBody(Body[Any, Any]):
             for name, source in op.node.wired.items():
                 if source in self.layout.outer:
                     wired[name] = slots[self.layout.outer[source]]
-            call = self._call(op, wired)
-            simple = all(type(argument) is int for argument in op.arguments)
             only = op.outputs[0] if len(op.outputs) == 1 and not op.impl.spec.multi else None
-            captures = op.captures if op.impl.spec.body else ()
-            self.ops.append((call, op.arguments, simple, only, op.outputs, op.frees, captures))
+            self.ops.append((self._call(op, wired), *_fetch(op), only, op.outputs, op.frees))
         self._template = slots
         return slots
 
@@ -256,7 +266,7 @@ class BoundBody(Body[Any, Any]):
             scope.step = entry["step"]
         return slots
 
-    def execute(self, slots: list[Any], ops: Iterable[tuple[Any, ...]], *, free: bool = True) -> None:
+    def execute(self, slots: list[Any], ops: Iterable[tuple[Any, ...]]) -> None:
         """Run some ops of an open pass, in order.
 
         Raises:
@@ -265,18 +275,19 @@ class BoundBody(Body[Any, Any]):
         op: tuple[Any, ...] = ()
         try:
             for op in ops:
-                call, arguments, simple, only, outputs, frees, captures = op
-                if simple and not captures:
-                    result = call(*[slots[i] for i in arguments])
+                call, how, fetch, only, outputs, frees = op
+                if how == 1:
+                    result = call(slots[fetch])
+                elif how == 2:
+                    result = call(*fetch(slots))
                 else:
-                    ports = flat_arguments(arguments, slots)
-                    result = call({s: slots[i] for s, i in captures}, *ports) if captures else call(*ports)
+                    result = call()
                 if only is not None:
                     slots[only] = result
                 elif outputs:
                     for slot, value in zip(outputs, result, strict=True):
                         slots[slot] = value
-                if free:
+                if frees:
                     for slot in frees:
                         slots[slot] = None
         except (Cancelled, KeyboardInterrupt, GraphErrors):

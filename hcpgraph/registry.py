@@ -44,7 +44,7 @@ class Registry:
                     self.problems.append(Problem("E_PACK", message, hint="rename one of the two", severity="warning"))
                     continue
                 self.specs[spec.id] = spec
-        self._rules: tuple[dict[str, Prober], list[Rule]] | None = None
+        self._rules: tuple[dict[str, Prober], dict[str, list[Rule]]] | None = None
 
     def find(self, type_id: str) -> NodeSpec | None:
         """The spec of a type, also of one that this process declared itself (a notebook, a test)."""
@@ -95,14 +95,15 @@ class Registry:
         return self._load_rules()[0]
 
     @property
-    def rules(self) -> list[Rule]:
+    def rules(self) -> dict[str, list[Rule]]:
+        """Pack name -> rules over the nodes of that pack."""
         return self._load_rules()[1]
 
-    def _load_rules(self) -> tuple[dict[str, Prober], list[Rule]]:
+    def _load_rules(self) -> tuple[dict[str, Prober], dict[str, list[Rule]]]:
         """Import the torch-free `rules` module of every pack that has one."""
         if self._rules is None:
             probers: dict[str, Prober] = {}
-            rules: list[Rule] = []
+            rules: dict[str, list[Rule]] = {}
             for pack in self.packs.values():
                 file = pack.folder / "rules.py"
                 if not file.is_file():
@@ -114,7 +115,7 @@ class Registry:
                     self.problems.append(Problem("E_PACK", message, hint=f"see {file}", severity="warning"))
                     continue
                 probers |= getattr(module, "PROBERS", {})
-                rules += getattr(module, "RULES", [])
+                rules[pack.name] = getattr(module, "RULES", [])
             self._rules = probers, rules
         return self._rules
 

@@ -74,18 +74,44 @@ def _forms(wanted: Any) -> str:
     return ", ".join(str(form.get("type", form.get("enum", form.get("const", "…")))) for form in wanted)
 
 
+_TYPES: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "string": (str,),
+    "boolean": (bool,),
+}
+_NOTHING = object()
+_HARMLESS = frozenset({"type", "default", "description", "x-widget", "minimum", "maximum", "enum"})
+
+
+def _plainly_valid(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether a scalar fits a schema of the simplest form; everything else is left to jsonschema."""
+    kind = _TYPES.get(schema.get("type", ""))
+    if kind is None or type(value) not in kind or not _HARMLESS.issuperset(schema):
+        return False
+    if "enum" in schema and value not in schema["enum"]:
+        return False
+    return not (
+        ("minimum" in schema and value < schema["minimum"]) or ("maximum" in schema and value > schema["maximum"])
+    )
+
+
 def check(spec: NodeSpec, node: str, settings: Mapping[str, Any], unknown: Container[str]) -> Iterator[Problem]:
     """Every problem of one node's settings; those in `unknown` get their values while the graph runs."""
     known = spec.settings
     given = {}
+    plain = spec.required <= settings.keys()
     for name, value in settings.items():
         if name in known:
             given[name] = value
+            plain = plain and (value is spec.defaults.get(name, _NOTHING) or _plainly_valid(known[name], value))
         else:
             hint = did_you_mean(name, [*known, *spec.input], "settings")
             if name in spec.input or name in spec.exit:
                 hint = f"'{name}' is a port: connect a wire to {node}.{name}"
             yield Problem("E_SETTING_UNKNOWN", f"{spec.id} has no setting '{name}'", node, name, hint)
+    if plain:
+        return
     for name, message in _faults(_text(spec.schema), json.dumps(given)):
         if name not in unknown:
             code = "E_SETTING_MISSING" if message == "is required" else "E_SETTING"

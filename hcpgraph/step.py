@@ -124,8 +124,8 @@ def _with_later(
 
 
 def _lasting(op: tuple[Any, ...], later: set[int]) -> tuple[Any, ...]:
-    frees = tuple(slot for slot in op[5] if slot not in later)
-    return op if frees == op[5] else (*op[:5], frees, *op[6:])
+    *rest, frees = op
+    return (*rest, tuple(slot for slot in frees if slot not in later))
 
 
 def _reads(op: OpLayout) -> set[int]:

@@ -131,7 +131,7 @@ def _place(flat: Flat, order: Order, weights: Weights) -> None:
         if part == BEGIN:
             level = len(chain)
             if node.spec.pure and not owns(node):
-                level = max((depth.get(source, 0) for source in node.sources()), default=0)
+                level = min(max((depth.get(source, 0) for source in node.sources()), default=0), len(chain))
                 for index, owner in enumerate(chain):
                     if weights.reads[id] & weights.trains.get(owner, NONE):
                         level = max(level, index + 1)
