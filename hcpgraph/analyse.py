@@ -229,13 +229,20 @@ def _check_streams(flat: Flat) -> None:
 
 
 def _check_rules(flat: Flat, settings: Mapping[str, Mapping[str, Any]], wires: Wires, registry: Registry) -> None:
+    """Ask the rules of a node's pack about it, unless its settings are wrong anyway."""
+    wrong = {problem.node for problem in flat.problems if problem.code.startswith("E_SETTING")}
     for node in flat.nodes.values():
         rules = registry.rules.get(node.spec.pack) if node.spec is not None else None
-        if not rules:
+        if not rules or node.id in wrong:
             continue
         view = RuleView(node.id, node.type, settings[node.id], frozenset(node.inputs), wires.inputs.get(node.id, {}))
         for rule in rules:
-            flat.problems += rule(view)
+            try:
+                flat.problems += rule(view)
+            except Exception as error:
+                name = f"{rule.__module__}.{rule.__qualname__}"
+                message = f"the rule {name} could not look at it: {type(error).__name__}: {error}"
+                flat.warn("W_RULE", message, node.id, hint="tell the authors of the pack")
 
 
 def _check_requires(graph: Graph, flat: Flat, registry: Registry) -> None:

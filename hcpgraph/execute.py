@@ -52,6 +52,7 @@ class Execution:
         self.cached: list[str] = []
         self.failed: dict[str, GraphError] = {}
         self.skipped: list[str] = []
+        self._out: set[str] = set()
         self.timing: dict[str, dict[str, float]] = {}
         self._waiting: dict[str, tuple[str, ...]] = {}
         self._kept = {source[0] for source in plan.outputs.values()}
@@ -86,7 +87,7 @@ class Execution:
         stack = [(target, False)]
         while stack:
             id, ready = stack.pop()
-            if id in self.values or id in self.failed or id in self.skipped:
+            if id in self.values or id in self._out:
                 continue
             if not ready:
                 if self._from_cache(id):
@@ -95,8 +96,9 @@ class Execution:
                 stack.append((id, True))
                 stack += [(other, False) for other in reversed(self._waiting[id])]
                 continue
-            if any(other in self.failed or other in self.skipped for other in self._waiting[id]):
+            if any(other in self._out for other in self._waiting[id]):
                 self.skipped.append(id)
+                self._out.add(id)
                 self.run.events.emit("node_skipped", id)
                 continue
             more = self._branch(id)
@@ -237,6 +239,7 @@ class Execution:
 
     def _fail(self, id: str, error: GraphError, trace: str | None = None) -> None:
         self.failed[id] = error
+        self._out.add(id)
         self.run.events.emit("node_failed", id, problem=error.problem.to_json(), traceback=trace)
 
     def _keep(self, id: str, key: str, outputs: tuple[Any, ...], written: Sequence[Mapping[str, Any]]) -> None:

@@ -24,7 +24,7 @@ ID = rf"^{_ID}$"
 PORT = rf"^{_PORT}$"
 TYPE = rf"^(graph:{_ID}|[A-Za-z_][A-Za-z0-9_.-]{{0,127}})$"
 SOURCE = rf"^{_ID}\.{_PORT}$"
-STREAM = rf"^{_ID}(/{_ID})*$"
+STREAM = rf"^@?{_ID}(/{_ID})*$"
 TARGET = rf"^{_ID}\.{_PORT}(\.(0|[1-9][0-9]{{0,4}}))?$"
 
 _WRITTEN: dict[str, tuple[str, str]] = {

@@ -187,7 +187,7 @@ def _inline(
                 registry.find(entry.type),
                 settings,
                 parent,
-                frame.streams + (entry.stream or id),
+                _stream(frame, entry.stream or id),
                 mode,
             )
         pending += [(prefix + target, prefix + source) for target, source in frame.body.edges.items()]
@@ -240,13 +240,18 @@ def _enter(
         targets[f"{full}.{port}"] = [inner + target for target in inside]
     for port, source in body.interface.outputs.items():
         sources[f"{full}.{port}"] = inner + source
-    streams = f"{frame.streams}{entry.stream or id}/"
+    streams = f"{_stream(frame, entry.stream or id)}/"
     stack.append(_Frame(body, inner, streams, parent, (*frame.names, name), mode if mode == "mute" else None, given))
 
 
 def _split(source: str) -> Source:
     node, _, port = source.rpartition(".")
     return node, port
+
+
+def _stream(frame: _Frame, name: str) -> str:
+    """A random stream of a body; `@name` is `name` wherever the body stands, so that collapsing keeps the draws."""
+    return name[1:] if name.startswith("@") else frame.streams + name
 
 
 def _follow(sources: Mapping[str, str], source: str) -> str:

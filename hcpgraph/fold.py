@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .canonical import canonical_bytes
-from .errors import GraphError
+from .errors import GraphError, GraphErrors
 from .flatten import Flat
 from .order import BEGIN, Order
 from .registry import Registry
@@ -29,7 +30,11 @@ def fold(flat: Flat, order: Order, settings: dict[str, dict[str, Any]], registry
                 settings[id][name] = values[source]
         if id not in needed or not all(source in values for source in node.sources()):
             continue
-        impl = registry.impl(node.type)
+        try:
+            impl = registry.impl(node.type)
+        except GraphErrors as errors:
+            flat.problems += (replace(problem, node=id) for problem in errors.problems)
+            continue
         ports = []
         for port in node.spec.inputs:
             found = [values[source] for source in node.inputs.get(port.name, ())]

@@ -60,6 +60,7 @@ def weigh(flat: Flat, order: Order, wires: Wires, types: Lattice) -> Weights:
             for output in node.spec.outputs:
                 _give(node, output.name, wires, weights, types, inside)
     _check(flat, order, weights)
+    _check_carried(flat, weights)
     _place(flat, order, weights)
     return weights
 
@@ -70,7 +71,12 @@ def _begin(node: FlatNode, weights: Weights) -> None:
 
 
 def _kind(types: Lattice, ref: TypeRef) -> str:
-    info = types.get(ref.args[0].name if ref.args else ref.name)
+    """How a type carries weights; of a value of any type the worst is assumed."""
+    while ref.args:
+        ref = ref.args[0]
+    if ref.variable or ref.name == "any":
+        return "runs"
+    info = types.get(ref.name)
     return info.weights if info else ""
 
 
@@ -117,6 +123,20 @@ def _check(flat: Flat, order: Order, weights: Weights) -> None:
                 f"for the weights after it add flow.after with value <- {from_node}.{from_port} and "
                 f"trained <- {loop}.trained, and wire its output here",
             )
+
+
+def _check_carried(flat: Flat, weights: Weights) -> None:
+    """Warn where a loop inside of another region goes on with weights that were made outside of that region."""
+    for loop, trained in weights.trains.items():
+        around = flat.chain(loop)
+        for id in sorted({group.partition(":")[0] for group in trained}) if around else ():
+            if id in flat.nodes and flat.chain(id)[: len(around)] != around:
+                flat.warn(
+                    "W_CARRIED",
+                    f"'{id}' is made outside of '{around[-1]}': every pass goes on with the weights of the one before",
+                    loop,
+                    hint=f"move '{id}' into '{around[-1]}' to start from fresh weights in every pass",
+                )
 
 
 def _place(flat: Flat, order: Order, weights: Weights) -> None:

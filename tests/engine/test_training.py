@@ -2,11 +2,12 @@
 
 import threading
 
-import hcpgraph
 import pytest
 import torch
-from hcpgraph.rng import stream_seed
 from torch import nn
+
+import hcpgraph
+from hcpgraph.rng import stream_seed
 
 from .training_graphs import PACK, preview, training
 
@@ -191,3 +192,15 @@ def test_a_sweep_trains_a_new_net_every_time_with_the_same_draws(workspace):
     result = train(g, workspace, targets=["sweep"])
     first, second = result.outputs["sweep.out"]
     assert first == second == by_hand(3)[0]
+
+
+def test_a_sweep_over_weights_made_outside_is_warned_of(workspace):
+    g = training(3)
+    g.add("flow.for_each", "sweep")
+    g.add("value.list", "rates", settings={"value": [1, 2]})
+    g.connect("rates.out", "sweep.items")
+    for id in ("adamw", "train", "after", "w"):
+        g.move_into(id, "sweep")
+    g.connect("w.out", "sweep.result")
+    (warning,) = hcpgraph.validate(g, packs=[PACK], workspace=workspace)
+    assert (warning.code, warning.node, warning.severity) == ("W_CARRIED", "train", "warning")

@@ -88,7 +88,8 @@ def by_hand(unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: i
                 list(captions.texts), padding="max_length", truncation=True, max_length=77, return_tensors="pt"
             )
             text = text_encoder(tokens.input_ids).last_hidden_state
-        noise = draws("noise", lambda generator: torch.randn(latents.shape[1:], generator=generator))
+        shape = latents.shape[1:]
+        noise = draws("noise", lambda generator, shape=shape: torch.randn(shape, generator=generator))
         uniform = draws("t", lambda generator: torch.rand((), dtype=torch.float64, generator=generator))
         timesteps = (uniform * len(alphas_cumprod)).long()
         signal = alphas_cumprod[timesteps].view(-1, 1, 1, 1)

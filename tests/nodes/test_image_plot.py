@@ -25,12 +25,18 @@ def drawn(*curves: Curve, **settings: object) -> np.ndarray:
 
 def test_smoothing_is_the_average_without_bias() -> None:
     values = np.random.default_rng(0).normal(size=50)
-    for t, got in enumerate(smoothed(values, 0.9)):
+    steps = np.arange(50.0)
+    for t, got in enumerate(smoothed(steps, values, 0.9)):
         weights = np.array([0.9 ** (t - i) for i in range(t + 1)])
         assert got == pytest.approx((weights * values[: t + 1]).sum() / weights.sum())
-    assert np.array_equal(smoothed(values, 0.0), values)
-    broken = smoothed(np.array([1.0, math.nan, 1.0, math.inf, 1.0]), 0.5)
+    assert np.array_equal(smoothed(steps, values, 0.0), values)
+    broken = smoothed(np.arange(5.0), np.array([1.0, math.nan, 1.0, math.inf, 1.0]), 0.5)
     assert broken[[0, 2, 4]].tolist() == pytest.approx([1.0, 1.0, 1.0]) and np.isnan(broken[[1, 3]]).all()
+
+
+def test_values_far_apart_are_not_smoothed_away() -> None:
+    rare = np.array([1.0, 0.2, 0.1])
+    assert smoothed(np.array([0.0, 50.0, 100.0]), rare, 0.9) == pytest.approx(rare, rel=0.03)
 
 
 @pytest.mark.parametrize(

@@ -50,15 +50,16 @@ def plot(
 ) -> Images:
     """Draw curves over steps, such as the training loss: smoothed, with the raw values behind.
 
-    Smoothing is the exponential moving average without start-up bias, as TensorBoard draws it:
-    m_t = s · m_(t−1) + (1 − s) · x_t, shown as m_t / (1 − s^t). The number behind a name is its last smoothed value.
+    Smoothing is the exponential moving average over steps without start-up bias, as TensorBoard draws it for values at
+    every step: m_t = s · m_(t−1) + (1 − s) · x_t, shown as m_t / (1 − s^t); over a gap of n steps s counts n times, so
+    that a validation loss at every 50th step keeps its own values. The number behind a name is its last smoothed value.
     Values that are not finite leave a gap; a few outliers are cut off at the frame so that the rest stays readable.
 
     Args:
         curves: Each may hold several series.
         title: Text above the picture.
         names: Names of the wires, in order; a wire without one keeps the names of its series.
-        smoothing: 0 draws the values as they are; 0.9 averages over about ten.
+        smoothing: 0 draws the values as they are; 0.9 averages over about ten steps.
         log_scale: Whether the value axis is logarithmic; values ≤ 0 are left out.
         width: Width of the picture in pixels.
         height: Height of the picture in pixels.
@@ -76,15 +77,16 @@ def plot(
     return from_pixels([_draw(lines, title, x_label, smoothing > 0, log_scale, width, height)])
 
 
-def smoothed(values: np.ndarray, factor: float) -> np.ndarray:
+def smoothed(steps: np.ndarray, values: np.ndarray, factor: float) -> np.ndarray:
     """Exponential moving average without start-up bias (Kingma & Ba's correction); nan stays nan and is skipped."""
     result = np.full(len(values), np.nan)
-    mean, weight = 0.0, 0.0
-    for i, value in enumerate(values.tolist()):
+    mean, weight, before = 0.0, 0.0, 0.0
+    for i, (step, value) in enumerate(zip(steps.tolist(), values.tolist(), strict=True)):
         if math.isfinite(value):
-            mean = factor * mean + (1 - factor) * value
-            weight = factor * weight + (1 - factor)
-            result[i] = mean / weight
+            kept = factor ** max(step - before, 0.0) if weight else 0.0
+            mean = kept * mean + (1 - factor) * value
+            weight = kept * weight + (1 - factor)
+            result[i], before = mean / weight, step
     return result
 
 
@@ -99,7 +101,9 @@ def _lines(curves: tuple[Curve, ...], names: list[str], smoothing: float, log_sc
                 continue
             given = names[wire] if wire < len(names) else ""
             name = (f"{given} {series}" if len(curve.series) > 1 else given) if given else series
-            lines.append(Line(name, table[:, 0], y, smoothed(y, smoothing), COLORS[len(lines) % len(COLORS)]))
+            lines.append(
+                Line(name, table[:, 0], y, smoothed(table[:, 0], y, smoothing), COLORS[len(lines) % len(COLORS)])
+            )
     return lines
 
 

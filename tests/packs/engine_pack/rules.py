@@ -15,5 +15,12 @@ def no_thirteen(view):
     return []
 
 
+def fails(view):
+    """Stands for a rule with a mistake in it."""
+    if view.type == "files.picture" and view.settings["level"] == 111:
+        raise KeyError("a mistake")
+    return []
+
+
 PROBERS = {"first_word": first_word}
-RULES = [no_thirteen]
+RULES = [no_thirteen, fails]

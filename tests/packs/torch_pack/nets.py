@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import torch
-from hcpgraph import Context, Facts, node
-from hcpgraph.types import port_type
 from hcpgraph_nodes.types import Loss, Params
 from torch import nn
+
+from hcpgraph import Context, Facts, node
+from hcpgraph.types import port_type
 
 
 @port_type(weights="runs")

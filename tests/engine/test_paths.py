@@ -1,0 +1,75 @@
+"""`root:relative` paths are resolved and contained (DESIGN §8)."""
+
+import pytest
+
+from hcpgraph import GraphError
+from hcpgraph.paths import Roots
+
+
+@pytest.fixture
+def roots(tmp_path):
+    (tmp_path / "ws" / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "ws" / "data" / "sub" / "a.txt").write_text("a")
+    (tmp_path / "secret.txt").write_text("s")
+    return Roots(tmp_path / "ws", {"out": tmp_path / "elsewhere"})
+
+
+def test_names_resolve_below_their_root(roots, tmp_path):
+    assert roots.resolve("data:sub/a.txt") == (tmp_path / "ws/data/sub/a.txt").resolve()
+    assert roots.resolve("data:sub\\a.txt") == roots.resolve("data:sub/a.txt")
+    assert roots.resolve("data:") == roots.root("data")
+    assert roots.resolve("out:x.png", must_exist=False) == (tmp_path / "elsewhere/x.png").resolve()
+    assert roots.resolve("data:..name", must_exist=False).name == "..name"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["data:../x", "data:a/../../x", "data:/etc/passwd", "data:C:/x", "data:\\\\host\\x", "data:a\0b", "/etc/passwd", "a.txt",
+     "nowhere:x", "data:..\\x", "http://x", "", "data:\ud800"],
+)  # fmt: skip
+def test_what_leaves_its_root_is_refused(roots, uri):
+    with pytest.raises(GraphError) as raised:
+        roots.resolve(uri, must_exist=False)
+    assert raised.value.problem.code == "E_PATH" and raised.value.problem.hint
+
+
+def test_links_are_followed_before_they_are_judged(roots, tmp_path):
+    data = tmp_path / "ws" / "data"
+    (data / "good").symlink_to(data / "sub")
+    (data / "bad").symlink_to(tmp_path)
+    (data / "ring").symlink_to(data / "ring")
+    assert roots.resolve("data:good/a.txt") == (data / "sub" / "a.txt").resolve()
+    for uri in ("data:bad/secret.txt", "data:bad"):
+        with pytest.raises(GraphError, match="through a link"):
+            roots.resolve(uri)
+    with pytest.raises(GraphError):
+        roots.resolve("data:ring")
+
+
+@pytest.mark.parametrize("uri", ["data:nothing", "data:sub/a.txt/b", "data:" + "x" * 5000])
+def test_missing_files_are_told(roots, uri):
+    with pytest.raises(GraphError) as raised:
+        roots.resolve(uri)
+    assert raised.value.problem.code == "E_NOT_FOUND"
+
+
+def test_unknown_roots_are_suggested(roots):
+    with pytest.raises(GraphError) as raised:
+        roots.resolve("dta:x")
+    assert raised.value.problem.hint == "did you mean 'data'?"
+
+
+def test_uris_of_paths(roots, tmp_path):
+    assert roots.uri(tmp_path / "ws/data/sub/a.txt") == "data:sub/a.txt"
+    assert roots.uri(tmp_path / "elsewhere/deep/x.png") == "out:deep/x.png"
+    assert roots.uri(tmp_path / "secret.txt") == "secret.txt"
+
+
+def test_taken_names_get_a_number(roots, tmp_path):
+    first = roots.free("out:deep/cat.png")
+    assert first.parent.is_dir() and first.name == "cat.png"
+    first.write_text("")
+    assert roots.free("out:deep/cat.png").name == "cat-2.png"
+    (first.parent / "cat-2.png").write_text("")
+    assert roots.free("out:deep/cat.png").name == "cat-3.png"
+    assert roots.free("out:deep/cat.png", overwrite=True) == first

@@ -1,0 +1,152 @@
+"""Every graph that ships: canonical, without problems, and run with few steps on small models."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import hcpgraph
+
+GRAPHS = Path(__file__).resolve().parents[2] / "graphs"
+FILES = sorted(GRAPHS.rglob("*.json"))
+COUNT = 4
+
+
+def name(path: Path) -> str:
+    return path.relative_to(GRAPHS).with_suffix("").as_posix()
+
+
+def events():
+    """A listener and what it heard."""
+    heard: list[dict] = []
+    return heard, heard.append
+
+
+def validation(heard: list[dict], node: str) -> list[float]:
+    return [e["values"]["validation"] for e in heard if e["kind"] == "metric" and e["node"] == node]
+
+
+def test_no_graph_is_left_out_of_this_file():
+    assert len(FILES) == COUNT
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_shipped_graph_is_canonical_and_has_no_problems(path, workspace):
+    graph = hcpgraph.load(path)
+    assert graph.dump() == path.read_text(encoding="utf-8")
+    assert hcpgraph.validate(graph, workspace=workspace) == []
+    assert graph.meta.title and graph.meta.description and graph.meta.license
+    for where, body in graph.bodies():
+        assert set(body.view.nodes) == set(body.nodes), where
+        for id, node in body.nodes.items():
+            spec = hcpgraph.default_registry().find(node.type)
+            assert spec is None or set(node.settings) == set(spec.settings), f"{id}: fmt writes every setting out"
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """The quickstart with fewer steps, trained once for the tests of this module."""
+    workspace = tmp_path_factory.mktemp("quickstart")
+    heard, listen = events()
+    result = hcpgraph.run(
+        GRAPHS / "quickstart/train_lora.json",
+        settings={"base_steps": 100, "lora_steps": 50},
+        workspace=workspace,
+        on_event=listen,
+    )
+    assert result.status == "done", result.failed
+    return workspace, heard, result
+
+
+@pytest.mark.slow
+def test_the_quickstart_learns_in_both_stages(quickstart):
+    _, heard, _ = quickstart
+    for stage in ("base_check", "lora_check"):
+        measured = validation(heard, stage)
+        assert measured[-1] <= 0.7 * measured[0], (stage, measured)
+
+
+@pytest.mark.slow
+def test_the_quickstart_leaves_pictures_a_lora_and_a_model(quickstart):
+    workspace, _, result = quickstart
+    written = {entry["uri"] for entry in result.artifacts}
+    assert written == {
+        "out:quickstart/before_after.png",
+        "out:quickstart/loss.png",
+        "out:quickstart/line_art.safetensors",
+        "out:quickstart/base",
+    }
+    with Image.open(workspace / "out/quickstart/before_after.png") as picture:
+        pixels = picture.convert("RGB")
+    assert len(pixels.getcolors(1 << 20) or ()) > 500
+    again = hcpgraph.run(
+        GRAPHS / "quickstart/train_lora.json",
+        settings={"base_steps": 100, "lora_steps": 50},
+        workspace=workspace,
+    )
+    assert again.status == "done" and again.ran == [] and len(again.artifacts) == 4
+
+
+@pytest.mark.slow
+def test_generate_draws_what_the_quickstart_saved_and_its_picture_runs_again(quickstart):
+    workspace, _, _ = quickstart
+    first = hcpgraph.run(GRAPHS / "quickstart/generate.json", workspace=workspace)
+    assert first.status == "done", first.failed
+    picture = workspace / "out/quickstart/generated.png"
+    second = hcpgraph.run(picture, workspace=workspace, disk_cache=False)
+    assert second.status == "done", second.failed
+    copy = workspace / "out/quickstart/generated-2.png"
+    with Image.open(picture) as one, Image.open(copy) as two:
+        assert one.tobytes() == two.tobytes()
+    plain = hcpgraph.run(
+        GRAPHS / "quickstart/generate.json", workspace=workspace, settings={"strength": 0.0}, disk_cache=False
+    )
+    with Image.open(picture) as one, Image.open(workspace / "out/quickstart/generated-3.png") as other:
+        assert plain.status == "done" and one.tobytes() != other.tobytes()
+
+
+@pytest.mark.slow
+def test_a_model_from_nothing(workspace):
+    small = {
+        "new.channels": [8, 16],
+        "new.layers": 1,
+        "new.attention": [1],
+        "new.text_width": 16,
+        "new.text_layers": 1,
+        "pictures.include": ["panda", "frog"],
+        "preview.steps": 2,
+        "watch.steps": 2,
+        "final.steps": 2,
+    }
+    result = hcpgraph.run(
+        GRAPHS / "train/scratch.json", settings={"steps": 4, "batch_size": 2, **small}, workspace=workspace
+    )
+    assert result.status == "done", result.failed
+    written = {path.relative_to(workspace / "out/scratch").as_posix() for path in (workspace / "out/scratch").iterdir()}
+    assert written == {"preview-000002.png", "preview-000004.png", "final.png", "loss.png", "model"}
+
+
+@pytest.mark.slow
+def test_a_lora_on_a_folder_of_pictures(quickstart, tmp_path):
+    """SD 1.5's graph on the small model of the quickstart and pictures with captions in a folder."""
+    base = quickstart[0] / "out/quickstart/base"
+    pictures = tmp_path / "data/pictures"
+    pictures.mkdir(parents=True)
+    for index, color in enumerate(["red", "green", "blue"]):
+        Image.new("RGB", (40 + 8 * index, 40), color).save(pictures / f"{index}.png")
+        (pictures / f"{index}.txt").write_text(f"a {color} square")
+    small = {
+        "buckets.target_area": 1024,
+        "buckets.step_size": 8,
+        "watch.width": 32,
+        "watch.height": 32,
+        "watch.steps": 2,
+        "preview.steps": 2,
+        "schedule.warmup_steps": 0,
+        "model": "models:base",
+        "steps": 3,
+        "batch_size": 1,
+    }
+    result = hcpgraph.run(GRAPHS / "train/lora.json", settings=small, workspace=tmp_path, roots={"models": base.parent})
+    assert result.status == "done", result.failed
+    assert (tmp_path / "out/lora/lora.safetensors").exists()
