@@ -12,6 +12,7 @@ from .cache import Cache, DiskCache
 from .context import Context, RunState, Scope
 from .declare import Impl
 from .demand import chosen
+from .device import peak_memory
 from .errors import Cancelled, GraphError, GraphErrors
 from .fingerprint import Fingerprints
 from .flatten import FlatNode, Source
@@ -27,7 +28,7 @@ class Execution:
         ran, cached: Ids in the order in which they finished.
         failed: Node -> what went wrong.
         skipped: Nodes that stand on a failed one.
-        timing: Node -> seconds and growth of peak memory in bytes.
+        timing: Node -> seconds, and by how many bytes it raised the peak of memory (of the GPU where one is used).
     """
 
     def __init__(
@@ -172,7 +173,7 @@ class Execution:
         key = self.plan.keys.of.get(id) or ""
         events = self.run.events
         events.emit("node_started", id)
-        started, memory = time.perf_counter(), peak_memory()
+        started, memory = time.perf_counter(), peak_memory(self.run.device)
         ports: list[Any] = []
         impl: Impl | None = None
         written = len(self.run.artifacts)
@@ -183,10 +184,8 @@ class Execution:
         except (Cancelled, KeyboardInterrupt):
             raise
         except GraphErrors as errors:
-            self._fail(
-                id,
-                GraphError(errors.problems[0].code, errors.problems[0].message, node=id, hint=errors.problems[0].hint),
-            )
+            first = errors.problems[0]
+            self._fail(id, GraphError(first.code, first.message, node=id, hint=first.hint))
             return
         except Exception as error:
             if impl is None:
@@ -196,7 +195,7 @@ class Execution:
         self.values[id] = outputs
         self.ran.append(id)
         seconds = time.perf_counter() - started
-        self.timing[id] = {"seconds": round(seconds, 4), "memory": peak_memory() - memory}
+        self.timing[id] = {"seconds": round(seconds, 4), "memory": peak_memory(self.run.device) - memory}
         events.emit("node_done", id, seconds=round(seconds, 4))
         self._keep(id, key, outputs, self.run.artifacts[written:])
         self._release(id)
@@ -276,15 +275,3 @@ def as_outputs(impl: Impl, result: Any) -> tuple[Any, ...]:
         names = ", ".join(port.name for port in spec.outputs)
         raise TypeError(f"gave {type(result).__name__}, not the named tuple ({names}) of its return annotation")
     return tuple(result)
-
-
-def peak_memory() -> int:
-    """Highest resident size of this process so far, in bytes; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    import sys
-
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size if sys.platform == "darwin" else size * 1024

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .device import seed_global
 from .errors import GraphError
 from .region import BoundBody, OpLayout
 from .rng import stream_seed
@@ -75,7 +76,7 @@ class StepModule(nn.Module):  # type: ignore[misc]
         if group == 0:
             self._slots = self.body.open(step=step, **entry)
         scope = self.body.scope
-        torch.manual_seed(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
+        seed_global(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
         self.body.execute(self._slots, self._group_ops[group])
         losses = [self._slots[i].data for i in self._group_losses[group]]
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()

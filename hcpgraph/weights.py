@@ -80,6 +80,13 @@ def _kind(types: Lattice, ref: TypeRef) -> str:
     return info.weights if info else ""
 
 
+def _creates(node: FlatNode, wires: Wires, types: Lattice) -> bool:
+    """Whether a resource node makes weights: an optimizer, which only carries those of others, does not."""
+    assert node.spec is not None
+    outputs = (wires.types.get((node.id, port.name)) for port in node.spec.outputs)
+    return any(_kind(types, ref) in ("runs", "params") for ref in outputs if ref is not None)
+
+
 def _give(node: FlatNode, port: str, wires: Wires, weights: Weights, types: Lattice, inside: Groups) -> None:
     """W of one entry or output: what came in, plus what the node creates."""
     assert node.spec is not None
@@ -88,7 +95,7 @@ def _give(node: FlatNode, port: str, wires: Wires, weights: Weights, types: Latt
     if not kind:
         return
     own = NONE
-    if node.spec.has("resource") and not node.spec.body:
+    if node.spec.has("resource") and not node.spec.body and _creates(node, wires, types):
         label = wires.facts.get(source, {}).get("weights")
         own = frozenset({f"{node.id}:{label[0]}" if label else node.id})
     if kind == "params" and (own or node.spec.trains):

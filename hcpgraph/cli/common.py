@@ -26,6 +26,8 @@ class Command(click.Command):
             code = report(errors.problems, as_json=bool(ctx.params.get("as_json")), fallback=WRONG)
         except GraphError as error:
             code = report([error.problem], as_json=bool(ctx.params.get("as_json")), fallback=WRONG)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             said(f"error: {error}")
             code = FAILED

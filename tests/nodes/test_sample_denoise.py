@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +14,7 @@ from hcpgraph_nodes.plugins.attach import lora
 from hcpgraph_nodes.rules import RULES
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
-from hcpgraph_nodes.sample.schedulers import NEEDS, SAMPLERS, Sampler, make_scheduler
+from hcpgraph_nodes.sample.schedulers import SAMPLERS, Sampler, make_scheduler
 from hcpgraph_nodes.text.encode import encode_text
 from hcpgraph_nodes.types import Captions, Noise
 
@@ -50,8 +49,6 @@ def theirs(folder: Path, model, sampler: str, seed: int, **arguments) -> torch.T
 
 @pytest.mark.parametrize("sampler", get_args(Sampler))
 def test_equals_the_pipeline(workspace: Path, sampler: str) -> None:
-    if sampler in NEEDS:
-        pytest.importorskip(NEEDS[sampler])
     ctx = context(workspace)
     model = load_model(ctx, path="models:tiny")
     image = ours(ctx, model, sampler, steps=6, guidance=4.0, seed=11)
@@ -138,14 +135,6 @@ def test_errors(workspace: Path) -> None:
     ctx.run.cancel.set()
     with pytest.raises(Cancelled):
         denoise(ctx, model.denoiser, model.schedule, text, empty_latents(model.vae, **SIZE, count=2), guidance=1.0)
-
-
-@pytest.mark.skipif(find_spec("scipy") is not None, reason="scipy is installed")
-def test_a_missing_package_is_named(workspace: Path) -> None:
-    schedule = load_model(context(workspace), path="models:tiny").schedule
-    with pytest.raises(GraphError, match="scipy") as caught:
-        make_scheduler("lms", schedule)
-    assert caught.value.problem.code == "E_PACKAGE"
 
 
 def test_every_sampler_name_is_a_class_of_diffusers() -> None:

@@ -1,0 +1,32 @@
+"""Wall time of `hcpgraph validate` as a whole process, with a warm manifest.
+
+python benchmarks/validate.py [GRAPH] [--rounds 11]
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+QUICKSTART = Path(__file__).resolve().parents[1] / "graphs/quickstart/train_lora.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("graph", nargs="?", default=str(QUICKSTART))
+    parser.add_argument("--rounds", type=int, default=11)
+    asked = parser.parse_args()
+    command = [sys.executable, "-m", "hcpgraph.cli", "validate", asked.graph]
+    subprocess.run(command, check=True, capture_output=True)
+    seconds = []
+    for _ in range(asked.rounds):
+        started = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - started)
+    print(f"median {statistics.median(seconds):.3f} s ({min(seconds):.3f} … {max(seconds):.3f})")
+
+
+if __name__ == "__main__":
+    main()
