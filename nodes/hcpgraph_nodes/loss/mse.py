@@ -7,6 +7,16 @@ from hcpgraph import GraphError, node
 from ..types import Prediction, SampleLoss, Target
 
 
+def same_kind(prediction: Prediction, target: Target) -> None:
+    """Raises GraphError E_PREDICTION if the two mean different things."""
+    if prediction.kind != target.kind:
+        raise GraphError(
+            "E_PREDICTION",
+            f"the model predicts {prediction.kind}, the target is {target.kind}",
+            hint="wire the schedule of the same model.load to diffusion.target",
+        )
+
+
 @node("loss.mse")
 def mse(prediction: Prediction, target: Target) -> SampleLoss:
     """Squared difference of every element.
@@ -21,10 +31,5 @@ def mse(prediction: Prediction, target: Target) -> SampleLoss:
     Raises:
         GraphError: E_PREDICTION, the two mean different things.
     """
-    if prediction.kind != target.kind:
-        raise GraphError(
-            "E_PREDICTION",
-            f"the model predicts {prediction.kind}, the target is {target.kind}",
-            hint="wire the schedule of the same model.load to diffusion.target",
-        )
+    same_kind(prediction, target)
     return SampleLoss((prediction.data - target.data).square())

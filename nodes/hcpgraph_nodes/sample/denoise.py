@@ -16,8 +16,9 @@ from hcpgraph.widgets import Hint, Seed, Slider
 from ..families.registry import family
 from ..model.handles import Denoiser
 from ..noise.draws import draw, seeded_generators
+from ..python.object import PythonObject
 from ..types import Conditioning, Latents, Noise, NoiseSchedule
-from .schedulers import Sampler, make_scheduler
+from .schedulers import Sampler, from_class, make_scheduler
 
 
 @node("sample.denoise", packages=("diffusers",))
@@ -30,6 +31,7 @@ def denoise(
     negative: Conditioning | None = None,
     noise: Noise | None = None,
     negative_denoiser: Denoiser | None = None,
+    scheduler: PythonObject | None = None,
     *,
     sampler: Annotated[Sampler, Hint(primary=True)] = "dpmpp_2m_karras",
     steps: Annotated[int, Field(ge=1, le=1000), Slider(step=1)] = 25,
@@ -50,6 +52,7 @@ def denoise(
         negative: Condition to stay away from; needed for guidance above 1.
         noise: Start noise (B, C, h, w) instead of the seed's own draw.
         negative_denoiser: Model for the negative condition, such as one with another LoRA; by default the same.
+        scheduler: A diffusers scheduler class of your own choice, from python.object, instead of the sampler.
         sampler: Solver and noise schedule.
         steps: Denoising steps; solvers of second order run the model twice a step.
         guidance: Scale of classifier-free guidance; 1 runs the positive condition alone.
@@ -60,7 +63,7 @@ def denoise(
         out: Clean scaled latents (B, C, h, w).
 
     Raises:
-        GraphError: E_NO_NEGATIVE, E_BATCH, E_PACKAGE.
+        GraphError: E_NO_NEGATIVE, E_BATCH, E_OBJECT.
     """
     count = len(latents.data)
     if guidance > 1 and negative is None:
@@ -71,20 +74,20 @@ def denoise(
         )
     text = _rows(positive, count)
     against = _rows(negative, count) if guidance > 1 and negative is not None else None
-    scheduler = make_scheduler(sampler, schedule)
-    scheduler.set_timesteps(steps, device=denoiser.device)
+    solver = make_scheduler(sampler, schedule) if scheduler is None else from_class(scheduler, schedule)
+    solver.set_timesteps(steps, device=denoiser.device)
     generators = seeded_generators(seed, count)
     own = draw(generators, latents.data.shape)
     start = own if noise is None else noise.data
-    sample = start.to(denoiser.device) * scheduler.init_noise_sigma
-    extra = _step_arguments(scheduler, generators, eta)
+    sample = start.to(denoiser.device) * solver.init_noise_sigma
+    extra = _step_arguments(solver, generators, eta)
     predict = family(denoiser.family).predict
     other = negative_denoiser or denoiser
-    total = len(scheduler.timesteps)
+    total = len(solver.timesteps)
     with torch.no_grad():
-        for index, timestep in enumerate(scheduler.timesteps):
+        for index, timestep in enumerate(solver.timesteps):
             ctx.check()
-            scaled = scheduler.scale_model_input(sample, timestep)
+            scaled = solver.scale_model_input(sample, timestep)
             if against is None:
                 output = predict(denoiser, scaled, timestep, text)
             elif other is denoiser:
@@ -94,7 +97,7 @@ def denoise(
             else:
                 without = predict(other, scaled, timestep, against)
                 output = without + guidance * (predict(denoiser, scaled, timestep, text) - without)
-            sample = scheduler.step(output, timestep, sample, **extra, return_dict=False)[0]
+            sample = solver.step(output, timestep, sample, **extra, return_dict=False)[0]
             ctx.progress(index + 1, total)
     return Latents(sample, latents.keys)
 

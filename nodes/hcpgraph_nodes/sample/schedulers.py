@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from hcpgraph import GraphError
+
+from ..python.object import PythonObject
 from ..types import NoiseSchedule
 
 Sampler = Literal[
@@ -51,5 +54,22 @@ def make_scheduler(name: Sampler, schedule: NoiseSchedule) -> Any:
     import diffusers
 
     cls, changes = SAMPLERS[name]
-    config = {key: value for key, value in schedule.config.items() if key != "_class_name"}
-    return getattr(diffusers, cls).from_config({**config, **changes})
+    return getattr(diffusers, cls).from_config({**_config(schedule), **changes})
+
+
+def from_class(kind: PythonObject, schedule: NoiseSchedule) -> Any:
+    """A scheduler of a given class for the model's forward process, with the arguments of the object on top.
+
+    Raises:
+        GraphError: E_OBJECT, the class is no diffusers scheduler.
+    """
+    from diffusers import SchedulerMixin
+
+    if not issubclass(kind.cls, SchedulerMixin):
+        hint = "name a scheduler class in python.object, such as diffusers:EulerDiscreteScheduler"
+        raise GraphError("E_OBJECT", f"{kind.cls.__name__} is no diffusers scheduler", port="scheduler", hint=hint)
+    return kind.cls.from_config({**_config(schedule), **kind.args})
+
+
+def _config(schedule: NoiseSchedule) -> dict[str, Any]:
+    return {key: value for key, value in schedule.config.items() if key != "_class_name"}
