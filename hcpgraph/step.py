@@ -45,20 +45,22 @@ class StepModule(nn.Module):  # type: ignore[misc]
         self._losses = body.layout.exits.get(exit, ())
         members = _groups(body, self._losses, trained)
         self.groups = len(members)
-        needed = [_ancestors(body, [self._losses[i] for i in group]) for group in members]
-        assigned: set[int] = set()
-        self._group_ops: list[list[tuple[Any, ...]]] = []
         self._group_losses = [tuple(self._losses[i] for i in group) for group in members]
-        for ops in needed:
-            self._group_ops.append([body.ops[i] for i in sorted(ops - assigned)])
-            assigned |= ops
-        after = [i for i in range(len(body.ops)) if i not in assigned]
+        self._group_ops: list[list[tuple[Any, ...]]] = []
+        done: set[int] = set()
+        for losses in self._group_losses:
+            new = _ancestors(body, losses) - done
+            done |= new
+            rest = (op for i, op in enumerate(body.layout.ops) if i not in done)
+            later = set().union(*(_reads(op) for op in rest))
+            self._group_ops.append([_lasting(body.ops[i], later) for i in sorted(new)])
+        after = [i for i in range(len(body.ops)) if i not in done]
         self._after = [body.ops[i] for i in after]
-        self._start = [body.ops[i] for i in after if not _ancestors(body, _reads(body.layout.ops[i])) & assigned]
-        self._group_ops = [[_lasting(op, later) for op, later in _with_later(ops, k, needed, body)] for k, ops in
-                           enumerate(self._group_ops)]  # fmt: skip
+        self._start = [body.ops[i] for i in after if not _ancestors(body, _reads(body.layout.ops[i])) & done]
         self.instances = body.instances
         self.parts = nn.ModuleList(_modules(self._template))
+        self.parts.eval()
+        self._trained = [part for part in self.parts if any(p.requires_grad for p in part.parameters())]
 
     @property
     def writes(self) -> bool:
@@ -102,29 +104,14 @@ class StepModule(nn.Module):  # type: ignore[misc]
 
     def train(self, mode: bool = True) -> StepModule:
         """Train mode for parts with trainable parameters of their own; frozen ones stay in eval mode."""
-        super().train(False)
         self.training = mode
-        for part in self.parts:
-            if mode and any(parameter.requires_grad for parameter in part.parameters()):
-                part.train(True)
+        for part in self._trained:
+            part.train(mode)
         return self
 
 
-def _with_later(
-    ops: list[tuple[Any, ...]], group: int, needed: Sequence[set[int]], body: BoundBody
-) -> Iterable[tuple[tuple[Any, ...], set[int]]]:
-    """Each op with the slots that a later group, or what runs after, still reads."""
-    used: set[int] = set()
-    done = set().union(*needed[: group + 1])
-    for index, layout in enumerate(body.layout.ops):
-        if index not in done:
-            used |= _reads(layout)
-    for index in set().union(*needed[group + 1 :]) if group + 1 < len(needed) else ():
-        used |= _reads(body.layout.ops[index])
-    return ((op, used) for op in ops)
-
-
 def _lasting(op: tuple[Any, ...], later: set[int]) -> tuple[Any, ...]:
+    """The op without freeing what is still read later on."""
     *rest, frees = op
     return (*rest, tuple(slot for slot in frees if slot not in later))
 
