@@ -23,12 +23,13 @@ from .weights import Weights, weigh
 
 @dataclass(frozen=True)
 class RuleView:
-    """What a pack's rule sees of one node."""
+    """What a pack's rule sees of one node; `wires` is the number of wires of each connected input port."""
 
     node: str
     type: str
     settings: Mapping[str, Any]
     connected: frozenset[str]
+    wires: Mapping[str, int]
     facts: Mapping[str, Mapping[str, Any]]
 
 
@@ -235,7 +236,14 @@ def _check_rules(flat: Flat, settings: Mapping[str, Mapping[str, Any]], wires: W
         rules = registry.rules.get(node.spec.pack) if node.spec is not None else None
         if not rules or node.id in wrong:
             continue
-        view = RuleView(node.id, node.type, settings[node.id], frozenset(node.inputs), wires.inputs.get(node.id, {}))
+        view = RuleView(
+            node.id,
+            node.type,
+            settings[node.id],
+            frozenset(node.inputs),
+            {name: len(sources) for name, sources in node.inputs.items()},
+            wires.inputs.get(node.id, {}),
+        )
         for rule in rules:
             try:
                 flat.problems += rule(view)

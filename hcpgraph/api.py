@@ -20,8 +20,9 @@ from .cache import Cache, DiskCache
 from .context import RunState
 from .device import pick_device
 from .edit import Graph
-from .errors import Cancelled, GraphError, GraphErrors, Problem
+from .errors import Cancelled, GraphError, GraphErrors, Problem, did_you_mean
 from .events import EventLog, Listener
+from .fileformat import RunOptions
 from .fingerprint import Fingerprints
 from .keys import ENVIRONMENT, package_version
 from .paths import Roots
@@ -69,32 +70,72 @@ def open_graph(graph: GraphLike) -> Graph:
     return load(graph)
 
 
-def with_settings(graph: Graph, settings: Mapping[str, Any], seed: int | None, registry: Registry) -> Graph:
-    """A copy with some settings changed: `node.setting`, or a name of the root interface; `seed` sets every seed.
+def with_settings(
+    graph: Graph,
+    settings: Mapping[str, Any],
+    registry: Registry,
+    *,
+    seed: int | None = None,
+    precision: str | None = None,
+) -> Graph:
+    """A copy with some settings changed: `node.setting`, or a name of the root interface.
+
+    Args:
+        seed: Sets every seed of the graph, and that of the run.
+        precision: Sets the precision of the run.
 
     Raises:
-        GraphErrors: every name that does not exist.
+        GraphErrors: every name that does not exist, a value that cannot be.
     """
-    if not settings and seed is None:
+    problems: list[Problem] = []
+    if seed is not None and (type(seed) is not int or not 0 <= seed <= SEED_MAX):
+        problems.append(Problem("E_SEED", f"a seed is 0 … {SEED_MAX}, not {seed!r}"))
+    if precision is not None and precision not in PRECISIONS:
+        problems.append(Problem("E_CALL", f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}"))
+    if problems:
+        raise GraphErrors(problems)
+    if not settings and seed is None and precision is None:
         return graph
     changed = graph.copy()
-    problems: list[Problem] = []
     for name, value in settings.items():
         for target in changed.interface.inputs.get(name, [name]):
             try:
                 changed.set(target, value)
             except GraphErrors as errors:
                 problems += errors.problems
-    if seed is not None:
-        if not 0 <= seed <= SEED_MAX:
-            problems.append(Problem("E_SEED", f"a seed is 0 … {SEED_MAX}, not {seed}"))
-        for id, node in changed.nodes.items():
-            spec = registry.find(node.type)
-            for setting in spec.seeds if spec else ():
-                changed.set(f"{id}.{setting}", seed)
     if problems:
         raise GraphErrors(problems)
+    if seed is not None:
+        _set_seeds(changed, seed, registry)
+    changed.run = RunOptions(
+        seed=changed.run.seed if seed is None else seed,
+        precision=changed.run.precision if precision is None else precision,  # type: ignore[arg-type]
+    )
     return changed
+
+
+def _set_seeds(graph: Graph, seed: int, registry: Registry) -> None:
+    """Write a seed into every seed of a graph, those in subgraphs and those that an instance overrides included."""
+    seeds: dict[str, set[str]] = {}
+
+    def names(type_id: str) -> set[str]:
+        """Settings of a node or inputs of a subgraph that are seeds."""
+        if type_id not in seeds:
+            spec = registry.find(type_id)
+            seeds[type_id] = set(spec.seeds) if spec else set()
+            body = graph.graphs.get(type_id.removeprefix("graph:")) if spec is None else None
+            if body is not None:
+                for name, targets in body.interface.inputs.items():
+                    places = [target.split(".") for target in targets]
+                    if any(id in body.nodes and port in names(body.nodes[id].type) for id, port, *_ in places):
+                        seeds[type_id].add(name)
+        return seeds[type_id]
+
+    for _, drawing in graph.bodies():
+        for node in drawing.nodes.values():
+            known = names(node.type)
+            given = known if node.graph is None else known & node.settings.keys()
+            node.settings.update(dict.fromkeys(given, seed))
 
 
 def validate(
@@ -137,7 +178,7 @@ def plan(
     roots: Mapping[str, Path] | None = None,
     seed: int | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str | None = None,
 ) -> Plan:
     """What `run` would do. Files whose hash is not remembered make their keys unknown; nothing is read or imported.
 
@@ -146,15 +187,15 @@ def plan(
     """
     registry = default_registry(packs)
     places = default_roots(workspace, roots)
-    changed = with_settings(open_graph(graph), settings or {}, seed, registry)
+    changed = with_settings(open_graph(graph), settings or {}, registry, seed=seed, precision=precision)
     prints = Fingerprints(places.root("cache") / "fingerprints.sqlite")
     return make_plan(
         checked(changed, registry, places),
         places,
         targets=targets,
         device=pick_device(device),
-        precision=precision,
-        seed=seed or 0,
+        precision=changed.run.precision,
+        seed=changed.run.seed,
         fingerprints=prints,
         known_only=True,
     )
@@ -174,7 +215,7 @@ def run(
     on_event: Listener | None = None,
     seed: int | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str | None = None,
     force: Iterable[str] = (),
     locked: bool = False,
     record: bool = True,
@@ -195,7 +236,7 @@ def run(
         on_event: Called with every event.
         seed: Sets every seed of the root graph, and the run's own.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps`.
-        precision: Of frozen weights and inference: fp32, bf16 or fp16.
+        precision: Of frozen weights and inference: fp32, bf16 or fp16; by default what the graph says.
         force: Training loops that start again although a checkpoint fits.
         locked: Whether a required file of other content is an error.
         record: Whether runs/<id> is written.
@@ -206,8 +247,8 @@ def run(
     """
     registry = default_registry(packs)
     places = default_roots(workspace, roots)
-    _check_call(on_error, precision)
-    changed = with_settings(open_graph(graph), settings or {}, seed, registry)
+    _check_call(on_error)
+    changed = with_settings(open_graph(graph), settings or {}, registry, seed=seed, precision=precision)
     from .files import locate
 
     changed, notes = locate(changed, places, locked=locked)
@@ -215,9 +256,16 @@ def run(
         raise GraphErrors(notes)
     prints = Fingerprints(places.root("cache") / "fingerprints.sqlite")
     analysis = checked(changed, registry, places)
+    _check_force(frozenset(force), analysis)
     chosen = pick_device(device)
     prepared = make_plan(
-        analysis, places, targets=targets, device=chosen, precision=precision, seed=seed or 0, fingerprints=prints
+        analysis,
+        places,
+        targets=targets,
+        device=chosen,
+        precision=changed.run.precision,
+        seed=changed.run.seed,
+        fingerprints=prints,
     )
     return execute(
         prepared,
@@ -229,8 +277,6 @@ def run(
         on_error=on_error,
         on_event=on_event,
         device=chosen,
-        precision=precision,
-        seed=seed or 0,
         force=frozenset(force),
         record=record,
         cancel=cancel or threading.Event(),
@@ -249,8 +295,6 @@ def execute(
     on_error: str,
     on_event: Listener | None,
     device: str,
-    precision: str,
-    seed: int,
     force: frozenset[str],
     record: bool,
     cancel: threading.Event,
@@ -259,14 +303,15 @@ def execute(
     """Run a plan and record it in the workspace."""
     id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     folder = places.root("runs") / id if record else None
+    options = prepared.analysis.graph.run
     log = EventLog(id, folder / "events.jsonl" if folder else None, on_event)
     state = RunState(
         id=id,
         roots=places,
         events=log,
         device=device,
-        precision=precision,
-        seed=seed,
+        precision=options.precision,
+        seed=options.seed,
         graph_text=_embedded(prepared),
         force=force,
         cancel=cancel,
@@ -280,9 +325,9 @@ def execute(
         "status": "running",
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "title": prepared.analysis.graph.meta.title,
-        "seed": seed,
+        "seed": options.seed,
         "device": device,
-        "precision": precision,
+        "precision": options.precision,
         "targets": prepared.targets,
         "versions": _versions(registry),
         "platform": platform.platform(),
@@ -340,13 +385,19 @@ def write_json(path: Path, data: Any) -> None:
     os.replace(temporary, path)
 
 
-def _check_call(on_error: str, precision: str) -> None:
-    problems = []
+def _check_call(on_error: str) -> None:
     if on_error not in ("stop", "continue"):
-        problems.append(Problem("E_CALL", f"on_error is 'stop' or 'continue', not '{on_error}'"))
-    if precision not in PRECISIONS:
-        problems.append(Problem("E_CALL", f"precision is one of {', '.join(PRECISIONS)}, not '{precision}'"))
-    if problems:
+        raise GraphErrors.one("E_CALL", f"on_error is 'stop' or 'continue', not {on_error!r}")
+
+
+def _check_force(force: frozenset[str], analysis: Analysis) -> None:
+    loops = [id for id, node in analysis.flat.nodes.items() if node.spec is not None and node.spec.resumes]
+    unknown = sorted(force - {"*", *loops})
+    if unknown:
+        problems = [
+            Problem("E_FORCE", f"'{name}' is no training loop", name, hint=did_you_mean(name, loops, "training loops"))
+            for name in unknown
+        ]
         raise GraphErrors(problems)
 
 

@@ -108,9 +108,15 @@ def graph_value(graph: Graph) -> dict[str, Any]:
                     path: _filled(**graph.requires.files[path].model_dump()) for path in sorted(graph.requires.files)
                 },
             ),
+            run=_run_value(graph),
         ),
         **_body_value(graph, graph),
     )
+
+
+def _run_value(graph: Graph) -> dict[str, Any]:
+    """Seed and precision of the run, where they are not the usual ones."""
+    return graph.run.model_dump(exclude_defaults=True)
 
 
 def graph_text(graph: Graph) -> str:
@@ -124,14 +130,14 @@ def graph_text(graph: Graph) -> str:
 
 
 def content_hash(graph: Graph, defaults: Callable[[str], Mapping[str, Any]] | None = None) -> str:
-    """The sha256 of what a graph computes: nodes, edges, interface, subgraphs; not meta, view and titles.
+    """The sha256 of what a graph computes: nodes, edges, interface, subgraphs, run; not meta, view, titles.
 
     Args:
         graph: The graph.
         defaults: Gives the default settings of a node type, so that a setting left out counts as its default.
     """
     whole = {"graphs": {name: _meaning(body, defaults) for name, body in graph.graphs.items()}}
-    return sha256(canonical_bytes(_meaning(graph, defaults) | whole)).hexdigest()
+    return sha256(canonical_bytes(_meaning(graph, defaults) | whole | _filled(run=_run_value(graph)))).hexdigest()
 
 
 def _body_value(body: Body, graph: Graph | None = None) -> dict[str, Any]:

@@ -106,6 +106,8 @@ def targets_of(analysis: Analysis, asked: Iterable[str] | None) -> tuple[list[st
         GraphErrors: E_TARGET, an unknown node or port, or one inside a region.
     """
     flat = analysis.flat
+    if isinstance(asked, str):
+        asked = [asked]
     if asked is None:
         fed = {
             id

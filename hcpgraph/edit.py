@@ -28,6 +28,7 @@ from .fileformat import (
     Mode,
     NodeEntry,
     Requires,
+    RunOptions,
     gaps,
     malformed,
     matches,
@@ -258,6 +259,7 @@ class Graph(Drawing):
     format: Literal["hcpgraph/1"] = "hcpgraph/1"
     meta: Meta = Field(default_factory=Meta)
     requires: Requires = Field(default_factory=Requires)
+    run: RunOptions = Field(default_factory=RunOptions)
     graphs: dict[Id, Drawing] = Field(default_factory=dict)
 
     def set(self, setting: str, value: Any) -> None:

@@ -12,8 +12,6 @@ from .errors import GraphErrors
 from .fileformat import MAX_BYTES, MAX_DEPTH
 
 if TYPE_CHECKING:
-    from PIL.PngImagePlugin import PngInfo
-
     from .edit import Graph
 
 KEY = "hcpgraph"
@@ -69,20 +67,6 @@ def scrub(graph: Graph) -> Graph:
 def embed_text(graph: Graph) -> str:
     """The graph, scrubbed, as canonical JSON on one line: what is written into pictures and weight files."""
     return canonical.one_line(canonical.graph_value(scrub(graph)))
-
-
-def png_info(graph: Graph) -> PngInfo:
-    """What `PIL.Image.save(path, pnginfo=…)` takes to write the graph into a picture."""
-    from PIL.PngImagePlugin import PngInfo
-
-    info = PngInfo()
-    info.add_text(KEY, embed_text(graph))
-    return info
-
-
-def safetensors_metadata(graph: Graph) -> dict[str, str]:
-    """What `safetensors.torch.save_file(…, metadata=…)` takes to write the graph into a weight file."""
-    return {KEY: embed_text(graph)}
 
 
 def read(file: BinaryIO) -> bytes | str | None:

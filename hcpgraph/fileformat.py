@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from .errors import Problem, did_you_mean
+from .rng import SEED_MAX
 
 FORMAT = "hcpgraph/1"
 MAX_BYTES = 8 * 2**20
@@ -103,6 +104,13 @@ class FileRecord(Entry):
     size: Annotated[int, Field(ge=0)] | None = None
     count: Annotated[int, Field(ge=0)] | None = None
     hub: str | None = None
+
+
+class RunOptions(Entry):
+    """With what a graph is run unless the call says otherwise, so that a file gives the same result again."""
+
+    seed: Annotated[int, Field(ge=0, le=SEED_MAX)] = 0
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
 
 
 class Requires(Entry):

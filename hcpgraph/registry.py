@@ -122,7 +122,8 @@ class Registry:
 
 def default_registry(packs: Iterable[str | Path] = ()) -> Registry:
     """The installed packs and the given folders; the same object as long as none of their files changes."""
-    chosen = (*installed(), *(from_folder(folder) for folder in packs))
+    folders = [packs] if isinstance(packs, str | Path) else packs
+    chosen = (*installed(), *(from_folder(folder) for folder in folders))
     return _registry(chosen, tuple(pack.stamp() for pack in chosen))
 
 

@@ -17,14 +17,11 @@ class Earlier:
     """A recorded run.
 
     Attributes:
-        seed: None where none was given: the seeds in the graph are those that were used.
         workspace: Folder of its roots, None where the run's folder does not tell.
     """
 
     graph: Graph
-    seed: int | None
     device: str
-    precision: str
     targets: list[str]
     roots: dict[str, Path]
     packs: tuple[Path, ...]
@@ -45,9 +42,7 @@ def earlier(run: str, places: Roots) -> Earlier:
         entry: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
         return Earlier(
             graph,
-            int(entry["seed"]) or None,
             str(entry["device"]),
-            str(entry["precision"]),
             [str(target) for target in entry["targets"]],
             {str(name): Path(path) for name, path in entry["roots"].items()},
             tuple(Path(path) for path in entry["packs"]),
@@ -60,7 +55,7 @@ def earlier(run: str, places: Roots) -> Earlier:
 
 def _folder(run: str, places: Roots) -> Path:
     runs = places.root("runs")
-    known = [path.parent for path in runs.glob("*/run.json")] if runs.is_dir() else []
+    known = [path.parent for path in runs.glob("*/run.json") if path.with_name("graph.json").is_file()]
     if run == "last":
         if not known:
             raise GraphErrors.one(

@@ -39,7 +39,7 @@ class Call:
     packs: tuple[Path, ...]
     seed: int | None
     device: str
-    precision: str
+    precision: str | None
     locked: bool = False
 
     @property
@@ -69,7 +69,11 @@ class Call:
 @click.option("--on-error", type=click.Choice(["stop", "continue"]), default="stop", show_default=True)
 @click.option("--seed", type=int, help="Set every seed of the graph.")
 @click.option("--device", help="auto, cpu, cuda, cuda:N or mps. [default: auto]")
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), help="Of frozen weights. [default: fp32]")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    help="Of frozen weights. [default: the graph's]",
+)
 @pack_option
 @click.option("--locked", is_flag=True, help="Refuse files that are not those the graph was made with.")
 @json_option
@@ -145,7 +149,7 @@ def _call(
             packs,
             seed,
             device or "auto",
-            precision or "fp32",
+            precision,
             locked,
         )
     from ..analyse import default_roots
@@ -159,9 +163,9 @@ def _call(
         workspace or found.workspace,
         {**found.roots, **roots},
         tuple(dict.fromkeys((*found.packs, *(pack.resolve() for pack in packs)))),
-        found.seed if seed is None else seed,
+        seed,
         device or found.device,
-        precision or found.precision,
+        precision,
         locked,
     )
 

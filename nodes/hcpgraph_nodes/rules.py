@@ -1,7 +1,7 @@
 """Torch-free relations between settings, ports and facts: probes and rules of this pack.
 
 `PROBERS`: name -> function(settings, resolve) that reads a fact from small files; None where it cannot be known.
-`RULES`: functions(view) -> problems; a view has node, type, settings, connected and facts.
+`RULES`: functions(view) -> problems; a view has node, type, settings, connected, wires and facts.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def loss_weights(view: Any) -> list[Problem]:
     if view.type != "loss.weighted_sum":
         return []
     weights = view.settings.get("weights")
-    wired = sum(1 for port in view.connected if port.partition(".")[0] == "losses")
+    wired = view.wires.get("losses", 0)
     if isinstance(weights, list) and weights and wired > 1 and len(weights) != wired:
         return [
             Problem(
@@ -118,6 +118,27 @@ def loss_weights(view: Any) -> list[Problem]:
             )
         ]
     return []
+
+
+@rule
+def schedule_comes_down(view: Any) -> list[Problem]:
+    """A learning rate that comes down needs more steps in all than its warm-up takes."""
+    if view.type != "optim.schedule":
+        return []
+    kind, warmup, total = (view.settings.get(name) for name in ("kind", "warmup_steps", "total_steps"))
+    if kind in ("constant", "constant_with_warmup") or not isinstance(warmup, int) or not isinstance(total, int):
+        return []
+    if total > warmup:
+        return []
+    return [
+        Problem(
+            "E_SETTING",
+            f"'{kind}' comes down over total_steps, which is {total} with {warmup} of warm-up",
+            node=view.node,
+            port="total_steps",
+            hint="set total_steps to the steps of the training loop, and warmup_steps well below it",
+        )
+    ]
 
 
 @rule

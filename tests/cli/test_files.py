@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import hcpgraph
-from hcpgraph.embed import png_info
+from tests.carriers import png_info
 
 from .conftest import TOYS
 
@@ -214,7 +214,7 @@ def test_inspect_says_what_is_trained(cli, write):
 
 
 def test_inspect_weights_without_torch(cli, chain, tmp_path):
-    from hcpgraph.embed import safetensors_metadata
+    from tests.carriers import safetensors_metadata
 
     told = json.loads(cli("inspect", weights(tmp_path / "w.safetensors", {"rank": "4"}), "--json").stdout)
     assert told["kind"] == "weights" and told["graph"] is None

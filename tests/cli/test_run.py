@@ -108,6 +108,14 @@ def test_seed_sets_every_seed(cli, write, workspace):
     assert run(cli, graph, "--workspace", workspace, "--seed", -1, code=2)["problems"][0]["code"] == "E_SEED"
 
 
+def test_a_broken_run_folder_does_not_hide_the_last_run(cli, chain, workspace):
+    first = run(cli, chain, "--workspace", workspace)
+    (workspace / "runs/bad").mkdir()
+    (workspace / "runs/bad/run.json").write_text("{}")
+    told = cli("run", "--resume", "last", "--workspace", workspace, "--json").stdout
+    assert json.loads(told)["status"] == "done" and first["status"] == "done"
+
+
 def test_a_failed_node_is_named_with_its_remedy(cli, write, workspace):
     graph = write(
         {"bad": ("toy.fail", {"code": "E_TOY"}), "next": ("toy.add", {}), "a": ("toy.number", {})},
@@ -276,7 +284,7 @@ def test_a_graph_inside_a_picture_runs(cli, chain, workspace, tmp_path):
     from PIL import Image
 
     import hcpgraph
-    from hcpgraph.embed import png_info
+    from tests.carriers import png_info
 
     picture = tmp_path / "picture.png"
     Image.new("RGB", (2, 2)).save(picture, pnginfo=png_info(hcpgraph.load(chain)))

@@ -147,17 +147,20 @@ def test_every_sampler_name_is_a_class_of_diffusers() -> None:
 class View:
     def __init__(self, type: str, connected: set[str], **settings: object) -> None:
         self.node, self.type, self.connected, self.settings, self.facts = "n", type, connected, settings, {}
+        self.wires = dict.fromkeys(connected, 2)
 
 
 @pytest.mark.parametrize(
     ("view", "codes"),
     [
         (View("sample.denoise", set(), guidance=7.5), ["E_NO_NEGATIVE"]),
+        (View("optim.schedule", set(), kind="cosine", warmup_steps=20, total_steps=6), ["E_SETTING"]),
+        (View("optim.schedule", set(), kind="constant_with_warmup", warmup_steps=20, total_steps=0), []),
         (View("sample.denoise", {"negative"}, guidance=7.5), []),
         (View("sample.denoise", {"negative"}, guidance=1.0), ["W_NEGATIVE_UNUSED"]),
         (View("diffusion.timesteps", set(), low=5, high=5), ["E_RANGE"]),
         (View("diffusion.timesteps", set(), low=5, high=None), []),
-        (View("loss.weighted_sum", {"losses.0", "losses.1"}, weights=[1.0]), ["E_WEIGHTS_COUNT"]),
+        (View("loss.weighted_sum", {"losses"}, weights=[1.0]), ["E_WEIGHTS_COUNT"]),
         (View("model.new", set(), channels=[32, 30], heads=4, text_width=64, text_heads=3), ["E_SIZE", "E_SIZE"]),
         (View("model.new", set(), channels=[32], heads=4, text_width=64, text_heads=4), []),
     ],

@@ -44,7 +44,7 @@ def schedule(
             "E_SETTING",
             f"'{kind}' comes down over total_steps, which is {total_steps} with {warmup_steps} of warm-up",
             port="total_steps",
-            hint="set total_steps to the steps of the training loop, or feed both from one value.int",
+            hint="set total_steps to the steps of the training loop, and warmup_steps well below it",
         )
     scheduler = get_scheduler(
         kind,
