@@ -41,6 +41,25 @@ class Latents:
     keys: Keys | None = None
 
 
+@port_type(color="#d97ba6", shape="diamond", facts=("family",))
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What a VAE's encoder says of pictures: mean and standard deviation of their latents (B, C, h, w), not scaled."""
+
+    mean: Tensor
+    deviation: Tensor
+    keys: Keys | None = None
+
+
+@port_type(color="#e0a458", shape="diamond")
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """Pictures (B, 3, H, W) as a decoder gives them, float32; about [0, 1], but not cut, so that gradients flow."""
+
+    data: Tensor
+    keys: Keys | None = None
+
+
 @port_type(color="#b07bd9", facts=("family",))
 @dataclass(frozen=True, slots=True)
 class NoisyLatents:
@@ -137,10 +156,17 @@ class Params:
 @port_type(color="#9a9a9a", shape="square")
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training loop hands on: its weights are trained. steps done, the last loss, the run's checkpoint."""
+    """What a training loop hands on: its weights are trained.
+
+    Attributes:
+        steps: Optimizer steps done.
+        loss: The last loss.
+        averages: Pairs of a trained parameter and its moving average, where the optimizer keeps one (optim.ema).
+    """
 
     steps: int
     loss: float
+    averages: tuple[tuple[Tensor, Tensor], ...] = field(default=(), repr=False)
 
 
 @port_type(color="#5f8dd3", shape="square")

@@ -9,7 +9,7 @@ import hcpgraph
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs"
 FILES = sorted(GRAPHS.rglob("*.json"))
-COUNT = 4
+COUNT = 6
 
 
 def name(path: Path) -> str:

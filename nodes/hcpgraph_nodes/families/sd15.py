@@ -121,6 +121,31 @@ class SD15:
             placement,
         )
 
+    def new_vae(self, sizes: Sizes, placement: Placement, seed: int) -> Vae:
+        """An untrained autoencoder alone."""
+        config = vae_config(sizes)
+        return Vae(root=Root(_seeded(partial(_vae, config), seed), placement), family=self.name, config=config)
+
+    def load_vae(self, path: Path, placement: Placement) -> Vae:
+        """The autoencoder of a folder: its own, or the `vae` of a whole model.
+
+        Raises:
+            GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, and at first use E_NO_SAFETENSORS, E_WEIGHTS.
+        """
+        folder = path / "vae" if (path / "vae").is_dir() else path
+        config = read_config(folder, "config.json", "AutoencoderKL")
+        root = _vae_root(placement, config, partial(read_folder, folder, "diffusion_pytorch_model"))
+        return Vae(root=root, family=self.name, config=config)
+
+    def save_vae(self, folder: Path, vae: Vae, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        """Write a folder that `AutoencoderKL.from_pretrained` loads."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = {**_full_config(vae, "AutoencoderKL"), "scaling_factor": self.scaling_factor(vae)}
+        write_json(folder / "config.json", config)
+        write_weights(
+            folder / "diffusion_pytorch_model.safetensors", base_state(vae, dtype), {"format": "pt", **metadata}
+        )
+
     def _components(
         self,
         placement: Placement,
@@ -140,7 +165,7 @@ class SD15:
                 text_layer,
             ),
             text[0],
-            Root(lambda: build(partial(_vae, vae[0]), _current_vae(vae[1]()), "VAE"), plain),
+            _vae_root(plain, *vae),
             vae[0],
             noise,
             tokenizer,
@@ -212,9 +237,13 @@ class SD15:
 
     def decode(self, vae: Vae, latents: Tensor) -> Tensor:
         """Pictures (B, 3, H, W), float32 in [0, 1], of scaled latents."""
+        return self.reconstruct(vae, latents).clamp(0, 1)
+
+    def reconstruct(self, vae: Vae, latents: Tensor) -> Tensor:
+        """What `decode` gives, not yet cut to [0, 1]."""
         with vae.gradients(), vae.active() as module:
             unscaled = (latents.to(vae.device) / self.scaling_factor(vae)).to(vae.root.placement.dtype)
-            return (module.decode(unscaled, return_dict=False)[0].float() / 2 + 0.5).clamp(0, 1)
+            return module.decode(unscaled, return_dict=False)[0].float() / 2 + 0.5
 
     def scaling_factor(self, vae: Vae) -> float:
         return float(vae.config.get("scaling_factor", 0.18215))
@@ -252,7 +281,6 @@ class SD15:
 
         parts = (
             ("unet", denoiser, "UNet2DConditionModel", "diffusion_pytorch_model.safetensors"),
-            ("vae", vae, "AutoencoderKL", "diffusion_pytorch_model.safetensors"),
             ("text_encoder", text_encoder, "CLIPTextModel", "model.safetensors"),
         )
         for name, handle, cls, file in parts:
@@ -260,6 +288,7 @@ class SD15:
             part.mkdir(parents=True)
             write_json(part / "config.json", _full_config(handle, cls))
             write_weights(part / file, base_state(handle, dtype), {"format": "pt", **metadata})
+        self.save_vae(folder / "vae", vae, dtype, metadata)
         text_encoder.tokens.tokenizer.save_pretrained(folder / "tokenizer")
         (folder / "scheduler").mkdir()
         write_json(folder / "scheduler" / "scheduler_config.json", dict(noise.config))
@@ -308,6 +337,10 @@ def _vae(config: Mapping[str, Any]) -> AutoencoderKL:
     from diffusers import AutoencoderKL
 
     return AutoencoderKL.from_config(dict(config))
+
+
+def _vae_root(placement: Placement, config: Mapping[str, Any], read: Callable[[], dict[str, Tensor]]) -> Root:
+    return Root(lambda: build(partial(_vae, config), _current_vae(read()), "VAE"), placement)
 
 
 def _text_model(config: Mapping[str, Any]) -> CLIPTextModel:

@@ -35,6 +35,7 @@ class Sizes:
         text_width, text_layers, text_heads: The text encoder.
         vocab_size, text_length: Its tokens.
         vae_channels: VAE channels, one number a resolution; empty: the latents are the pixels.
+        vae_layers: ResNet blocks a resolution of the VAE's encoder; its decoder has one more.
         latent_channels: Channels of the latents; 3 where the latents are the pixels.
         scaling_factor: Latents are multiplied by it.
         resolution: Side of the pictures, pixels.
@@ -50,6 +51,7 @@ class Sizes:
     vocab_size: int = 49408
     text_length: int = 77
     vae_channels: tuple[int, ...] = (128, 256, 512, 512)
+    vae_layers: int = 2
     latent_channels: int = 4
     scaling_factor: float = SCALING_FACTOR
     resolution: int = 512
@@ -91,7 +93,7 @@ def vae_config(sizes: Sizes) -> dict[str, Any]:
         "block_out_channels": list(channels),
         "down_block_types": ["DownEncoderBlock2D"] * len(channels),
         "up_block_types": ["UpDecoderBlock2D"] * len(channels),
-        "layers_per_block": 2,
+        "layers_per_block": sizes.vae_layers,
         "latent_channels": sizes.latent_channels,
         "norm_num_groups": groups(channels),
         "sample_size": sizes.resolution,

@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MethodType
@@ -107,6 +108,14 @@ class Root:
 
         return checkpoint(run, *args, use_reentrant=False)
 
+    def copy(self, values: Mapping[int, torch.Tensor]) -> Root:
+        """Frozen weights of its own, without taps: a copy of the module, but with `values` by id of the parameter."""
+        fresh = Root(self._load, self.placement, self._rename)
+        fresh._module = copied(self.module, {id(self): fresh}, values)
+        for path in self._taps:
+            del fresh.layers[path].forward
+        return fresh
+
     def autocast(self) -> AbstractContextManager[Any]:
         """Frozen weights in half precision run together with trainable ones, which stay in float32."""
         if self.placement.dtype is torch.float32:
@@ -161,6 +170,17 @@ def _release(root: weakref.ref[Root], paths: tuple[str, ...]) -> None:
         alive.untap(paths)
 
 
+def copied(module: nn.Module, memo: dict[int, Any], values: Mapping[int, torch.Tensor]) -> nn.Module:
+    """A frozen deep copy in eval mode whose parameters are those in `values`, by id, where it names them."""
+    own = {id(parameter): parameter.dtype for parameter in module.parameters()}
+    replaced = {
+        key: nn.Parameter(value.to(own[key], copy=True), requires_grad=False)
+        for key, value in values.items()
+        if key in own
+    }
+    return deepcopy(module, {**memo, **replaced}).requires_grad_(False).eval()
+
+
 class Activation:
     """`with handle.active() as module:`; restores in any case what was switched on before."""
 
@@ -213,6 +233,19 @@ class Handle:
     def without(self, plugin: Plugin) -> Self:
         """A handle without the plugin."""
         return replace(self, stack=tuple(other for other in self.stack if other is not plugin))
+
+    def copy(self, values: Mapping[int, torch.Tensor]) -> Self:
+        """A handle over frozen copies of the weights and the plugins; this one stays as it is.
+
+        Args:
+            values: What a parameter is in the copy, by id of the parameter, where it differs.
+        """
+        result = replace(self, root=self.root.copy(values), stack=())
+        for plugin in self.stack:
+            twin = copied(plugin, {}, values)
+            twin.trainable = False
+            result = result.attach(twin)
+        return result
 
     def modules(self) -> tuple[nn.Module, ...]:
         """Every module that a call of this handle runs: the root and the plugins of the stack."""

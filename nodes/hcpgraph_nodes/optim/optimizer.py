@@ -11,17 +11,26 @@ from hcpgraph_nodes.types import Params
 
 if TYPE_CHECKING:
     import torch
+    from diffusers.training_utils import EMAModel
 
 
 @port_type(color="#8a9a5b", shape="square", weights="carries")
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """A torch optimizer over named parameters, the schedule of its learning rate, the norm its gradients are cut to."""
+    """A torch optimizer over named parameters.
+
+    Attributes:
+        names: The parameters by unique name.
+        schedulers: Schedules of the learning rate.
+        clip: Norm that gradients are cut to; 0 leaves them alone.
+        average: Moving average of the parameters, an EMAModel of diffusers.
+    """
 
     optimizer: torch.optim.Optimizer
     names: dict[str, Any]
     schedulers: tuple[Any, ...] = ()
     clip: float = 0.0
+    average: EMAModel | None = None
 
 
 def param_groups(params: tuple[Params, ...]) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -70,6 +70,7 @@ def capture(
         "params": [{name: tensor.detach() for name, tensor in item.names.items()} for item in optimizers],
         "optimizers": [item.optimizer.state_dict() for item in optimizers],
         "schedulers": [[_plain(s.state_dict()) for s in item.schedulers] for item in optimizers],
+        "averages": [item.average and item.average.state_dict() for item in optimizers],
         "instances": {id: node.state_dict() for id, node in instances.items() if hasattr(node, "state_dict")},
         "curve": curve,
         "scaler": scaler.state_dict() if scaler is not None else None,
@@ -85,8 +86,8 @@ def restore(
     state: dict[str, Any], optimizers: tuple[Optimizer, ...], instances: dict[str, Any], scaler: Any = None
 ) -> None:
     """Put a captured state back, bit for bit, on the device where the parameters are."""
-    for item, params, inner, schedulers in zip(
-        optimizers, state["params"], state["optimizers"], state["schedulers"], strict=True
+    for item, params, inner, schedulers, average in zip(
+        optimizers, state["params"], state["optimizers"], state["schedulers"], state["averages"], strict=True
     ):
         with torch.no_grad():
             for name, tensor in item.names.items():
@@ -94,6 +95,9 @@ def restore(
         item.optimizer.load_state_dict(inner)
         for scheduler, saved in zip(item.schedulers, schedulers, strict=True):
             scheduler.load_state_dict({**scheduler.state_dict(), **saved})
+        if item.average is not None:
+            item.average.load_state_dict(average)
+            item.average.to(next(iter(item.names.values())).device)
     for id, saved in state["instances"].items():
         instances[id].load_state_dict(saved)
     if scaler is not None and state["scaler"] is not None:

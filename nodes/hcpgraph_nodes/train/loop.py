@@ -115,7 +115,6 @@ def loop(
     model.train()
     if done == 0 and module.writes:
         module.after(0)
-        model.train()
     try:
         while done < steps:
             ctx.check()
@@ -125,7 +124,6 @@ def loop(
             done += 1
             if module.writes:
                 module.after(done)
-                model.train()
             due = checkpoint_every > 0 and done % checkpoint_every == 0
             if done % log_every == 0 or due or done == steps:
                 flush()
@@ -142,7 +140,7 @@ def loop(
         module.eval()
         _trainable(optimizer, False)
     series = {name: [tuple(point) for point in points] for name, points in curve.items() if name != "lr"}
-    return Outcome(Trained(done, curve["loss"][-1][1]), Curve(series))
+    return Outcome(Trained(done, curve["loss"][-1][1], _averages(optimizer)), Curve(series))
 
 
 def make_accelerator(ctx: Context, mixed_precision: str) -> Accelerator:
@@ -197,6 +195,8 @@ def _step(
     if finite:
         for item in optimizers:
             item.optimizer.step()
+            if item.average is not None:
+                item.average.step(item.names.values())
     if scaler is not None:
         scaler.update(None if finite else scaler.get_scale() * scaler.get_backoff_factor())
     for item in optimizers:
@@ -210,6 +210,16 @@ def _trainable(optimizers: tuple[Optimizer, ...], on: bool) -> None:
         item.optimizer.zero_grad(set_to_none=True)
         for tensor in item.names.values():
             tensor.requires_grad_(on)
+
+
+def _averages(optimizers: tuple[Optimizer, ...]) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """Every parameter that has a moving average, with a copy of it."""
+    return tuple(
+        (tensor, average.clone())
+        for item in optimizers
+        if item.average is not None
+        for tensor, average in zip(item.names.values(), item.average.shadow_params, strict=True)
+    )
 
 
 def _advance(optimizers: tuple[Optimizer, ...]) -> None:

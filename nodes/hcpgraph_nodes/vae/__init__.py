@@ -1,0 +1,1 @@
+"""The autoencoder alone: making, training, measuring, loading, saving."""

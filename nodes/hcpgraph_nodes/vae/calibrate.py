@@ -1,0 +1,46 @@
+"""`vae.calibrate`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from hcpgraph import Context, Facts, GraphError, Port, node
+
+from ..data.encoding import encoded
+from ..data.ratio_bucket import Bucketed
+from ..model.handles import Vae
+
+
+@node("vae.calibrate")
+def calibrate(ctx: Context, vae: Vae, data: Bucketed) -> Annotated[Vae, Facts(family=Port("vae"))]:
+    """Set the scaling factor so that the latents of a data set have variance 1, as diffusion expects them.
+
+    factor = 1 / std over all elements of the latents' means. Source: Rombach et al. 2022,
+    https://arxiv.org/abs/2112.10752 (appendix G). Weights and earlier wires stay as they are.
+
+    Args:
+        vae: The trained autoencoder.
+        data: The pictures to measure on; their sizes and centre crops count, every picture once.
+
+    Returns:
+        out: The autoencoder with the measured scaling factor; model.save and vae.save write it.
+
+    Raises:
+        GraphError: E_LATENTS, the latents are constant or not finite; E_CROP, see data.latents.
+    """
+    total = squares = 0.0
+    count = 0
+    for _, mean in encoded(ctx, vae, data):
+        values = mean.double()
+        total += float(values.sum())
+        squares += float(values.square().sum())
+        count += values.numel()
+    variance = squares / count - (total / count) ** 2
+    if not 0 < variance < float("inf"):
+        raise GraphError(
+            "E_LATENTS", f"the variance of the latents is {variance:g}", hint="train the autoencoder first"
+        )
+    factor = variance**-0.5
+    ctx.log(f"standard deviation of the latents {variance**0.5:.4g}, scaling factor {factor:.6g}")
+    return replace(vae, config={**vae.config, "scaling_factor": factor})

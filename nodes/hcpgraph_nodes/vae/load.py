@@ -1,0 +1,41 @@
+"""`vae.load`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from hcpgraph import Context, Facts, GraphError, Setting, node
+from hcpgraph.widgets import ModelPicker
+
+from ..families.registry import family as implementation
+from ..model.handles import Placement, Vae
+
+
+@node("vae.load", effects=("read", "resource"), packages=("diffusers",), title="Load VAE")
+def load_vae(
+    ctx: Context,
+    *,
+    path: Annotated[str, ModelPicker(kind_of="folder", primary=True)],
+    family: Literal["sd15"] = "sd15",
+) -> Annotated[Vae, Facts(family=Setting("family"))]:
+    """Open an autoencoder without the rest of a model.
+
+    Weights are read when they are first used, in the precision of the run, and are frozen until a node makes them
+    trainable. Only safetensors are read; no network is used.
+
+    Args:
+        path: The folder of an AutoencoderKL, such as models:sd-vae-ft-mse, or of a whole model that has one.
+        family: Model family that its latents belong to.
+
+    Returns:
+        out: The autoencoder.
+
+    Raises:
+        GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS; at first use E_WEIGHTS.
+    """
+    source = ctx.path(path)
+    if not source.is_dir():
+        raise GraphError(
+            "E_MODEL_FOLDER", f"'{path}' is no folder", hint="give the folder with config.json and the weights"
+        )
+    return implementation(family).load_vae(source, Placement(ctx.device, ctx.dtype))
