@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
-
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, node
 from hcpgraph.widgets import PathPicker
 
 from ..families.registry import family
 from ..types import NoiseSchedule, SavedFile
-from .digest import folder_digest
+from .folder import DTYPES, write_folder
 from .handles import Denoiser, TextEncoder, Vae
-
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 @node("model.save", effects="write")
@@ -51,19 +47,8 @@ def save_model(
     Raises:
         GraphError: E_NOT_A_MODEL, `overwrite` would replace something else.
     """
-    target = ctx.output(path, overwrite=overwrite)
-    if target.exists() and not (target / "model_index.json").is_file():
-        raise GraphError("E_NOT_A_MODEL", f"'{path}' exists and is no model folder", hint="choose another path")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    metadata = {"hcpgraph": ctx.run.embed} if ctx.run.embed else {}
-    try:
-        family(denoiser.family).save(temporary, denoiser, text_encoder, vae, schedule, DTYPES[dtype], metadata)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    ctx.artifact(target, "weights")
-    return SavedFile(ctx.run.roots.uri(target), folder_digest(target))
+
+    def write(folder: Path, metadata: Mapping[str, str]) -> None:
+        family(denoiser.family).save(folder, denoiser, text_encoder, vae, schedule, DTYPES[dtype], metadata)
+
+    return write_folder(ctx, path, write, marker="model_index.json", overwrite=overwrite)

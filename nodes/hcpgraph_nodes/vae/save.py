@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, node
 from hcpgraph.widgets import PathPicker
 
 from ..families.registry import family
-from ..model.digest import folder_digest
+from ..model.folder import DTYPES, write_folder
 from ..model.handles import Vae
-from ..model.save import DTYPES
 from ..types import SavedFile
 
 
@@ -41,18 +40,8 @@ def save_vae(
     Raises:
         GraphError: E_NOT_A_MODEL, `overwrite` would replace something else.
     """
-    target = ctx.output(path, overwrite=overwrite)
-    if target.exists() and not (target / "diffusion_pytorch_model.safetensors").is_file():
-        raise GraphError("E_NOT_A_MODEL", f"'{path}' exists and is no autoencoder", hint="choose another path")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    metadata = {"hcpgraph": ctx.run.embed} if ctx.run.embed else {}
-    try:
-        family(vae.family).save_vae(temporary, vae, DTYPES[dtype], metadata)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    ctx.artifact(target, "weights")
-    return SavedFile(ctx.run.roots.uri(target), folder_digest(target))
+
+    def write(folder: Path, metadata: Mapping[str, str]) -> None:
+        family(vae.family).save_vae(folder, vae, DTYPES[dtype], metadata)
+
+    return write_folder(ctx, path, write, marker="diffusion_pytorch_model.safetensors", overwrite=overwrite)
