@@ -58,6 +58,12 @@ def test_captions_below_and_titles_above() -> None:
     assert dark[60:].max() == 255
 
 
+def test_a_single_caption_counts_for_every_column() -> None:
+    images = pictures(3, 40, 60)
+    one = grid((images,), Captions(("fox",)))
+    assert np.array_equal(to_pixels(one), to_pixels(grid((images,), Captions(("fox",) * 3))))
+
+
 def test_what_does_not_fit() -> None:
     with pytest.raises(GraphError, match=r"E_GRID.*3 captions for 4 pictures in 2 columns"):
         grid((pictures(4),), Captions(("a",) * 3), columns=2)

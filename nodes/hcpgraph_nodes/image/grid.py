@@ -42,7 +42,8 @@ def grid(
 
     Args:
         images: The pictures; every wire is a row, unless `columns` is set.
-        captions: Texts below the pictures: one a picture, or one a column, which then stands below the last row.
+        captions: Texts below the pictures: one a picture, or one a column, which then stands below the last row;
+            a single one counts for every column.
         columns: Pictures a row, whatever wire they come from; 0 makes every wire a row.
         row_titles: Texts above the rows, in order; an empty text leaves its row without one.
         padding: Space around every picture in pixels.
@@ -109,6 +110,8 @@ def _labels(rows: list[list[np.ndarray]], captions: Captions | None) -> list[lis
     if captions is None:
         return [[] for _ in rows]
     texts = list(captions.texts)
+    if len(texts) == 1:
+        texts *= max(map(len, rows))
     if len(texts) == sum(map(len, rows)):
         return [[texts.pop(0) for _ in row] for row in rows]
     if len(texts) == max(map(len, rows)):
