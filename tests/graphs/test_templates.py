@@ -108,9 +108,8 @@ def test_generate_draws_what_the_quickstart_saved_and_its_picture_runs_again(qui
 @pytest.mark.slow
 def test_generate_takes_one_prompt_for_all_pictures_as_the_readme_shows(quickstart):
     workspace, _, _ = quickstart
-    result = hcpgraph.run(
-        GRAPHS / "quickstart/generate.json", workspace=workspace, settings={"prompts": ["fox"], "strength": 0.5}
-    )
+    called = {"prompts": ["fox"], "strength": 0.5, "save.path": "out:quickstart/fox.png"}
+    result = hcpgraph.run(GRAPHS / "quickstart/generate.json", workspace=workspace, settings=called)
     assert result.status == "done", result.failed
 
 
