@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,10 @@ from .overrides import with_settings
 from .paths import Roots
 from .planning import Plan, make_plan
 from .registry import Registry, default_registry
+from .requests import Requests
 
 GraphLike = Graph | str | os.PathLike[str]
+OnValue = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass
@@ -150,6 +153,9 @@ def run(
     locked: bool = False,
     record: bool = True,
     cancel: threading.Event | None = None,
+    requests: Requests | None = None,
+    run_id: str | None = None,
+    on_value: OnValue | None = None,
 ) -> Result:
     """Run a graph.
 
@@ -171,6 +177,9 @@ def run(
         locked: Whether a required file of other content is an error.
         record: Whether runs/<id> is written.
         cancel: Set it from another thread to stop at the next safe place.
+        requests: What is asked of a training loop while it runs, from another thread.
+        run_id: Name of the run and of its folder; by default made of the time.
+        on_value: Called with the id of every node at the top that ran, and its outputs by name.
 
     Raises:
         GraphErrors: the graph or the call is wrong; nothing was run or written.
@@ -210,6 +219,9 @@ def run(
         force=frozenset(force),
         record=record,
         cancel=cancel or threading.Event(),
+        requests=requests or Requests(),
+        run_id=run_id,
+        on_value=on_value,
         problems=[*analysis.problems, *notes, *registry.problems],
     )
 
@@ -228,10 +240,13 @@ def execute(
     force: frozenset[str],
     record: bool,
     cancel: threading.Event,
+    requests: Requests,
+    run_id: str | None,
+    on_value: OnValue | None,
     problems: list[Problem],
 ) -> Result:
     """Run a plan and record it in the workspace."""
-    id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    id = run_id or new_id()
     folder = places.root("runs") / id if record else None
     options = prepared.analysis.graph.run
     log = EventLog(id, folder / "events.jsonl" if folder else None, on_event)
@@ -242,13 +257,14 @@ def execute(
         device=device,
         precision=options.precision,
         seed=options.seed,
-        graph_text=_embedded(prepared),
+        graph_text=_embedded(prepared, requests),
         force=force,
         cancel=cancel,
+        requests=requests,
     )
     from .execute import Execution
 
-    job = Execution(prepared, state, ram=cache, disk=disk, fingerprints=prints, on_error=on_error)
+    job = Execution(prepared, state, ram=cache, disk=disk, fingerprints=prints, on_error=on_error, on_value=on_value)
     started = time.perf_counter()
     entry: dict[str, Any] = {
         "id": id,
@@ -290,6 +306,7 @@ def execute(
                 "failed": {node: error.problem.to_json() for node, error in job.failed.items()},
                 "timing": job.timing,
                 "artifacts": state.artifacts,
+                "shortened": requests.shortened,
                 "files": prepared.keys.files,
             }
             write_json(folder / "run.json", entry)
@@ -306,6 +323,11 @@ def execute(
         folder,
         problems,
     )
+
+
+def new_id() -> str:
+    """A name for a run: when it was started, and four digits that tell runs of the same second apart."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -336,13 +358,20 @@ def _versions(registry: Registry) -> dict[str, str]:
     return {"hcpgraph": __version__, **packs, **{name: package_version(name) for name in ENVIRONMENT}}
 
 
-def _embedded(prepared: Plan) -> Callable[[], str]:
-    """The text that written files carry: the graph that ran, with hashes of what it read, without secrets."""
+def _embedded(prepared: Plan, requests: Requests) -> Callable[[], str]:
+    """The text that written files carry: the graph that ran, with hashes of what it read, without secrets.
 
-    def text() -> str:
+    Loops that were stopped early have the steps they did, so that the text still gives what the file holds.
+    """
+
+    @lru_cache(maxsize=1)
+    def text(shortened: tuple[tuple[str, int], ...]) -> str:
         from .embed import embed_text, scrub
         from .files import with_requirements
 
-        return embed_text(scrub(with_requirements(prepared.analysis.graph, prepared.keys.files)))
+        graph = with_requirements(prepared.analysis.graph, prepared.keys.files)
+        for loop, steps in shortened:
+            graph.set(f"{loop}.steps", steps)
+        return embed_text(scrub(graph))
 
-    return text
+    return lambda: text(tuple(requests.shortened.items()))

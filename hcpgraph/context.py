@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled
 from .events import EventLog
 from .paths import Roots
+from .requests import Requests
 from .rng import stream_seed
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ class RunState:
     graph_text: Callable[[], str] | None = None
     force: frozenset[str] = frozenset()
     cancel: threading.Event = field(default_factory=threading.Event)
+    requests: Requests = field(default_factory=Requests)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
 
-    @cached_property
+    @property
     def embed(self) -> str | None:
         """The canonical graph text that written pictures and weight files carry."""
         return self.graph_text() if self.graph_text is not None else None

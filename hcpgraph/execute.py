@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .cache import Cache, DiskCache
@@ -40,6 +40,7 @@ class Execution:
         disk: DiskCache | None = None,
         fingerprints: Fingerprints | None = None,
         on_error: str = "stop",
+        on_value: Callable[[str, Mapping[str, Any]], None] | None = None,
     ) -> None:
         self.plan = plan
         self.run = run
@@ -47,6 +48,7 @@ class Execution:
         self.disk = disk
         self.fingerprints = fingerprints or Fingerprints()
         self.on_error = on_error
+        self.on_value = on_value
         self.regions = Regions(plan, run)
         self.values: dict[str, tuple[Any, ...]] = {}
         self.ran: list[str] = []
@@ -197,6 +199,8 @@ class Execution:
         seconds = time.perf_counter() - started
         self.timing[id] = {"seconds": round(seconds, 4), "memory": peak_memory(self.run.device) - memory}
         events.emit("node_done", id, seconds=round(seconds, 4))
+        if self.on_value is not None:
+            self.on_value(id, {port.name: value for port, value in zip(impl.spec.outputs, outputs, strict=True)})
         self._keep(id, key, outputs, self.run.artifacts[written:])
         self._release(id)
 
@@ -242,7 +246,7 @@ class Execution:
         self.run.events.emit("node_failed", id, problem=error.problem.to_json(), traceback=trace)
 
     def _keep(self, id: str, key: str, outputs: tuple[Any, ...], written: Sequence[Mapping[str, Any]]) -> None:
-        if not key:
+        if not key or self.run.requests.shortened:
             return
         if self.ram is not None and self.plan.cacheable(id):
             self.ram.put(key, outputs)

@@ -41,8 +41,8 @@ class Lines:
     """One line when a node starts, is done or fails, and at most one in five seconds of its progress."""
 
     def __init__(self) -> None:
-        self._started: dict[str, float] = {}
         self._told: dict[str, float] = {}
+        self._first: dict[str, tuple[float, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -61,8 +61,10 @@ class Lines:
         kind, node = event["kind"], event.get("node", "")
         now = time.monotonic()
         if kind == "node_started":
-            self._started[node] = self._told[node] = now
+            self._told[node] = now
+            self._first.pop(node, None)
         elif kind == "progress":
+            self._first.setdefault(node, (now, event["value"]))
             if now - self._told.get(node, now - LINE_SECONDS) < LINE_SECONDS:
                 return
             self._told[node] = now
@@ -72,10 +74,12 @@ class Lines:
             self.line(text)
 
     def _left(self, node: str, event: dict[str, Any], now: float) -> str:
+        """The time left, by the pace since the first report: what an earlier run did is no work of this one."""
         done, total = event["value"], event["total"]
-        if not done or node not in self._started or total <= done:
+        since, before = self._first[node]
+        if done <= before or total <= done:
             return ""
-        return f", {duration((now - self._started[node]) / done * (total - done))} left"
+        return f", {duration((now - since) / (done - before) * (total - done))} left"
 
 
 class Bars:

@@ -27,7 +27,8 @@ def every(
     Body:
         step: Number of optimizer steps done.
     """
-    if ctx.step % steps != 0 or (ctx.step == 0 and not at_start):
+    due = ctx.step % steps == 0 and (ctx.step > 0 or at_start)
+    if not due and not ctx.run.requests.sampling:
         return
     body.pin()
     body.run(step=ctx.step)

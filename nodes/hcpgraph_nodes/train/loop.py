@@ -112,6 +112,8 @@ def loop(
                 hint="lower the learning rate, or train without fp16; the last checkpoint is kept",
             )
 
+    requests = ctx.run.requests
+    requests.clear()
     model.train()
     if done == 0 and module.writes:
         module.after(0)
@@ -122,14 +124,19 @@ def loop(
             curve["lr"].append((done + 1, optimizer[0].optimizer.param_groups[0]["lr"]))
             _advance(optimizer)
             done += 1
+            requests.sampling = requests.take("sample")
             if module.writes:
                 module.after(done)
-            due = checkpoint_every > 0 and done % checkpoint_every == 0
-            if done % log_every == 0 or due or done == steps:
+            requests.sampling = False
+            last = requests.take("stop") or done == steps
+            due = last or requests.take("save") or (checkpoint_every > 0 and done % checkpoint_every == 0)
+            if done % log_every == 0 or due:
                 flush()
                 ctx.progress(done, steps, loss=curve["loss"][-1][1], lr=curve["lr"][-1][1])
-            if due or done == steps:
+            if due:
                 store.save(done, capture(done, optimizer, module.instances, curve, scaler))
+            if last:
+                break
     except Cancelled:
         flush()
         if done > 0:
@@ -139,6 +146,9 @@ def loop(
     finally:
         module.eval()
         _trainable(optimizer, False)
+    if done < steps:
+        requests.shortened[ctx.node] = done
+        ctx.log(f"ended after step {done} of {steps}, as asked; what comes after training goes on with these weights")
     series = {name: [tuple(point) for point in points] for name, points in curve.items() if name != "lr"}
     return Outcome(Trained(done, curve["loss"][-1][1], _averages(optimizer)), Curve(series))
 
