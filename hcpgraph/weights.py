@@ -146,8 +146,17 @@ def _check_carried(flat: Flat, weights: Weights) -> None:
                 )
 
 
+def _now_and_then(owner: FlatNode) -> bool:
+    """Whether an owner reads the position of the loop around it, and so may leave out its body."""
+    return owner.spec is not None and owner.spec.has("step")
+
+
 def _place(flat: Flat, order: Order, weights: Weights) -> None:
-    """Where each node runs: a pure node fed by invariants only is hoisted, unless what it reads is being trained."""
+    """Where each node runs: a pure node fed by invariants only is hoisted, unless what it reads is being trained.
+
+    It is never hoisted from a region that runs now and then (`train.every`) into the loop around it, which runs more
+    often.
+    """
     depth: dict[Source, int] = {}
     at: dict[str, int] = {}
     for id, part in order.sorted:
@@ -162,6 +171,8 @@ def _place(flat: Flat, order: Order, weights: Weights) -> None:
                 for index, owner in enumerate(chain):
                     if weights.reads[id] & weights.trains.get(owner, NONE):
                         level = max(level, index + 1)
+                while 0 < level < len(chain) and _now_and_then(flat.nodes[chain[level]]):
+                    level += 1
             at[id] = level
             weights.home[id] = chain[level - 1] if level else None
             for entry in node.spec.entries:

@@ -181,3 +181,12 @@ def test_hoisting_out_of_nested_regions_stops_where_something_changes(workspace,
     assert (calls.count("once"), calls.count("outer_only"), calls.count("always")) == (1, 3, 9)
     assert done.outputs["outer.out"] == [[1 + (o + 1) + i for i in (1, 2, 3)] for o in (1, 2, 3)]
     assert "once" in done.ran
+
+
+def test_what_a_region_does_now_and_then_is_not_hoisted_into_the_loop_around_it(workspace):
+    """A preview of the trained model is drawn when it is due, not at every step; what is frozen is drawn once."""
+    g = training({"every": ("train.every", {"steps": 100}, "train"), "look": ("w.run", {}, "every"),
+                  "tail": ("toy.add", {}, "every"), "still": ("w.run", {}, "every")},
+                 {"look.model": "make.model", "tail.a": "look.out", "still.model": "make.other"})  # fmt: skip
+    home = weights(g, workspace).home
+    assert (home["look"], home["tail"], home["still"]) == ("every", "every", None)
