@@ -1,0 +1,199 @@
+import type { Body, Check, GraphFile, NodeSpec } from "../api/schema";
+import { type BodyPath, bareTarget, bodyAt, flatId, ownerOf, promotedAs, splitTarget } from "./body";
+import { remembered } from "./memo";
+import { sourceVertex, targetVertices, type Vertex, waitingFor, waitsFor } from "./order";
+import { isTarget, type PortView, portsOf, resolvedType, shapeOf } from "./ports";
+import { closedTo, sourceScope, targetScope } from "./scope";
+import { type SpecIndex, typeFits } from "./specs";
+
+export interface ConnectContext {
+  specs: SpecIndex;
+  check?: Check | null;
+}
+export type Verdict = { ok: true } | { ok: false; why: string; values?: Record<string, string> };
+
+const OK: Verdict = { ok: true };
+
+/**
+ * Whether a wire may be drawn: types by the server's table and the last check, regions, circles. `why` is a key of the
+ * language files.
+ */
+export function canConnect(
+  graph: GraphFile,
+  path: BodyPath,
+  source: string,
+  target: string,
+  context: ConnectContext,
+): Verdict {
+  const body = bodyAt(graph, path);
+  const from = portAt(graph, path, body, source, "source", context);
+  const to = portAt(graph, path, body, target, "target", context);
+  if (!from) return { ok: false, why: "graph.connect.noSource", values: { port: source } };
+  if (!to) return { ok: false, why: "graph.connect.noTarget", values: { port: target } };
+  const held = hold(graph, path, body, from, context);
+  return judge(held, to, target);
+}
+
+/** Addresses ("node.port") that a wire from a source may end at. */
+export function legalTargets(graph: GraphFile, path: BodyPath, source: string, context: ConnectContext): Set<string> {
+  const body = bodyAt(graph, path);
+  const from = portAt(graph, path, body, source, "source", context);
+  const legal = new Set<string>();
+  if (!from) return legal;
+  const held = hold(graph, path, body, from, context);
+  for (const port of allPorts(graph, path, body, context)) {
+    if (isTarget(port.side) && judge(held, port, port.address).ok) legal.add(port.address);
+  }
+  return legal;
+}
+
+/** Addresses ("node.port") that a wire to a target may begin at. */
+export function legalSources(graph: GraphFile, path: BodyPath, target: string, context: ConnectContext): Set<string> {
+  const body = bodyAt(graph, path);
+  const to = portAt(graph, path, body, target, "target", context);
+  const legal = new Set<string>();
+  if (!to) return legal;
+  // Looked at from the target, of which there is one: what waits for it is found once.
+  const later = new Map<Vertex, Set<Vertex>>();
+  const isLater = (giver: Vertex, vertex: Vertex): boolean =>
+    remembered(later, vertex, () => waitingFor(graph, body, vertex, context.specs)).has(giver);
+  for (const port of allPorts(graph, path, body, context)) {
+    if (isTarget(port.side)) continue;
+    const giver = sourceVertex(graph, body, port.address, context.specs);
+    const held = hold(graph, path, body, port, context, (vertex) => isLater(giver, vertex));
+    if (judge(held, to, target).ok) legal.add(port.address);
+  }
+  return legal;
+}
+
+/** A source with what is asked of it again and again. */
+interface Held {
+  graph: GraphFile;
+  path: BodyPath;
+  body: Body;
+  context: ConnectContext;
+  port: PortView;
+  scope: string[];
+  /** Whether it waits for a vertex. */
+  waits: (vertex: Vertex) => boolean;
+}
+
+function hold(
+  graph: GraphFile,
+  path: BodyPath,
+  body: Body,
+  port: PortView,
+  context: ConnectContext,
+  waits?: (vertex: Vertex) => boolean,
+): Held {
+  const { specs } = context;
+  let earlier: Set<Vertex> | null = null;
+  const isEarlier = (vertex: Vertex): boolean => {
+    earlier ??= waitsFor(graph, body, sourceVertex(graph, body, port.address, specs), specs);
+    return earlier.has(vertex);
+  };
+  const scope = sourceScope(graph, body, port.address, specs);
+  return { graph, path, body, context, port, scope, waits: waits ?? isEarlier };
+}
+
+function judge(held: Held, to: PortView, target: string): Verdict {
+  const { graph, path, body, context, port } = held;
+  const { specs, check } = context;
+  const wanted = bound(held, to, target);
+  if (!typeFits(specs, to.side === "setting" ? to.type : wanted, port.type)) {
+    return { ok: false, why: "graph.connect.type", values: { wanted, given: port.type } };
+  }
+  const closed = closedTo(held.scope, targetScope(graph, body, target, specs));
+  if (closed !== null) return { ok: false, why: "graph.connect.scope", values: { region: closed } };
+  if (to.side === "setting") {
+    if (port.side === "entry") return { ok: false, why: "graph.connect.settingInStep" };
+    const giver = ownerOf(port.address);
+    const once = held.scope.length === 0 || (check?.once.includes(flatId(path, giver)) ?? true);
+    if (!once && check?.ports[flatId(path, port.address)] !== undefined) {
+      return { ok: false, why: "graph.connect.settingInStep" };
+    }
+  }
+  if (path.length > 0 && body.edges[target] === undefined && !to.many) {
+    const name = promotedAs(body, target);
+    if (name !== null) return { ok: false, why: "graph.connect.promoted", values: { name } };
+  }
+  if (ownerOf(port.address) === ownerOf(target) && !(port.side === "entry" && to.side === "exit")) {
+    return { ok: false, why: "graph.connect.self" };
+  }
+  const after = targetVertices(graph, body, port.address, target, specs);
+  if (after.some(held.waits)) return { ok: false, why: "graph.connect.cycle" };
+  return OK;
+}
+
+/**
+ * The type that a target takes. A variable ("$T" of flow.switch) is what the node's other inputs of it bring; where
+ * those would have to widen (an int beside a float) the server decides.
+ */
+function bound({ graph, path, body, context, port }: Held, to: PortView, target: string): string {
+  const { specs, check } = context;
+  const id = ownerOf(target);
+  const shape = shapeOf(graph, path, id, specs, check);
+  const declared = [...(shape.spec?.inputs ?? []), ...(shape.spec?.exits ?? [])];
+  const name = declared.find((one) => one.name === to.name)?.type;
+  if (name === undefined) return to.type;
+  if (!name.startsWith("$")) return name;
+  const others = [...shape.inputs, ...shape.exits].filter(
+    (one) => one.name !== to.name && declared.find((spec) => spec.name === one.name)?.type === name,
+  );
+  for (const other of others) {
+    const [wire] = other.wires;
+    const known = wire && check ? resolvedType(graph, path, body, wire.source, check) : undefined;
+    if (known !== undefined && !typeFits(specs, port.type, known)) return known;
+  }
+  return name;
+}
+
+function portAt(
+  graph: GraphFile,
+  path: BodyPath,
+  body: Body,
+  address: string,
+  end: "source" | "target",
+  { specs, check }: ConnectContext,
+): PortView | null {
+  const id = ownerOf(address);
+  if (!Object.hasOwn(body.nodes, id)) return null;
+  const ports = portsOf(shapeOf(graph, path, id, specs, check), id);
+  const bare = bareTarget(address);
+  const found = ports.find((port) => port.address === bare && isTarget(port.side) === (end === "target"));
+  if (!found) return null;
+  return splitTarget(address).index === null ? found : { ...found, many: false };
+}
+
+function* allPorts(graph: GraphFile, path: BodyPath, body: Body, { specs, check }: ConnectContext): Iterable<PortView> {
+  for (const id of Object.keys(body.nodes)) yield* portsOf(shapeOf(graph, path, id, specs, check), id);
+}
+
+/**
+ * Node types that fit a wire dropped on empty canvas, each with the port that takes it. `side` is what the held end is.
+ * Ports of exactly the type come first, then wider ones, then those that take anything.
+ */
+export function fittingSpecs(
+  type: string,
+  side: "source" | "target",
+  specs: SpecIndex,
+): { spec: NodeSpec; port: string }[] {
+  const found: { spec: NodeSpec; port: string; rank: number }[] = [];
+  for (const spec of specs.byId.values()) {
+    let best: { port: string; rank: number } | null = null;
+    for (const port of side === "source" ? spec.inputs : spec.outputs) {
+      const fits = side === "source" ? typeFits(specs, port.type, type) : typeFits(specs, type, port.type);
+      if (!fits) continue;
+      const open = port.type === "any" || port.type.includes("$");
+      const rank = (open ? 4 : bareType(port.type) === bareType(type) ? 0 : 2) + (port.optional ? 1 : 0);
+      if (best === null || rank < best.rank) best = { port: port.name, rank };
+    }
+    if (best) found.push({ spec, ...best });
+  }
+  found.sort((a, b) => a.rank - b.rank || (a.spec.id < b.spec.id ? -1 : 1));
+  return found.map(({ spec, port }) => ({ spec, port }));
+}
+
+function bareType(type: string): string {
+  return type.replace(/\?$/, "");
+}

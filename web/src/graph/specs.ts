@@ -1,0 +1,58 @@
+import type { NodeSpec, PortSpec, Specs, TypeInfo } from "../api/schema";
+
+/** The node types there are, for lookups. */
+export interface SpecIndex {
+  byId: Map<string, NodeSpec>;
+  types: Map<string, TypeInfo>;
+  /** Target type -> source types that it takes, as the server computed it. */
+  accepts: Map<string, Set<string>>;
+  /** First parts of the ids ("data", "model" …), sorted. */
+  categories: string[];
+}
+
+export function indexSpecs(specs: Specs): SpecIndex {
+  return {
+    byId: new Map(specs.specs.map((spec) => [spec.id, spec])),
+    types: new Map(specs.types.map((type) => [type.name, type])),
+    accepts: new Map(Object.entries(specs.accepts).map(([target, sources]) => [target, new Set(sources)])),
+    categories: [...new Set(specs.specs.map((spec) => categoryOf(spec.id)))].sort(),
+  };
+}
+
+export function categoryOf(type: string): string {
+  return type.split(".")[0] ?? type;
+}
+
+export function portOf(ports: readonly PortSpec[], name: string): PortSpec | undefined {
+  return ports.find((port) => port.name === name);
+}
+
+/**
+ * Whether the table lets a source type feed a target type. Types that it does not list (they arise by inference only)
+ * pass when nothing in the table speaks against them: /api/check has the last word.
+ */
+export function typeFits(specs: SpecIndex, target: string, source: string): boolean {
+  if (target === source || isOpen(target) || isOpen(source)) return true;
+  const taken = specs.accepts.get(target);
+  if (!taken) return true;
+  if (taken.has(source)) return true;
+  for (const sources of specs.accepts.values()) if (sources.has(source)) return false;
+  return true;
+}
+
+/** "any", or a variable of which nothing is known yet. */
+function isOpen(type: string): boolean {
+  return type === "any" || type.startsWith("$");
+}
+
+/** The registered type behind a written one: "list[Images]?" -> "Images"; it has the colour and the shape. */
+export function typeInfo(specs: SpecIndex, type: string): TypeInfo | undefined {
+  const bare = type.replace(/\?$/, "");
+  const inner = /^\w+\[(.*)\]$/.exec(bare)?.[1];
+  return inner === undefined ? specs.types.get(bare) : typeInfo(specs, inner);
+}
+
+/** Whether a node of this type draws random numbers from its own stream. */
+export function draws(spec: NodeSpec | undefined): boolean {
+  return spec === undefined || spec.body || spec.effects.includes("random");
+}

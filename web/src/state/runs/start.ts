@@ -1,0 +1,104 @@
+import { api, type RunRequest } from "../../api/client";
+import { ApiFailure } from "../../api/errors";
+import type { Job } from "../../api/schema";
+import i18n from "../../i18n";
+import { commitFields, titleOf } from "../../shell/documents";
+import { attempt, report } from "../../shell/report";
+import { announce } from "../../ui";
+import { rollSeeds } from "../../widgets/rollSeeds";
+import { useCheck } from "../check";
+import type { DocStore } from "../document";
+import { isOpen, putJob, useQueue } from "../queue";
+import { useSession } from "../session";
+import { currentDoc } from "../tabs";
+import { useRuns } from "./store";
+
+export interface StartOptions {
+  /** Nodes or "node.port" to run to; without them: everything that writes. */
+  targets?: string[];
+  /** Before the others in the queue. */
+  front?: boolean;
+  /** Training loops that train again although their result is kept; "*": all. */
+  force?: string[];
+}
+
+/** Documents from elsewhere whose wishes were looked at and allowed. */
+const allowed = new WeakSet<DocStore>();
+
+/** Queue the document in front. Reports what goes wrong; null: nothing was queued. */
+export async function startRun(options: StartOptions = {}): Promise<Job | null> {
+  commitFields();
+  const doc = currentDoc();
+  if (!doc) return null;
+  try {
+    if (!(await mayRun(doc))) return null;
+    rollSeeds();
+    const { graph } = doc.getState();
+    const job = await api.run({ graph, ...options, title: titleOf(doc.getState()) });
+    started(job, true);
+    return job;
+  } catch (error) {
+    report(error);
+    // What is wrong with the graph itself is listed, with a way to each node.
+    if (error instanceof ApiFailure && error.status === 422) useSession.getState().showDock("problems");
+    return null;
+  }
+}
+
+/** A graph from elsewhere first shows what it wants to read, write and load. */
+async function mayRun(doc: DocStore): Promise<boolean> {
+  const { graph, origin } = doc.getState();
+  if (origin !== "import" || allowed.has(doc)) return true;
+  const capabilities = await api.capabilities(graph);
+  const answer = await useSession.getState().openDialog("import", { graph, capabilities, purpose: "run" });
+  if (answer !== "run") return false;
+  allowed.add(doc);
+  return true;
+}
+
+/** Run the graph of an earlier run again, as it was. It shows on the canvas only if that showed the earlier one. */
+export async function runAgain(earlier: Job): Promise<void> {
+  const { graph } = await api.jobGraph(earlier.id);
+  const job = await api.run({ graph, targets: earlier.targets, title: earlier.title });
+  const { active, shown, tab } = useRuns.getState();
+  started(job, tab !== null && active === earlier.id && shown[tab] === earlier.id);
+}
+
+function started(job: Job, canvas: boolean): void {
+  putJob(job);
+  useRuns.getState().follow(job.id, canvas);
+  announce(i18n.t("dock.said.queued", { title: job.title }));
+}
+
+/**
+ * Show a run in the panels, and on the canvas if the graph there is the one that ran: equal ids in another graph would
+ * show states that mean nothing there.
+ */
+export function showRun(job: Job): void {
+  const hash = useCheck.getState().check?.hash;
+  useRuns.getState().follow(job.id, job.graph_hash !== "" && job.graph_hash === hash);
+}
+
+/** The job that the commands for a running one mean: the shown one if it is still open, else what runs. */
+export function openJob(): Job | null {
+  const { jobs } = useQueue.getState();
+  const { active } = useRuns.getState();
+  const shown = jobs.find((job) => job.id === active && isOpen(job));
+  return shown ?? jobs.find((job) => job.status === "running") ?? null;
+}
+
+export async function cancelRun(id?: string): Promise<void> {
+  const job = id ?? openJob()?.id;
+  if (job === undefined) return;
+  await attempt(async () => putJob(await api.cancel(job)));
+}
+
+/** Ask the running training for pictures, a checkpoint, or its end after this step. */
+export async function requestRun(what: RunRequest, id?: string): Promise<void> {
+  const job = id ?? openJob()?.id;
+  if (job === undefined) return;
+  await attempt(async () => {
+    await api.request(job, what);
+    useSession.getState().toast("info", i18n.t(`dock.said.${what}`));
+  });
+}
