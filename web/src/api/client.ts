@@ -1,0 +1,191 @@
+import { ApiFailure, failureOf, offline } from "./errors";
+import type {
+  Capabilities,
+  Check,
+  FileEntry,
+  GraphEntry,
+  GraphFile,
+  Hello,
+  Imported,
+  Job,
+  JobStatus,
+  Json,
+  LayersReply,
+  Opened,
+  PlanReply,
+  RunEvent,
+  Series,
+  Snapshot,
+  Specs,
+  TemplateEntry,
+  Uploaded,
+  WorkerState,
+} from "./schema";
+
+export interface Options {
+  signal?: AbortSignal;
+}
+export interface JobRequest {
+  graph: GraphFile;
+  targets?: string[];
+  force?: string[];
+  title?: string;
+  front?: boolean;
+}
+export type ThumbSize = 64 | 128 | 256 | 512;
+export type RunRequest = "sample" | "save" | "stop";
+
+async function send(method: string, path: string, init: RequestInit, options?: Options): Promise<Response> {
+  let reply: Response;
+  try {
+    reply = await fetch(path, { method, credentials: "same-origin", ...init, signal: options?.signal ?? null });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw offline(error);
+  }
+  if (!reply.ok) throw await failureOf(reply);
+  return reply;
+}
+
+async function json<T>(reply: Response): Promise<T> {
+  try {
+    return (await reply.json()) as T;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiFailure(reply.status, [{ code: "E_HTTP", message: "the reply is not JSON", severity: "error" }]);
+  }
+}
+
+async function get<T>(path: string, options?: Options): Promise<T> {
+  return json<T>(await send("GET", path, {}, options));
+}
+
+async function call<T>(method: string, path: string, body: unknown, options?: Options): Promise<T> {
+  const init = { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return json<T>(await send(method, path, init, options));
+}
+
+/** "?a=1&b=2" of the entries that are set. */
+function query(entries: Record<string, string | number | undefined>): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(entries)) if (value !== undefined) params.set(name, String(value));
+  const text = params.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+/** Names of graphs and templates may have folders: each part is encoded, the slashes stay. */
+function named(name: string): string {
+  return name.split("/").map(encodeURIComponent).join("/");
+}
+
+function job(id: string): string {
+  return `/api/jobs/${encodeURIComponent(id)}`;
+}
+
+/** One function a route; all throw `ApiFailure` (or the browser's AbortError when `signal` fires). */
+export const api = {
+  hello: (options?: Options) => get<Hello>("/api/hello", options),
+  specs: (lang: string, options?: Options) => get<Specs>(`/api/specs${query({ lang })}`, options),
+
+  check: (graph: GraphFile, options?: Options) => call<Check>("POST", "/api/check", { graph }, options),
+  format: (graph: GraphFile, options?: Options) => call<Opened>("POST", "/api/format", { graph }, options),
+  plan: (graph: GraphFile, targets?: string[], options?: Options) =>
+    call<PlanReply>("POST", "/api/plan", { graph, targets }, options),
+  capabilities: (graph: GraphFile, options?: Options) =>
+    call<Capabilities>("POST", "/api/capabilities", { graph }, options),
+  layers: (graph: GraphFile, node: string, setting: string, patterns: string[], options?: Options) =>
+    call<LayersReply>("POST", "/api/layers", { graph, node, setting, patterns }, options),
+  /** A graph from a JSON file, a PNG, or the head of a safetensors file. */
+  import: async (content: Blob | Uint8Array<ArrayBuffer> | string, options?: Options): Promise<Imported> => {
+    const init = { headers: { "content-type": "application/octet-stream" }, body: content };
+    return json<Imported>(await send("POST", "/api/import", init, options));
+  },
+
+  templates: (options?: Options) => get<TemplateEntry[]>("/api/templates", options),
+  template: (name: string, options?: Options) => get<Opened>(`/api/templates/${named(name)}`, options),
+  graphs: (options?: Options) => get<GraphEntry[]>("/api/graphs", options),
+  graph: (name: string, options?: Options) => get<Opened>(`/api/graphs/${named(name)}`, options),
+  /** `etag` null: the name must be free. Throws 409 E_CONFLICT where another content is there. */
+  saveGraph: (name: string, graph: GraphFile, etag: string | null, options?: Options) =>
+    call<Opened>("PUT", `/api/graphs/${named(name)}`, { graph, etag }, options),
+  deleteGraph: async (name: string, etag: string, options?: Options): Promise<void> => {
+    await send("DELETE", `/api/graphs/${named(name)}${query({ etag })}`, {}, options);
+  },
+  moveGraph: (from: string, to: string, etag: string, options?: Options) =>
+    call<Opened>("POST", "/api/graph-move", { from, to, etag }, options),
+
+  files: (uri: string, options?: Options) => get<FileEntry[]>(`/api/files${query({ uri })}`, options),
+  fileGraph: (uri: string, options?: Options) => get<Imported>(`/api/file-graph${query({ uri })}`, options),
+  fileText: async (uri: string, options?: Options): Promise<string> =>
+    (await send("GET", api.fileUrl(uri), {}, options)).text(),
+  deleteFile: async (uri: string, options?: Options): Promise<void> => {
+    await send("DELETE", `/api/file${query({ uri })}`, {}, options);
+  },
+  fileUrl: (uri: string, download = false) => `/api/file${query({ uri, download: download ? 1 : undefined })}`,
+  thumbUrl: (uri: string, size: ThumbSize = 256) => `/api/thumb${query({ uri, size })}`,
+
+  /** Queue a run. */
+  run: (request: JobRequest, options?: Options) => call<Job>("POST", "/api/jobs", request, options),
+  jobs: (filter: { status?: JobStatus[]; limit?: number; before?: number } = {}, options?: Options) =>
+    get<Job[]>(
+      `/api/jobs${query({ status: filter.status?.join(","), limit: filter.limit, before: filter.before })}`,
+      options,
+    ),
+  snapshot: (id: string, options?: Options) => get<Snapshot>(job(id), options),
+  jobGraph: (id: string, options?: Options) => get<Opened>(`${job(id)}/graph`, options),
+  events: (id: string, since: number, options?: Options) =>
+    get<RunEvent[]>(`${job(id)}/events${query({ since })}`, options),
+  series: (id: string, options?: Options) => get<Series>(`${job(id)}/series`, options),
+  seriesCsvUrl: (id: string) => `${job(id)}/series.csv`,
+  record: (id: string, options?: Options) => get<Record<string, Json>>(`${job(id)}/record`, options),
+  cancel: (id: string, options?: Options) => call<Job>("POST", `${job(id)}/cancel`, {}, options),
+  /** Put a queued job before another queued one, or last (`null`); the reply is the queue. */
+  moveJob: (id: string, before: string | null, options?: Options) =>
+    call<Job[]>("POST", `${job(id)}/move`, { before }, options),
+  deleteJob: async (id: string, options?: Options): Promise<void> => {
+    await send("DELETE", job(id), {}, options);
+  },
+  request: async (id: string, what: RunRequest, options?: Options): Promise<void> => {
+    await call<Record<string, never>>("POST", `${job(id)}/request`, { do: what }, options);
+  },
+  restartWorker: (options?: Options) => call<WorkerState>("POST", "/api/worker/restart", {}, options),
+
+  /**
+   * Files into `data:uploads/` or `models:uploads/`; a folder keeps the relative paths of its files. XMLHttpRequest
+   * because fetch reports no upload progress.
+   */
+  upload: (
+    root: "data" | "models",
+    files: readonly File[],
+    options: Options & { folder?: string; onProgress?: (sent: number, total: number) => void } = {},
+  ): Promise<Uploaded> =>
+    new Promise((resolve, reject) => {
+      const form = new FormData();
+      form.append("root", root);
+      if (options.folder !== undefined) form.append("folder", options.folder);
+      for (const file of files) form.append("file", file, pathOf(file, options.folder));
+      const request = new XMLHttpRequest();
+      request.open("POST", "/api/upload");
+      request.upload.onprogress = (event) => options.onProgress?.(event.loaded, event.total);
+      request.onerror = () => reject(offline(new Error("the upload was interrupted")));
+      request.onabort = () => reject(new DOMException("The upload was cancelled.", "AbortError"));
+      request.onload = () => {
+        const { status } = request;
+        const reply = new Response(request.responseText, { status: status >= 200 ? status : 500 });
+        (reply.ok ? json<Uploaded>(reply) : failureOf(reply).then((failure) => Promise.reject(failure))).then(
+          resolve,
+          reject,
+        );
+      };
+      options.signal?.addEventListener("abort", () => request.abort(), { once: true });
+      if (options.signal?.aborted) reject(new DOMException("The upload was cancelled.", "AbortError"));
+      else request.send(form);
+    }),
+};
+
+/** "sub/a.png" of a file picked with its folder; the name of the folder itself goes into the field `folder`. */
+function pathOf(file: File, folder: string | undefined): string {
+  const path = file.webkitRelativePath;
+  if (folder === undefined || path === "") return file.name;
+  return path.slice(path.indexOf("/") + 1);
+}

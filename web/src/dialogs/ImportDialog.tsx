@@ -1,0 +1,162 @@
+import { CircleAlert, CircleCheck, Copy, Download, FileInput, FileOutput, Package, ShieldAlert } from "lucide-react";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { writeText } from "../state/clipboard";
+import { Badge, Button, IconButton } from "../ui";
+import { Dialog } from "../ui/Dialog";
+import styles from "./dialogs.module.css";
+import type { DialogProps } from "./kinds";
+import { trustCommand, wishesOf } from "./wishes";
+
+/** What a graph from elsewhere would read, write and load, before it may. */
+export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogProps<"import">) {
+  const { t } = useTranslation();
+  const { reads, writes, objects, packs, types_missing: types, files, hub } = capabilities;
+  const wishes = wishesOf(capabilities);
+  const strange = files.filter((file) => file.found === null || file.same === false);
+  const badPacks = packs.filter((pack) => !pack.ok);
+
+  return (
+    <Dialog
+      open
+      alert={purpose === "run"}
+      size="l"
+      title={t(`forms.import.${purpose}Title`, { title: graph.meta.title || t("forms.graph.untitled") })}
+      description={t(`forms.import.${purpose}Text`)}
+      onOpenChange={(open) => !open && onClose(null)}
+      footer={
+        <>
+          <Button onClick={() => onClose(null)}>{t("forms.cancel")}</Button>
+          {purpose === "open" && <Button onClick={() => onClose("readOnly")}>{t("forms.import.readOnly")}</Button>}
+          <Button variant="primary" autoFocus={purpose === "open"} onClick={() => onClose(purpose)}>
+            {t(`forms.import.${purpose}`)}
+          </Button>
+        </>
+      }
+    >
+      <div className={styles.wishes}>
+        {wishes.none && <p className={styles.muted}>{t("forms.import.nothing")}</p>}
+        <Part icon={<Package size={15} />} title={t("forms.import.missing")} count={wishes.missing} bad>
+          {badPacks.map((pack) => (
+            <Wish key={`pack ${pack.name}`} name={pack.name} bad={t("forms.import.pack", { requires: pack.requires })}>
+              {pack.installed === null ? null : t("forms.import.installed", { version: pack.installed })}
+            </Wish>
+          ))}
+          {types.map(({ type, nodes }) => (
+            <Wish key={`type ${type}`} name={type} bad={t("forms.import.type")}>
+              {nodes.join(", ")}
+            </Wish>
+          ))}
+          {strange.map((file) => (
+            <Wish
+              key={`file ${file.uri}`}
+              name={file.uri}
+              bad={t(file.found === null ? "forms.import.file" : "forms.import.otherFile")}
+            >
+              {`sha256 ${file.sha256.slice(0, 12)}`}
+              {file.hub && ` · ${file.hub}`}
+            </Wish>
+          ))}
+        </Part>
+        <Part
+          icon={<ShieldAlert size={15} />}
+          title={t("forms.import.objects")}
+          count={objects.length}
+          help={wishes.untrusted.length > 0 ? t("forms.import.objectsText") : undefined}
+        >
+          {objects.map(({ path, node, trusted }) => (
+            <Wish
+              key={`${node} ${path}`}
+              name={path}
+              node={node}
+              good={trusted ? t("forms.import.trusted") : undefined}
+              bad={trusted ? undefined : t("forms.import.untrusted")}
+            >
+              {trusted ? null : <Command text={trustCommand(path)} />}
+            </Wish>
+          ))}
+        </Part>
+        <Part
+          icon={<FileInput size={15} />}
+          title={t("forms.import.reads")}
+          count={reads.length}
+          bad={wishes.missingReads > 0}
+        >
+          {reads.map(({ uri, node, exists }) => (
+            <Wish key={`${node} ${uri}`} name={uri} node={node} bad={exists ? undefined : t("forms.import.notThere")} />
+          ))}
+        </Part>
+        <Part icon={<FileOutput size={15} />} title={t("forms.import.writes")} count={writes.length}>
+          {writes.map(({ uri, node }) => (
+            <Wish key={`${node} ${uri}`} name={uri} node={node} />
+          ))}
+        </Part>
+        <Part icon={<Download size={15} />} title={t("forms.import.hub")} count={hub.length}>
+          {hub.map(({ uri, node }) => (
+            <Wish key={`${node} ${uri}`} name={uri} node={node} />
+          ))}
+        </Part>
+      </div>
+    </Dialog>
+  );
+}
+
+interface PartProps {
+  icon: ReactNode;
+  title: string;
+  count: number;
+  help?: string;
+  bad?: boolean;
+  children: ReactNode;
+}
+
+function Part({ icon, title, count, help, bad = false, children }: PartProps) {
+  if (count === 0) return null;
+  return (
+    <section aria-label={title}>
+      <h3 className={styles.heading}>
+        {icon} {title} <Badge tone={bad ? "error" : "neutral"}>{count}</Badge>
+      </h3>
+      {help && <p className={styles.muted}>{help}</p>}
+      <ul className={styles.list}>{children}</ul>
+    </section>
+  );
+}
+
+interface WishProps {
+  name: string;
+  node?: string;
+  good?: string;
+  bad?: string;
+  children?: ReactNode;
+}
+
+function Wish({ name, node, good, bad, children }: WishProps) {
+  return (
+    <li className={styles.wish}>
+      <code className={styles.wishName}>{name}</code>
+      {node && <span className={styles.muted}>{node}</span>}
+      {good && (
+        <span className={styles.good}>
+          <CircleCheck size={13} aria-hidden /> {good}
+        </span>
+      )}
+      {bad && (
+        <span className={styles.bad}>
+          <CircleAlert size={13} aria-hidden /> {bad}
+        </span>
+      )}
+      {children && <div className={styles.more}>{children}</div>}
+    </li>
+  );
+}
+
+function Command({ text }: { text: string }) {
+  const { t } = useTranslation();
+  return (
+    <span className={styles.command}>
+      <code>{text}</code>
+      <IconButton size="s" label={t("forms.copy")} icon={<Copy size={13} />} onClick={() => void writeText(text)} />
+    </span>
+  );
+}

@@ -1,0 +1,28 @@
+import type { Capabilities, GraphFile } from "../api/schema";
+
+/** What each dialog is given and what it answers; `null` is always "closed without an answer". */
+export interface DialogKinds {
+  confirm: {
+    props: { title: string; text: string; confirm: string; danger?: boolean };
+    result: true | null;
+  };
+  /** A name for a file of the workspace. `taken` names are refused unless the name is `current`. */
+  saveAs: { props: { name: string }; result: { name: string; etag: string | null } | null };
+  /** The file in the workspace is not the one that was opened. */
+  conflict: { props: { name: string }; result: "theirs" | "mine" | "saveAs" | null };
+  /** What a graph from elsewhere would read, write and load. `purpose` run: asked before its first run. */
+  import: {
+    props: { graph: GraphFile; capabilities: Capabilities; purpose: "open" | "run" };
+    result: "open" | "readOnly" | "run" | null;
+  };
+  trainOnMyPictures: { props: Record<never, never>; result: true | null };
+  shortcuts: { props: Record<never, never>; result: null };
+  about: { props: Record<never, never>; result: null };
+}
+
+export type DialogKind = keyof DialogKinds;
+
+/** What every dialog component gets. */
+export type DialogProps<K extends DialogKind> = DialogKinds[K]["props"] & {
+  onClose: (result: DialogKinds[K]["result"]) => void;
+};

@@ -1,0 +1,43 @@
+import i18n from "i18next";
+import { initReactI18next } from "react-i18next";
+import { merged } from "./merged";
+
+export const LANGUAGES = ["en", "zh-CN"] as const;
+export type Language = (typeof LANGUAGES)[number];
+/** Each language in its own words: whoever needs the switch may not read the present one. */
+export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN": "中文" };
+
+const english = merged(import.meta.glob<{ default: Record<string, string> }>("./en/*.json", { eager: true }));
+
+/** The language to start with: the stored choice, else the first of the browser's that we have. */
+export function detectLanguage(stored: Language | null, wanted: readonly string[] = navigator.languages): Language {
+  if (stored) return stored;
+  for (const one of wanted) {
+    if (/^zh\b/i.test(one)) return "zh-CN";
+    if (/^en\b/i.test(one)) return "en";
+  }
+  return "en";
+}
+
+/** Show the page in a language; the Chinese texts are fetched when they are first wanted. */
+export async function changeLanguage(language: Language): Promise<void> {
+  if (language !== "en" && !i18n.hasResourceBundle(language, "translation")) {
+    const { default: texts } = await import("./zh");
+    i18n.addResourceBundle(language, "translation", texts);
+  }
+  await i18n.changeLanguage(language);
+  document.documentElement.lang = language;
+}
+
+void i18n.use(initReactI18next).init({
+  lng: "en",
+  fallbackLng: "en",
+  resources: { en: { translation: english } },
+  keySeparator: false,
+  nsSeparator: false,
+  initAsync: false,
+  interpolation: { escapeValue: false },
+  react: { useSuspense: false },
+});
+
+export default i18n;

@@ -1,0 +1,253 @@
+import {
+  ChartLine,
+  ChevronLeft,
+  ChevronRight,
+  Download,
+  Image as ImageIcon,
+  Maximize2,
+  Package,
+  Table2,
+  X,
+  ZoomIn,
+  ZoomOut,
+} from "lucide-react";
+import { lazy, Suspense, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "../api/client";
+import type { Artifact } from "../api/schema";
+import { usePreferences } from "../state/preferences";
+import { useQueue } from "../state/queue";
+import { type Curves, useRuns } from "../state/run";
+import { Button, EmptyState, IconButton, Popover, Slider, Spinner, Switch } from "../ui";
+import styles from "./Chart.module.css";
+import { ChartLegend } from "./ChartLegend";
+import { ChartSummary } from "./ChartSummary";
+import { ChartTable } from "./ChartTable";
+import { linesOf, markersOf, type PlacedMarkers, type RunCurves, type SeriesInfo, seriesOf } from "./chartData";
+import { moved, useChartView, type View, zoomed } from "./chartView";
+import { formatTime } from "./format";
+import { GalleryViewer } from "./GalleryViewer";
+import { picturesOf } from "./pictures";
+import { useSlow } from "./useSlow";
+
+const ChartPlot = lazy(() => import("./ChartPlot"));
+
+const NO_CURVES: Curves = {};
+/** The chart is drawn anew at most so often while points come in. */
+const DRAW_EVERY = 200;
+
+function useRunCurves(): RunCurves[] {
+  const { t, i18n } = useTranslation();
+  const active = useRuns((state) => state.active);
+  const compare = useRuns((state) => state.compare);
+  const runs = useSlow(
+    useRuns((state) => state.runs),
+    DRAW_EVERY,
+  );
+  const jobs = useQueue((state) => state.jobs);
+  return useMemo(() => {
+    const ids = active === null ? compare : [active, ...compare.filter((id) => id !== active)];
+    return ids.map((id) => {
+      const job = jobs.find((one) => one.id === id);
+      const title = job?.title || t("dock.run", { id });
+      // Runs of one graph have one title: the time tells them apart.
+      const time = job && ids.length > 1 ? `${formatTime(job.started ?? job.created, i18n.language)} ` : "";
+      return { job: id, title: time + title, curves: runs[id]?.curves ?? NO_CURVES };
+    });
+  }, [active, compare, runs, jobs, t, i18n.language]);
+}
+
+/** The curves of the shown run and of those laid over it. */
+export function Chart() {
+  const { t, i18n } = useTranslation();
+  const runs = useRunCurves();
+  const artifacts = useRuns((state) => state.artifacts);
+  const { smoothing, logScale } = usePreferences();
+  const { view, hidden, table, revealed, setView } = useChartView();
+  const [step, setStep] = useState<number | null>(null);
+  const [viewed, setViewed] = useState<readonly Artifact[] | null>(null);
+  const all = useMemo(() => seriesOf(runs), [runs]);
+  const series = useMemo(() => all.filter((one) => !hidden.has(one.name)), [all, hidden]);
+  const lines = useMemo(() => linesOf(series, { smoothing, log: logScale, view }), [series, smoothing, logScale, view]);
+  const markers = useMemo(() => markersOf(artifacts), [artifacts]);
+  const active = runs[0];
+
+  if (all.length === 0 || !active) {
+    const title = t(active ? "dock.loss.empty" : "dock.noRun");
+    return <EmptyState icon={<ChartLine size={18} />} title={title} />;
+  }
+  return (
+    <div className={styles.panel}>
+      <Toolbar series={series} job={active.job} />
+      <ChartLegend series={all} step={step} />
+      <figure className={styles.figure} aria-label={t("dock.loss.figure", { title: active.title })}>
+        {table ? (
+          <ChartTable series={series} />
+        ) : (
+          <Suspense fallback={<EmptyState icon={<Spinner size={18} />} title={t("dock.loading")} />}>
+            <ChartPlot
+              lines={lines}
+              log={logScale}
+              view={view}
+              onView={setView}
+              onStep={setStep}
+              markers={markers}
+              revealed={revealed}
+              language={i18n.language}
+              renderMarkers={(placed) => <Markers placed={placed} onOpen={setViewed} />}
+            />
+          </Suspense>
+        )}
+        <ChartSummary series={series} />
+      </figure>
+      {viewed && <GalleryViewer pictures={picturesOf(viewed)} start={0} onClose={() => setViewed(null)} />}
+    </div>
+  );
+}
+
+function Toolbar({ series, job }: { series: readonly SeriesInfo[]; job: string }) {
+  const { t, i18n } = useTranslation();
+  const { smoothing, logScale, set, toggle } = usePreferences();
+  const { view, table, revealed, setView, setTable, reveal } = useChartView();
+  const compare = useRuns((state) => state.compare);
+  const all = extent(series);
+  const shown = new Intl.NumberFormat(i18n.language, { style: "percent" }).format(smoothing);
+  return (
+    <div className={styles.bar}>
+      <span className={styles.smoothing}>
+        <span>{t("dock.loss.smoothing")}</span>
+        <Slider
+          className={styles.slider}
+          label={t("dock.loss.smoothing")}
+          value={smoothing}
+          min={0}
+          max={0.99}
+          step={0.01}
+          valueText={shown}
+          onChange={(value) => set("smoothing", value)}
+        />
+        <span className={styles.number}>{shown}</span>
+      </span>
+      <Switch checked={logScale} onChange={() => toggle("logScale")} label={t("dock.loss.log")} />
+      <span className={styles.space} />
+      {revealed !== null && (
+        <Button size="s" icon={<X size={13} />} onClick={() => reveal(null)}>
+          {t("dock.loss.step", { step: revealed })}
+        </Button>
+      )}
+      {compare.length > 0 && (
+        <Button size="s" icon={<X size={13} />} onClick={() => useRuns.getState().setCompare([])}>
+          {t("dock.loss.overlaid", { number: compare.length })}
+        </Button>
+      )}
+      {!table && (
+        <>
+          {view && (
+            <>
+              <IconButton
+                size="s"
+                label={t("dock.loss.left")}
+                icon={<ChevronLeft size={14} />}
+                onClick={() => setView(moved(view, all, -0.5))}
+              />
+              <IconButton
+                size="s"
+                label={t("dock.loss.right")}
+                icon={<ChevronRight size={14} />}
+                onClick={() => setView(moved(view, all, 0.5))}
+              />
+              <IconButton
+                size="s"
+                label={t("dock.loss.out")}
+                icon={<ZoomOut size={14} />}
+                onClick={() => setView(zoomed(view, all, 2))}
+              />
+              <IconButton
+                size="s"
+                label={t("dock.loss.all")}
+                icon={<Maximize2 size={14} />}
+                onClick={() => setView(null)}
+              />
+            </>
+          )}
+          <IconButton
+            size="s"
+            label={t("dock.loss.in")}
+            icon={<ZoomIn size={14} />}
+            onClick={() => setView(zoomed(view, all, 0.5))}
+          />
+        </>
+      )}
+      <IconButton
+        size="s"
+        label={t("dock.loss.table")}
+        icon={<Table2 size={14} />}
+        pressed={table}
+        onClick={() => setTable(!table)}
+      />
+      <a
+        className={styles.link}
+        href={api.seriesCsvUrl(job)}
+        download={`${job}.csv`}
+        aria-label={t("dock.loss.csvName")}
+      >
+        <Download size={13} aria-hidden />
+        {t("dock.loss.csv")}
+      </a>
+    </div>
+  );
+}
+
+function extent(series: readonly SeriesInfo[]): View {
+  const ends = series.flatMap(({ curve }) => [curve.steps[0] ?? [], curve.steps.at(-1) ?? []].flat());
+  return ends.length === 0 ? [0, 1] : [Math.min(...ends), Math.max(...ends)];
+}
+
+interface MarkersProps {
+  placed: readonly PlacedMarkers[];
+  onOpen: (artifacts: readonly Artifact[]) => void;
+}
+
+/** Buttons under the curve where pictures and weights were written. */
+function Markers({ placed, onOpen }: MarkersProps) {
+  const { t } = useTranslation();
+  if (placed.length === 0) return null;
+  return (
+    <ul className={styles.markers} aria-label={t("dock.loss.markers")}>
+      {placed.map(({ x, markers }) => {
+        const artifacts = markers.flatMap((marker) => marker.artifacts);
+        const pictures = artifacts.filter((artifact) => artifact.type === "image");
+        const step = markers[0]?.step ?? 0;
+        const label = t(pictures.length > 0 ? "dock.loss.pictures" : "dock.loss.weights", {
+          step,
+          number: pictures.length || artifacts.length,
+        });
+        return (
+          <li key={`${step} ${markers[0]?.kind}`} className={styles.marker} style={{ left: x }}>
+            {pictures.length > 0 ? (
+              <IconButton size="s" label={label} icon={<ImageIcon size={13} />} onClick={() => onOpen(pictures)} />
+            ) : (
+              <Popover
+                label={label}
+                side="top"
+                trigger={
+                  <button type="button" className={styles.weights} aria-label={label}>
+                    <Package size={13} />
+                  </button>
+                }
+              >
+                <ul>
+                  {artifacts.map((artifact) => (
+                    <li key={artifact.uri}>
+                      <a href={api.fileUrl(artifact.uri, true)}>{artifact.uri}</a>
+                    </li>
+                  ))}
+                </ul>
+              </Popover>
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

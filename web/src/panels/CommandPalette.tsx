@@ -1,0 +1,103 @@
+import { Command } from "cmdk";
+import { Dialog } from "radix-ui";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import { type CommandGroup, canRun, type Command as Doable, useCommands } from "../state/commands";
+import { useSession } from "../state/session";
+import { useSpecs } from "../state/specs";
+import { useBody, usePath } from "../state/tabs";
+import { categoryColour, categoryOf, Kbd } from "../ui";
+import styles from "./CommandPalette.module.css";
+
+const ORDER: CommandGroup[] = ["run", "edit", "graph", "file", "view", "go", "help"];
+
+/** Everything by name (Ctrl+K): commands, and the nodes of the graph that is shown. */
+export function CommandPalette() {
+  const { t } = useTranslation();
+  const open = useSession((state) => state.palette);
+  const setPalette = useSession((state) => state.setPalette);
+  return (
+    <Dialog.Root open={open} onOpenChange={setPalette}>
+      <Dialog.Portal>
+        <Dialog.Overlay className={styles.scrim} />
+        <Dialog.Content className={styles.content} aria-describedby={undefined}>
+          <Dialog.Title className={styles.title}>{t("shell.commands")}</Dialog.Title>
+          <Contents close={() => setPalette(false)} />
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+function Contents({ close }: { close: () => void }) {
+  const { t } = useTranslation();
+  const all = useCommands((state) => state.all);
+  const specs = useSpecs((state) => state.index);
+  const body = useBody();
+  const path = usePath();
+  const focusNode = useSession((state) => state.focusNode);
+  const groups = useMemo(
+    () =>
+      ORDER.map((name) => ({ name, commands: all.filter((one) => one.group === name && !one.hidden && canRun(one)) })),
+    [all],
+  );
+  const run = (command: Doable) => {
+    close();
+    // after the focus is back where it was: a command may ask what is selected, or open a dialog of its own
+    window.setTimeout(() => command.run());
+  };
+  return (
+    <Command label={t("shell.commands")} loop>
+      <Command.Input
+        autoFocus
+        className={styles.input}
+        placeholder={t("shell.commands.placeholder")}
+        onKeyDown={(event) => {
+          if (event.key === "Enter" && event.nativeEvent.isComposing) event.stopPropagation();
+        }}
+      />
+      <Command.List className={styles.list} label={t("shell.commands")}>
+        <Command.Empty className={styles.empty}>{t("shell.commands.none")}</Command.Empty>
+        {groups
+          .filter((group) => group.commands.length > 0)
+          .map((group) => (
+            <Command.Group key={group.name} heading={t(`shell.group.${group.name}`)} className={styles.group}>
+              {group.commands.map((command) => (
+                <Command.Item
+                  key={command.id}
+                  value={command.id}
+                  keywords={[t(command.titleKey)]}
+                  className={styles.item}
+                  onSelect={() => run(command)}
+                >
+                  <span className={styles.name}>{t(command.titleKey)}</span>
+                  {command.keys?.[0] && <Kbd keys={command.keys[0]} />}
+                </Command.Item>
+              ))}
+            </Command.Group>
+          ))}
+        <Command.Group heading={t("shell.commands.nodes")} className={styles.group}>
+          {Object.entries(body.nodes).map(([id, node]) => {
+            const title = node.title ?? specs?.byId.get(node.type)?.title ?? node.type;
+            return (
+              <Command.Item
+                key={id}
+                value={`node:${id}`}
+                keywords={[title, node.type]}
+                className={styles.item}
+                onSelect={() => {
+                  close();
+                  focusNode([...path, id].join("/"));
+                }}
+              >
+                <span className={styles.swatch} style={{ background: categoryColour(categoryOf(node.type)) }} />
+                <span className={styles.name}>{title}</span>
+                <span className={styles.id}>{id}</span>
+              </Command.Item>
+            );
+          })}
+        </Command.Group>
+      </Command.List>
+    </Command>
+  );
+}

@@ -1,0 +1,40 @@
+import { CircleAlert, TriangleAlert } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import type { Problem } from "../api/schema";
+import { useSession } from "../state/session";
+import styles from "./Inspector.module.css";
+
+/** What the check says about a node; one that concerns a node inside of it leads there. */
+export function InspectorProblems({ problems, flat }: { problems: readonly Problem[]; flat: string }) {
+  const { t } = useTranslation();
+  const focusNode = useSession((state) => state.focusNode);
+  if (problems.length === 0) return null;
+  return (
+    <ul className={styles.problems} aria-label={t("forms.inspector.problems")}>
+      {problems.map((problem) => {
+        const Icon = problem.severity === "error" ? CircleAlert : TriangleAlert;
+        const inner = problem.node !== undefined && problem.node !== flat ? problem.node : null;
+        return (
+          <li
+            key={[problem.code, problem.node, problem.port, problem.message].join(" ")}
+            className={styles[problem.severity]}
+          >
+            <Icon size={14} aria-hidden />
+            <div>
+              {inner !== null && (
+                <button type="button" className={styles.jump} onClick={() => focusNode(inner, problem.port)}>
+                  {inner}
+                </button>
+              )}
+              <p>
+                {problem.port && problem.node === flat && <code>{problem.port}: </code>}
+                {problem.message}
+              </p>
+              {problem.hint && <p className={styles.hint}>{problem.hint}</p>}
+            </div>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

@@ -1,0 +1,120 @@
+import { CircleAlert, CircleCheck, Copy, Lightbulb, TriangleAlert } from "lucide-react";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import type { Problem } from "../api/schema";
+import { useCheck } from "../state/check";
+import { writeText } from "../state/clipboard";
+import { useJob } from "../state/queue";
+import { useRuns } from "../state/run";
+import { useSession } from "../state/session";
+import { useSpecs } from "../state/specs";
+import { Badge, Button, EmptyState, IconButton, Section, Spinner } from "../ui";
+import styles from "./Problems.module.css";
+import { groupProblems, type ProblemGroup, placeOf, textOf } from "./problemGroups";
+
+const NONE: readonly Problem[] = [];
+const NO_NODES = {};
+
+/** What is wrong with the graph in front and with the shown run. */
+export function useProblems(): ProblemGroup[] {
+  const check = useCheck((state) => state.check?.problems ?? NONE);
+  const active = useRuns((state) => state.active);
+  const nodes = useRuns((state) => (active === null ? undefined : state.runs[active]?.nodes));
+  const job = useJob(active);
+  const packs = useSpecs((state) => state.problems);
+  return useMemo(() => groupProblems({ check, job, nodes: nodes ?? NO_NODES, packs }), [check, job, nodes, packs]);
+}
+
+/** The list of problems; a click goes to the place. */
+export function Problems() {
+  const { t } = useTranslation();
+  const groups = useProblems();
+  const pending = useCheck((state) => state.pending);
+  const failed = useCheck((state) => state.failed !== null);
+  // Places of a run mean nodes of its graph: without that graph in front there is nothing to jump to.
+  const runIsHere = useRuns((state) => state.tab !== null && state.shown[state.tab] === state.active);
+  if (groups.length === 0) {
+    if (failed) return <EmptyState icon={<TriangleAlert size={18} />} title={t("dock.problems.unchecked")} />;
+    return pending ? (
+      <EmptyState icon={<Spinner size={18} />} title={t("dock.problems.checking")} />
+    ) : (
+      <EmptyState icon={<CircleCheck size={18} />} title={t("dock.problems.none")} />
+    );
+  }
+  const copyAll = () => void writeText(groups.flatMap((group) => group.problems.map(textOf)).join("\n"));
+  return (
+    <div className={styles.panel}>
+      {groups.map(({ source, problems }, index) => (
+        <Section
+          key={source}
+          title={t(`dock.problems.${source}`)}
+          note={<Badge tone={source === "warnings" ? "warn" : "error"}>{problems.length}</Badge>}
+          actions={
+            index === 0 && (
+              <Button variant="ghost" size="s" icon={<Copy size={13} />} onClick={copyAll}>
+                {t("dock.problems.copyAll")}
+              </Button>
+            )
+          }
+          flush
+        >
+          <ul className={styles.list}>
+            {problems.map((problem) => (
+              <ProblemRow key={textOf(problem)} problem={problem} jump={source !== "run" || runIsHere} />
+            ))}
+          </ul>
+        </Section>
+      ))}
+    </div>
+  );
+}
+
+function ProblemRow({ problem, jump }: { problem: Problem; jump: boolean }) {
+  const { t, i18n } = useTranslation();
+  const focusNode = useSession((state) => state.focusNode);
+  const { node, port } = problem;
+  const warning = problem.severity === "warning";
+  const key = `dock.code.${problem.code}`;
+  const explanation = i18n.exists(key) ? t(key) : null;
+  const place = placeOf(problem);
+  const body = (
+    <>
+      {warning ? (
+        <TriangleAlert size={15} className={styles.warning} aria-label={t("dock.problems.warning")} />
+      ) : (
+        <CircleAlert size={15} className={styles.error} aria-label={t("dock.problems.error")} />
+      )}
+      <span className={styles.text}>
+        <span className={styles.first}>
+          {place && <code className={styles.place}>{place}</code>}
+          <span>{explanation ?? problem.message}</span>
+        </span>
+        {explanation !== null && <span className={styles.message}>{problem.message}</span>}
+        {problem.hint && (
+          <span className={styles.hint}>
+            <Lightbulb size={13} aria-hidden />
+            <span>{problem.hint}</span>
+          </span>
+        )}
+      </span>
+      <code className={styles.code}>{problem.code}</code>
+    </>
+  );
+  return (
+    <li className={styles.item}>
+      {node !== undefined && jump ? (
+        <button type="button" className={styles.row} onClick={() => focusNode(node, port)}>
+          {body}
+        </button>
+      ) : (
+        <div className={styles.row}>{body}</div>
+      )}
+      <IconButton
+        label={t("dock.problems.copy")}
+        icon={<Copy size={13} />}
+        size="s"
+        onClick={() => void writeText(textOf(problem))}
+      />
+    </li>
+  );
+}

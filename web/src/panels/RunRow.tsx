@@ -1,0 +1,202 @@
+import {
+  ChartLine,
+  Ellipsis,
+  Eye,
+  FileJson,
+  ImagePlus,
+  Images,
+  Play,
+  RotateCw,
+  Save,
+  Square,
+  StepForward,
+  Trash2,
+  Workflow,
+} from "lucide-react";
+import { memo, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "../api/client";
+import type { Job, NodeRun } from "../api/schema";
+import { openRunGraph } from "../shell/documents";
+import { attempt } from "../shell/report";
+import { dropJob, isOpen } from "../state/queue";
+import { cancelRun, requestRun, runAgain, showRun, useRuns } from "../state/run";
+import { useSession } from "../state/session";
+import { cx, IconButton, Menu, MenuCheckItem, MenuItem, MenuSeparator, Progress } from "../ui";
+import { Checkbox } from "../ui/Checkbox";
+import { formatDuration, formatTime } from "./format";
+import { RunStatus } from "./RunStatus";
+import styles from "./Runs.module.css";
+
+interface RunRowProps {
+  job: Job;
+  /** For a comparison. */
+  chosen: boolean;
+  onChoose: (chosen: boolean) => void;
+}
+
+/** One run of the list: picture, state, time, and what can be done with it. */
+export const RunRow = memo(function RunRow({ job, chosen, onChoose }: RunRowProps) {
+  const { t, i18n } = useTranslation();
+  const shown = useRuns((state) => state.active === job.id);
+  const [broken, setBroken] = useState(false);
+  const title = job.title || job.id;
+  return (
+    <div className={cx(styles.row, shown && styles.shown)}>
+      <Checkbox checked={chosen} onChange={onChoose} aria-label={t("dock.runs.choose", { title })} />
+      <span className={styles.thumb}>
+        {job.picture !== null && !broken ? (
+          <img src={api.thumbUrl(job.picture, 64)} alt="" loading="lazy" onError={() => setBroken(true)} />
+        ) : (
+          <Play size={14} aria-hidden />
+        )}
+      </span>
+      <button type="button" className={styles.name} aria-pressed={shown} onClick={() => showRun(job)}>
+        <span className={styles.title}>{title}</span>
+        <span className={styles.when}>
+          {formatTime(job.started ?? job.created, i18n.language)}
+          {job.started !== null && <Elapsed job={job} />}
+          {job.artifacts > 0 && <span>{t("dock.runs.files", { number: job.artifacts })}</span>}
+        </span>
+        {job.reason && <span className={styles.reason}>{job.reason.message}</span>}
+      </button>
+      {job.status === "running" && <RunProgress id={job.id} />}
+      <RunStatus status={job.status} />
+      {isOpen(job) && (
+        <IconButton
+          size="s"
+          label={t("dock.runs.cancel", { title })}
+          icon={<Square size={13} />}
+          onClick={() => cancelRun(job.id)}
+        />
+      )}
+      <RunMenu job={job} title={title} />
+    </div>
+  );
+});
+
+function RunMenu({ job, title }: { job: Job; title: string }) {
+  const { t } = useTranslation();
+  const compared = useRuns((state) => state.compare.includes(job.id));
+  const { follow, toggleCompare } = useRuns.getState();
+  const { showDock } = useSession.getState();
+  const remove = async () => {
+    const answer = await useSession.getState().openDialog("confirm", {
+      title: t("dock.runs.delete"),
+      text: t("dock.runs.delete.text", { title }),
+      confirm: t("dock.runs.delete"),
+      danger: true,
+    });
+    if (!answer) return;
+    await attempt(async () => {
+      await api.deleteJob(job.id);
+      dropJob(job.id);
+      useRuns.getState().forget(job.id);
+    });
+  };
+  const show = (tab: "loss" | "gallery") => {
+    showRun(job);
+    showDock(tab);
+  };
+  return (
+    <Menu
+      align="end"
+      trigger={<IconButton size="s" label={t("dock.runs.actions", { title })} icon={<Ellipsis size={15} />} />}
+    >
+      <MenuItem icon={<Eye size={14} />} onSelect={() => follow(job.id)}>
+        {t("dock.runs.show")}
+      </MenuItem>
+      <MenuItem icon={<ChartLine size={14} />} onSelect={() => show("loss")}>
+        {t("dock.runs.showLoss")}
+      </MenuItem>
+      <MenuItem icon={<Images size={14} />} onSelect={() => show("gallery")}>
+        {t("dock.runs.showGallery")}
+      </MenuItem>
+      <MenuCheckItem checked={compared} onChange={() => toggleCompare(job.id)}>
+        {t("dock.runs.overlay")}
+      </MenuCheckItem>
+      <MenuSeparator />
+      <MenuItem icon={<Workflow size={14} />} onSelect={() => attempt(() => openGraphOf(job.id))}>
+        {t("dock.runs.openGraph")}
+      </MenuItem>
+      <MenuItem icon={<RotateCw size={14} />} onSelect={() => attempt(() => runAgain(job))}>
+        {t("dock.runs.again")}
+      </MenuItem>
+      {!isOpen(job) && (
+        <MenuItem icon={<FileJson size={14} />} onSelect={() => attempt(() => saveRecord(job.id))}>
+          {t("dock.runs.record")}
+        </MenuItem>
+      )}
+      <MenuSeparator />
+      {job.status === "running" && (
+        <>
+          <MenuItem icon={<ImagePlus size={14} />} onSelect={() => requestRun("sample", job.id)}>
+            {t("dock.runs.sample")}
+          </MenuItem>
+          <MenuItem icon={<Save size={14} />} onSelect={() => requestRun("save", job.id)}>
+            {t("dock.runs.save")}
+          </MenuItem>
+          <MenuItem icon={<StepForward size={14} />} onSelect={() => requestRun("stop", job.id)}>
+            {t("dock.runs.stop")}
+          </MenuItem>
+        </>
+      )}
+      {isOpen(job) ? (
+        <MenuItem icon={<Square size={14} />} danger onSelect={() => cancelRun(job.id)}>
+          {t("dock.runs.cancelThis")}
+        </MenuItem>
+      ) : (
+        <MenuItem icon={<Trash2 size={14} />} danger onSelect={remove}>
+          {t("dock.runs.delete")}
+        </MenuItem>
+      )}
+    </Menu>
+  );
+}
+
+/** In a tab of its own, which then shows the states of that run. */
+async function openGraphOf(id: string): Promise<void> {
+  await openRunGraph(id);
+  useRuns.getState().follow(id);
+}
+
+/** run.json: versions, seeds, time and memory of every node. */
+async function saveRecord(id: string): Promise<void> {
+  const text = JSON.stringify(await api.record(id), null, 1);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = `${id}.run.json`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function Elapsed({ job }: { job: Job }) {
+  const [now, setNow] = useState(() => Date.now() / 1000);
+  const running = job.status === "running";
+  useEffect(() => {
+    if (!running) return;
+    const timer = setInterval(() => setNow(Date.now() / 1000), 1000);
+    return () => clearInterval(timer);
+  }, [running]);
+  if (job.started === null) return null;
+  const end = job.ended ?? (running ? now : job.started);
+  return <span>{formatDuration(Math.max(0, end - job.started))}</span>;
+}
+
+/** The work that takes longest: a training loop and not the sampler inside of it. */
+function mainWork(nodes: Readonly<Record<string, NodeRun>> | undefined): NodeRun | undefined {
+  const running = Object.values(nodes ?? {}).filter((run) => run.state === "running" && run.total !== undefined);
+  return running.sort((a, b) => (b.total ?? 0) - (a.total ?? 0))[0];
+}
+
+function RunProgress({ id }: { id: string }) {
+  const { t } = useTranslation();
+  const work = useRuns((state) => mainWork(state.runs[id]?.nodes));
+  if (!work) return null;
+  return (
+    <span className={styles.progress}>
+      <Progress label={t("dock.runs.progress")} value={work.value} max={work.total} />
+      <span>{`${work.value} / ${work.total}`}</span>
+    </span>
+  );
+}

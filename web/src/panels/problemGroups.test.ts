@@ -1,0 +1,52 @@
+import { expect, it } from "vitest";
+import type { Job, Problem } from "../api/schema";
+import { groupProblems, placeOf, textOf } from "./problemGroups";
+
+const problem = (code: string, more: Partial<Problem> = {}): Problem => ({
+  code,
+  message: `${code} here`,
+  severity: "error",
+  ...more,
+});
+
+it("puts what stops a run first and leaves empty groups out", () => {
+  const groups = groupProblems({
+    check: [problem("W_A", { severity: "warning" }), problem("E_A", { node: "x", port: "in" })],
+    job: undefined,
+    nodes: {},
+    packs: [problem("E_PACK")],
+  });
+  expect(groups.map(({ source, problems }) => [source, problems.map((one) => one.code)])).toEqual([
+    ["errors", ["E_A"]],
+    ["warnings", ["W_A"]],
+    ["packs", ["E_PACK"]],
+  ]);
+});
+
+it("lists a failure inside a subgraph once, at the node, and the reason of the job beside it", () => {
+  const inner = problem("E_LOSS_NAN", { node: "a/train" });
+  const job = { reason: problem("E_KILLED") } as Job;
+  const nodes = {
+    a: { state: "failed" as const, problem: inner },
+    "a/train": { state: "failed" as const, problem: inner },
+  };
+  const [group] = groupProblems({ check: [], job, nodes, packs: [] });
+  expect(group?.problems.map(({ code, node }) => [code, node])).toEqual([
+    ["E_KILLED", undefined],
+    ["E_LOSS_NAN", "a/train"],
+  ]);
+});
+
+it("does not repeat a reason that a node tells already", () => {
+  const failed = problem("E_DISK", { node: "save" });
+  const job = { reason: { ...failed } } as Job;
+  const [group] = groupProblems({ check: [], job, nodes: { save: { state: "failed", problem: failed } }, packs: [] });
+  expect(group?.problems).toHaveLength(1);
+});
+
+it("is copied as text with place and remedy", () => {
+  const one = problem("E_TYPE", { node: "a", port: "x", hint: "use another" });
+  expect(placeOf(one)).toBe("a.x");
+  expect(textOf(one)).toBe("E_TYPE a.x: E_TYPE here\n  -> use another");
+  expect(textOf(problem("E_Y"))).toBe("E_Y: E_Y here");
+});
