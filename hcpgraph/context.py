@@ -132,8 +132,13 @@ class Context:
         return self.run.roots.free(uri, overwrite=overwrite)
 
     def artifact(self, path: Path, kind: str, **fields: Any) -> None:
-        """Announce a file that was written: kind is image, weights, table, graph or file."""
+        """Announce a file that was written: kind is image, weights, table, graph or file.
+
+        Inside a training loop it carries the step, unless `fields` say another.
+        """
         self.artifacts.append(path)
+        if self.scope.series is not None:
+            fields.setdefault("step", self.scope.step)
         entry = {"node": self.node, "uri": self.run.roots.uri(path), "type": kind, **fields}
         self.run.artifacts.append(entry)
         self.run.events.emit("artifact", **entry)

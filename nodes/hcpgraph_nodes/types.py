@@ -147,8 +147,11 @@ class NoiseSchedule:
 @port_type(color="#9a9a9a", shape="square", weights="params")
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Parameters to be trained, in groups: each a dict with `name`, `params` {file name: Parameter}, and optionally
-    `lr` and `weight_decay` that override the optimizer's."""
+    """Parameters to be trained, in groups.
+
+    Each group is a dict with `name`, `params` {file name: Parameter}, and optionally `lr` and `weight_decay` that
+    override the optimizer's.
+    """
 
     groups: tuple[dict[str, Any], ...]
 
