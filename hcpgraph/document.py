@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
@@ -48,6 +48,7 @@ __all__ = [
     "Requires",
     "View",
     "dump",
+    "from_value",
     "load",
     "loads",
 ]
@@ -87,6 +88,20 @@ def loads(text: str | bytes) -> Graph:
     if jsontext.depth(written) > MAX_DEPTH:
         raise GraphErrors.one("E_TOO_DEEP", f"objects and lists are nested more than {MAX_DEPTH} deep")
     raw, problems = jsontext.parse(written)
+    return from_value(raw, problems)
+
+
+def from_value(raw: object, problems: Iterable[Problem] = ()) -> Graph:
+    """The graph that a parsed JSON value describes; the value must not be nested deeper than `MAX_DEPTH`.
+
+    Args:
+        raw: From `jsontext.parse`.
+        problems: What was wrong with the text already.
+
+    Raises:
+        GraphErrors: every problem, those that were given too.
+    """
+    problems = list(problems)
     try:
         raw = upgrade_file(raw)
         _check_nodes(raw)

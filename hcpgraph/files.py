@@ -38,7 +38,7 @@ def locate(graph: Graph, roots: Roots, *, locked: bool = False) -> tuple[Graph, 
         try:
             path = roots.resolve(uri)
         except GraphError as error:
-            if error.problem.code == "E_NOT_FOUND" and (found := _search(uri, record, roots, prints)) is not None:
+            if error.problem.code == "E_NOT_FOUND" and (found := search(uri, record, roots, prints)) is not None:
                 moved[uri] = found
                 notes.append(Problem("W_FILE_MOVED", f"'{uri}' is here as '{found}'", severity="warning"))
             continue
@@ -62,8 +62,8 @@ def locate(graph: Graph, roots: Roots, *, locked: bool = False) -> tuple[Graph, 
     return changed, notes
 
 
-def _search(uri: str, record: FileRecord, roots: Roots, prints: Fingerprints) -> str | None:
-    """A file of the same content below the same root."""
+def search(uri: str, record: FileRecord, roots: Roots, prints: Fingerprints, *, known_only: bool = False) -> str | None:
+    """A file of the same content below the same root; with `known_only` among those whose hash is remembered."""
     name = uri.partition(":")[0]
     if name not in roots.names() or record.count is not None:
         return None
@@ -71,6 +71,6 @@ def _search(uri: str, record: FileRecord, roots: Roots, prints: Fingerprints) ->
     suffix = Path(uri).suffix
     for path in files_below(root) if root.is_dir() else ():
         fits = path.suffix == suffix and (record.size is None or path.stat().st_size == record.size)
-        if fits and prints.of(path) == record.sha256:
+        if fits and prints.of(path, known_only=known_only) == record.sha256:
             return roots.uri(path)
     return None

@@ -1,4 +1,4 @@
-"""What a call changes in a graph before it runs: settings, seeds, precision."""
+"""What a call changes in a graph before it runs: settings, seeds, precision; and defaults, written out for keeps."""
 
 from __future__ import annotations
 
@@ -56,6 +56,17 @@ def with_settings(
         precision=changed.run.precision if precision is None else precision,  # type: ignore[arg-type]
     )
     return changed
+
+
+def written_out(graph: Graph, registry: Registry) -> Graph:
+    """The graph with the defaults of every known node of the present version written out."""
+    fresh = graph.copy()
+    for _, body in fresh.bodies():
+        for entry in body.nodes.values():
+            spec = None if entry.graph else registry.find(entry.type)
+            if spec is not None and spec.version == entry.version:
+                entry.settings = {**spec.defaults, **entry.settings}
+    return fresh
 
 
 def _set_seeds(graph: Graph, seed: int, registry: Registry) -> None:

@@ -96,6 +96,28 @@ def import_module(name: str, file: str) -> Any:
     return module
 
 
+def load_migrations(pack: Pack) -> None:
+    """Import the torch-free module `migrations` of a pack, if it has one: it registers the pack's migrations.
+
+    Raises:
+        GraphErrors: E_PACK, it cannot be imported.
+    """
+    file = pack.folder / "migrations.py"
+    if pack.module is not None:
+        if importlib.util.find_spec(f"{pack.module}.migrations") is None:
+            return
+        name = f"{pack.module}.migrations"
+    elif file.is_file():
+        name = folder_module(file)
+    else:
+        return
+    try:
+        import_module(name, str(file))
+    except Exception as error:
+        message = f"the migrations of pack '{pack.name}' cannot be imported: {type(error).__name__}: {error}"
+        raise GraphErrors([Problem("E_PACK", message, hint=f"see {pack.folder}")]) from error
+
+
 def installed() -> tuple[Pack, ...]:
     """The packs that installed distributions announce, looked up once for an import path."""
     return _installed(tuple(sys.path))

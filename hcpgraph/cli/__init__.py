@@ -12,6 +12,7 @@ import click
 
 COMMANDS = {
     "run": "Run a graph.",
+    "serve": "Open the editor in the browser.",
     "validate": "Check a graph and list every problem.",
     "fmt": "Write graph files in their canonical form.",
     "diff": "Show what is different between two graphs.",
@@ -21,6 +22,7 @@ COMMANDS = {
     "templates": "List the graphs that come with hcpgraph.",
     "new": "Make a graph file from a template, or an empty one.",
     "demo": "Train a LoRA on real pictures and generate with it.",
+    "schema": "Print the JSON Schema of graph files and of the API.",
     "trust": "Say which Python classes graphs may name.",
     "doctor": "Check this installation.",
 }

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from .common import FILE, Command, pack_option
-
-if TYPE_CHECKING:
-    from ..edit import Graph
-    from ..registry import Registry
 
 
 @click.command("fmt", cls=Command)
@@ -24,6 +19,7 @@ def command(ctx: click.Context, files: tuple[Path, ...], check: bool, packs: tup
 
     A setting that is left out is written with its present default, so that a later default cannot change the file.
     """
+    from ..overrides import written_out
     from ..registry import default_registry
     from .canonical_files import open_json, rewrite
 
@@ -37,14 +33,3 @@ def command(ctx: click.Context, files: tuple[Path, ...], check: bool, packs: tup
             stale="is not canonical; run: hcpgraph fmt",
         )
     )
-
-
-def written_out(graph: Graph, registry: Registry) -> Graph:
-    """The graph with the defaults of every known node of the present version written out."""
-    fresh = graph.copy()
-    for _, body in fresh.bodies():
-        for entry in body.nodes.values():
-            spec = None if entry.graph else registry.find(entry.type)
-            if spec is not None and spec.version == entry.version:
-                entry.settings = {**spec.defaults, **entry.settings}
-    return fresh

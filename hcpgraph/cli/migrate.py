@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import GraphErrors, Problem
+from ..errors import GraphErrors
 from .common import FILE, Command, pack_option, said, show
 
 if TYPE_CHECKING:
     from ..edit import Graph
-    from ..packs import Pack
 
 
 @click.command("migrate", cls=Command)
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, files: tuple[Path, ...], check: bool, packs: tuple[Path, ...]) -> None:
     """Bring FILES up to date with the installed nodes, in place, and say what changed."""
     from ..migration import migrate_document
+    from ..packs import load_migrations
     from ..registry import default_registry
     from .canonical_files import open_json, rewrite
 
@@ -46,27 +45,3 @@ def command(ctx: click.Context, files: tuple[Path, ...], check: bool, packs: tup
     ctx.exit(
         rewrite(files, migrated, check=check, done="brought up to date", stale="is out of date; run: hcpgraph migrate")
     )
-
-
-def load_migrations(pack: Pack) -> None:
-    """Import the torch-free module `migrations` of a pack, if it has one: it registers the pack's migrations.
-
-    Raises:
-        GraphErrors: E_PACK, it cannot be imported.
-    """
-    from ..packs import folder_module, import_module
-
-    file = pack.folder / "migrations.py"
-    if pack.module is not None:
-        if importlib.util.find_spec(f"{pack.module}.migrations") is None:
-            return
-        name = f"{pack.module}.migrations"
-    elif file.is_file():
-        name = folder_module(file)
-    else:
-        return
-    try:
-        import_module(name, str(file))
-    except Exception as error:
-        message = f"the migrations of pack '{pack.name}' cannot be imported: {type(error).__name__}: {error}"
-        raise GraphErrors([Problem("E_PACK", message, hint=f"see {pack.folder}")]) from error

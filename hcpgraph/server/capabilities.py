@@ -1,0 +1,96 @@
+"""What a graph would touch if it were run: shown before a stranger's graph runs for the first time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import trust
+from ..analyse import Analysis, satisfies
+from ..errors import GraphError
+from ..fileformat import FileRecord
+from ..files import search
+from ..fingerprint import Fingerprints
+from ..flatten import FlatNode
+from ..paths import Roots
+from ..registry import Registry
+
+OBJECT = ("python.object", "path")
+"""The node type that names a Python class, and its setting that does (DESIGN §8)."""
+HUB = "hub:"
+HASH_AT_ONCE = 64 * 2**20
+"""Files up to this size are hashed for the dialog; of larger ones only a remembered hash is compared."""
+
+
+def capabilities(found: Analysis, roots: Roots) -> dict[str, Any]:
+    """Paths, Python classes, packs and files that a graph names; `found` may have errors."""
+    nodes = found.flat.nodes.values()
+    paths = [item for node in nodes for item in _paths(node, found.settings[node.id])]
+    missing: dict[str, list[str]] = defaultdict(list)
+    for node in nodes:
+        if node.spec is None:
+            missing[node.type].append(node.id)
+    return {
+        "reads": [
+            {"uri": uri, "node": node, "exists": _exists(uri, roots)}
+            for uri, node, write in paths
+            if not write and not uri.startswith(HUB)
+        ],
+        "writes": [{"uri": uri, "node": node} for uri, node, write in paths if write],
+        "objects": list(_objects(found)),
+        "packs": list(_packs(found)),
+        "types_missing": [{"type": type, "nodes": ids} for type, ids in sorted(missing.items())],
+        "files": list(_files(found.graph.requires.files, roots)),
+        "hub": [{"uri": uri, "node": node} for uri, node, write in paths if uri.startswith(HUB) and not write],
+    }
+
+
+def _paths(node: FlatNode, settings: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    for name, schema in node.spec.settings.items() if node.spec else ():
+        widget = schema.get("x-widget", {})
+        value = settings.get(name)
+        if widget.get("kind") in ("path", "model") and isinstance(value, str) and value:
+            yield value, node.id, bool(widget.get("write"))
+
+
+def _exists(uri: str, roots: Roots) -> bool:
+    try:
+        roots.resolve(uri)
+    except GraphError:
+        return False
+    return True
+
+
+def _objects(found: Analysis) -> Iterator[dict[str, Any]]:
+    type, setting = OBJECT
+    for node in found.flat.nodes.values():
+        path = found.settings[node.id].get(setting) if node.type == type else None
+        if isinstance(path, str):
+            yield {"path": path, "node": node.id, "trusted": trust.check(path) is None}
+
+
+def _packs(found: Analysis) -> Iterator[dict[str, Any]]:
+    registry: Registry = found.registry
+    used = {node.spec.pack: "" for node in found.flat.nodes.values() if node.spec is not None}
+    for name, wanted in sorted({**used, **found.graph.requires.packs}.items()):
+        installed = registry.packs[name].version if name in registry.packs else None
+        ok = installed is not None and (not wanted or satisfies(installed, wanted))
+        yield {"name": name, "requires": wanted, "installed": installed, "ok": ok}
+
+
+def _files(records: Mapping[str, FileRecord], roots: Roots) -> Iterator[dict[str, Any]]:
+    prints = Fingerprints(roots.root("cache") / "fingerprints.sqlite")
+    for uri, record in sorted(records.items()):
+        large = record.count is not None or record.size is None or record.size > HASH_AT_ONCE
+        found: str | None = uri
+        try:
+            path = roots.resolve(uri)
+        except GraphError:
+            found = search(uri, record, roots, prints, known_only=large)
+            same = True if found else None
+        else:
+            sha256 = prints.of(path, known_only=large or path.is_dir() or path.stat().st_size > HASH_AT_ONCE)
+            same = None if sha256 is None else sha256 == record.sha256
+        yield {"uri": uri, "sha256": record.sha256, "size": record.size, "found": found, "same": same,
+               "hub": record.hub}  # fmt: skip

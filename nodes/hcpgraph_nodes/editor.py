@@ -1,0 +1,147 @@
+"""What the editor shows of this pack's values while a run goes on, and which layers a selector means.
+
+Only the worker imports this: it needs torch. Latents have no preview: without their VAE there is no picture of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional
+
+from hcpgraph import GraphError
+
+from .data.dataset import Dataset
+from .model.handles import Handle
+from .plugins.lora import LoraBlock
+from .plugins.selector import near_misses, select
+from .types import Images, Reconstruction
+
+SHOWN = 4
+SIDE = 256
+LARGEST = 16_000_000
+"""Pixels of a picture of a data set that is still decoded for a preview."""
+NAMES = 500
+
+
+def tensor_picture(value: Images | Reconstruction) -> Image.Image | None:
+    """The first pictures of a batch side by side."""
+    batch = value.data[:SHOWN].detach().float()
+    if not batch.numel():
+        return None
+    tiles = [_tile(picture) for picture in batch]
+    return _beside(tiles)
+
+
+def dataset_picture(value: Dataset) -> Image.Image | None:
+    """Pictures of a data set, evenly spread over it; very large ones are left out, for they take time to decode."""
+    small = [index for index in range(len(value)) if value.size(index)[0] * value.size(index)[1] <= LARGEST]
+    chosen = [small[len(small) * part // SHOWN] for part in range(SHOWN)] if len(small) > SHOWN else small
+    tiles = [Image.fromarray(value.load(index)) for index in chosen]
+    for tile in tiles:
+        tile.thumbnail((SIDE // 2, SIDE // 2))
+    return _beside(tiles) if tiles else None
+
+
+PREVIEWS: Mapping[str, Callable[[Any], Image.Image | None]] = {
+    "Images": tensor_picture,
+    "Reconstruction": tensor_picture,
+    "Dataset": dataset_picture,
+}
+
+
+def outline(value: Any) -> dict[str, Any] | None:
+    """The layers of a model by name: their classes, and whether they have weights of their own."""
+    if not isinstance(value, Handle):
+        return None
+    return {name: [_classes(layer), _weights(layer)] for name, layer in value.root.layers.items()}
+
+
+def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) -> dict[str, Any]:
+    """What the selectors of a node match.
+
+    Args:
+        known: An outline.
+        patterns: The selectors.
+        node_type: The node they are for: a LoRA goes to layers of its own kinds, other nodes to all that have weights.
+
+    Returns:
+        The number of layers that the node could use and of those that it would, their names, and near misses where a
+        selector matches nothing.
+
+    Raises:
+        GraphError: E_SELECTOR, a selector cannot be read.
+    """
+    stand_ins = {name: _stand_in(tuple(classes)) for name, (classes, _) in known.items()}
+    usable = [name for name, (classes, weights) in known.items() if _usable(classes, weights, node_type)]
+    near: list[str] = []
+    selected: list[str] = []
+    for pattern in patterns:
+        try:
+            selected += select(stand_ins, [pattern])
+        except GraphError as error:
+            if error.problem.code != "E_NO_LAYER":
+                raise
+            near += near_misses(pattern, stand_ins)
+    whole = "" in selected
+    roots = set(selected)
+    found = [name for name in usable if whole or any(part in roots for part in _prefixes(name))]
+    return {
+        "total": len(usable),
+        "matched": len(found),
+        "names": found[:NAMES],
+        "near": list(dict.fromkeys(near)),
+    }
+
+
+def _tile(picture: torch.Tensor) -> Image.Image:
+    """A picture (3, H, W) in about [0, 1], made small where it is."""
+    factor = SIDE / max(picture.shape[-2:])
+    if factor < 1:
+        size = [max(1, round(side * factor)) for side in picture.shape[-2:]]
+        picture = functional.interpolate(picture[None], size=size, mode="area")[0]
+    pixels = (picture.nan_to_num(0.0).clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
+def _beside(tiles: list[Image.Image]) -> Image.Image:
+    """One picture, or a square of up to four."""
+    if len(tiles) == 1:
+        return tiles[0]
+    width, height = max(tile.width for tile in tiles), max(tile.height for tile in tiles)
+    rows = (len(tiles) + 1) // 2
+    sheet = Image.new("RGB", (2 * width, rows * height), (128, 128, 128))
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, 2)
+        sheet.paste(tile, (column * width + (width - tile.width) // 2, row * height + (height - tile.height) // 2))
+    return sheet
+
+
+def _classes(layer: nn.Module) -> list[str]:
+    """Names of a layer's class and its bases below `nn.Module`."""
+    return [cls.__name__ for cls in type(layer).__mro__ if cls is not nn.Module and issubclass(cls, nn.Module)]
+
+
+def _weights(layer: nn.Module) -> bool:
+    return any(True for _ in layer.parameters(recurse=False))
+
+
+def _stand_in(classes: tuple[str, ...]) -> Any:
+    """Something of a class of this name: all that a selector looks at."""
+    return type(classes[0] if classes else "Module", (), {})()
+
+
+def _usable(classes: Sequence[str], weights: bool, node_type: str) -> bool:
+    if node_type == "plugin.lora":
+        return any(cls.__name__ in classes for cls in LoraBlock.wraps)
+    return weights
+
+
+def _prefixes(name: str) -> list[str]:
+    """The names of a layer and of all that it lies in."""
+    parts = name.split(".")
+    return [".".join(parts[: count + 1]) for count in range(len(parts))]

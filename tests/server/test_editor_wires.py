@@ -1,0 +1,68 @@
+"""The editor offers the wires that the engine takes: its connection rule against `analyse`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hcpgraph import document
+from hcpgraph.analyse import analyse
+from hcpgraph.errors import Problem
+from hcpgraph.paths import Roots
+from hcpgraph.registry import default_registry
+from hcpgraph.server.check import check
+from hcpgraph.server.specs import specs
+
+from .editor import ROOT, editor
+
+REFUSED = {
+    "E_TYPE": "graph.connect.type",
+    "E_SCOPE": "graph.connect.scope",
+    "E_CYCLE": "graph.connect.cycle",
+    "E_WIRED_IN_STEP": "graph.connect.settingInStep",
+}
+TRIES = 400
+
+
+def _is_at(problem: Problem, node: str, port: str) -> bool:
+    """At the end of a wire, be it inside of an instance: what another type means further on the next check tells."""
+    found = problem.node or ""
+    return found.startswith(f"{node}/") or (found == node and str(problem.port).partition(".")[0] == port)
+
+
+@pytest.mark.parametrize("name", ["quickstart/train_lora", "train/lora", "train/scratch"])
+def test_a_wire_is_offered_if_and_only_if_the_engine_takes_it(name: str, tmp_path: Path) -> None:
+    registry, roots = default_registry(), Roots(tmp_path)
+    path = ROOT / "graphs" / f"{name}.json"
+    graph = document.load(path)
+    known = analyse(graph, registry, roots)
+    before = {(problem.code, problem.node, problem.port) for problem in known.problems}
+    value = json.loads(path.read_bytes())
+    whole = {"requires": {}, "meta": {}, "graphs": {}, "view": {}, "interface": {}, **value}
+    told = json.loads(check(json.dumps({"graph": whole}).encode(), roots, ()))
+    tried = editor("connecting", graph=whole, specs=json.loads(specs("en", ())[0]), check=told, seed=7, count=TRIES)
+
+    seen: set[str | None] = set()
+    for one in tried:
+        wire = f"{one['source']} -> {one['target']} ({one['why']})"
+        after = analyse(document.loads(json.dumps(one["graph"])), registry, roots)
+        node, port = one["target"].split(".")
+        codes = {
+            problem.code
+            for problem in after.problems
+            if (problem.code, problem.node, problem.port) not in before
+            and (problem.code == "E_CYCLE" or _is_at(problem, node, port))
+        }
+        refused = codes & REFUSED.keys()
+        seen.add(one["why"])
+        if one["ok"]:
+            assert not refused, wire
+        elif one["why"] == "graph.connect.self":
+            assert "E_CYCLE" in codes, f"{wire}: {sorted(codes)}"
+        else:
+            # The engine asks for types only where there is no circle.
+            assert one["why"] in {REFUSED[code] for code in refused} or "E_CYCLE" in codes, f"{wire}: {sorted(codes)}"
+    reasons = {"type", "scope", "cycle"} if name.startswith("quickstart") else {"type", "scope"}
+    assert {None, *(f"graph.connect.{reason}" for reason in reasons)} <= seen
