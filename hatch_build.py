@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent
 
 
 class EditorHook(BuildHookInterface):
-    """Runs `web/tool.py build`, unless HCPGRAPH_SKIP_WEB=1 or the sources come with a built page and no `web` folder."""
+    """Runs `web/tool.py build`, unless HCPGRAPH_SKIP_WEB=1."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable" or os.environ.get("HCPGRAPH_SKIP_WEB") == "1":

@@ -13,6 +13,7 @@ import { useGraph, useTabs } from "../state/tabs";
 import { Button, Progress } from "../ui";
 import styles from "./FormView.module.css";
 import { formatNumber } from "./format";
+import { groupProblems, placeOf } from "./problemGroups";
 import { RunStatus } from "./RunStatus";
 
 const Chart = lazy(() => import("./Chart").then(({ Chart }) => ({ default: Chart })));
@@ -60,6 +61,8 @@ export function FormRun() {
   const errors = problems.filter((problem) => problem.severity === "error");
   const { setView, showDock } = useSession.getState();
   const open = job !== undefined && isOpen(job);
+  const ran = job && !open ? groupProblems({ check: NONE, job, nodes, packs: NONE }) : NONE;
+  const reason = ran.flatMap((group) => group.problems)[0];
   const working = job?.status === "running" && specs ? workingNode(graph, nodes, specs) : null;
 
   return (
@@ -120,12 +123,13 @@ export function FormRun() {
           </Button>
         </div>
       )}
-      {job?.reason && (
+      {reason && (
         <p className={styles.reason} role="alert">
           <CircleAlert size={13} aria-hidden />
           <span>
-            {job.reason.message}
-            {job.reason.hint && <span className={styles.hint}> {job.reason.hint}</span>}
+            {reason.node && <code>{placeOf(reason)} </code>}
+            {reason.message}
+            {reason.hint && <span className={styles.hint}> {reason.hint}</span>}
           </span>
         </p>
       )}

@@ -166,7 +166,7 @@ function Tree({ specs }: { specs: SpecIndex }) {
                 selected={one.row.kind === "node" && selection.has(one.row.id)}
                 fixed={fixed}
                 renaming={renaming === one.row.key}
-                onChoose={(add) => choose(one.row, add)}
+                onChoose={(add) => (compact && one.row.kind === "node" ? jump(one.row) : choose(one.row, add))}
                 onToggle={() => toggle(one.row)}
                 onJump={() => jump(one.row)}
                 onRename={() => setRenaming(one.row.key)}

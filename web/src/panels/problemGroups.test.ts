@@ -37,6 +37,17 @@ it("lists a failure inside a subgraph once, at the node, and the reason of the j
   ]);
 });
 
+it("lists what failed in a step once, at the node and not at the regions and instances around it", () => {
+  const inner = problem("E_BATCH", { node: "watch/sample" });
+  const nodes = {
+    train: { state: "failed" as const, problem: inner },
+    watch: { state: "failed" as const, problem: inner },
+    "watch/canvas": { state: "done" as const },
+  };
+  const [group] = groupProblems({ check: [], job: undefined, nodes, packs: [] });
+  expect(group?.problems.map(({ code, node }) => [code, node])).toEqual([["E_BATCH", "watch/sample"]]);
+});
+
 it("does not repeat a reason that a node tells already", () => {
   const failed = problem("E_DISK", { node: "save" });
   const job = { reason: { ...failed } } as Job;

@@ -20,19 +20,26 @@ export interface ProblemInputs {
 /** Everything that is wrong, what stops a run first; empty groups are left out. */
 export function groupProblems({ check, job, nodes, packs }: ProblemInputs): ProblemGroup[] {
   const failed = Object.entries(nodes).flatMap(([id, { problem }]) => {
-    // An instance of a subgraph shows the problem of a node inside: that one is listed.
-    if (!problem || (problem.node !== undefined && problem.node !== id)) return [];
-    return [{ ...problem, node: id }];
+    if (!problem) return [];
+    // What fails in a step fails its region, and every instance around it: it is listed once, at the node that failed.
+    const place = problem.node ?? id;
+    const listed = place !== id && nodes[place]?.problem !== undefined;
+    return listed ? [] : [{ ...problem, node: place }];
   });
-  const told = new Set(failed.map((one) => `${one.code} ${one.message}`));
+  const once = failed.filter((one, at) => failed.findIndex((other) => sameFault(one, other)) === at);
+  const told = new Set(once.map((one) => `${one.code} ${one.message}`));
   const reason = job?.reason && !told.has(`${job.reason.code} ${job.reason.message}`) ? [job.reason] : [];
   const groups: ProblemGroup[] = [
     { source: "errors", problems: check.filter((one) => one.severity === "error") },
-    { source: "run", problems: [...reason, ...failed] },
+    { source: "run", problems: [...reason, ...once] },
     { source: "warnings", problems: check.filter((one) => one.severity === "warning") },
     { source: "packs", problems: [...packs] },
   ];
   return groups.filter((group) => group.problems.length > 0);
+}
+
+function sameFault(a: Problem, b: Problem): boolean {
+  return a.code === b.code && a.message === b.message && placeOf(a) === placeOf(b);
 }
 
 /** "node.port", "node" or nothing. */

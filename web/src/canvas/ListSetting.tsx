@@ -1,0 +1,45 @@
+import { useTranslation } from "react-i18next";
+import type { Json } from "../api/schema";
+import type { SettingView } from "../graph/ports";
+import { useProblems } from "../state/check";
+import { cx } from "../ui";
+import { labelOf } from "../widgets/label";
+import { openSettings } from "./keyboard";
+import styles from "./ListSetting.module.css";
+
+/** Lists and tables are told in one line: a node that grows with every prompt would push its neighbours away. */
+export function isList(value: Json): value is Json[] | { [name: string]: Json } {
+  return typeof value === "object" && value !== null;
+}
+
+export function listText(value: Json): string {
+  if (!isList(value)) return String(value);
+  const parts = Array.isArray(value)
+    ? value.map((item) => (typeof item === "object" ? JSON.stringify(item) : String(item)))
+    : Object.entries(value).map(([name, item]) => `${name}: ${JSON.stringify(item)}`);
+  return parts.join(", ");
+}
+
+/** A setting that is a list: what is in it, how much, and the way to where it is edited. */
+export function ListSetting({ node, flat, setting }: { node: string; flat: string; setting: SettingView }) {
+  const { t } = useTranslation();
+  const broken = useProblems(flat).some((problem) => problem.node === flat && problem.port === setting.name);
+  const text = listText(setting.value);
+  const count = isList(setting.value) ? Object.keys(setting.value).length : 0;
+  const label = labelOf(setting.name);
+  return (
+    <div className={styles.row}>
+      <span className={styles.label}>{label}</span>
+      <button
+        type="button"
+        className={cx(styles.value, broken && styles.broken)}
+        aria-label={t("canvas.setting.list", { name: label, text, count })}
+        title={text}
+        onClick={() => openSettings(node, setting.name)}
+      >
+        <span className={styles.text}>{text || t("canvas.setting.empty")}</span>
+        {count > 1 && <span className={styles.count}>{count}</span>}
+      </button>
+    </div>
+  );
+}

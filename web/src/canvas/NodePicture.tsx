@@ -1,0 +1,52 @@
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "../api/client";
+import type { Artifact } from "../api/schema";
+import { useNodePicture, useRuns } from "../state/run";
+import { useSession } from "../state/session";
+import { cx } from "../ui";
+import styles from "./NodePicture.module.css";
+
+/** Pictures smaller than this are drawn in whole pixels: blurring a 32-pixel emoji hides what the model does. */
+const SMALL = 160;
+
+const lastOf = new WeakMap<readonly Artifact[], Map<string, string>>();
+
+/** The last picture that each node wrote. */
+function lastPicture(artifacts: readonly Artifact[], flat: string): string | undefined {
+  let last = lastOf.get(artifacts);
+  if (!last) {
+    last = new Map();
+    for (const { node, type, uri } of artifacts) if (type === "image") last.set(node, uri);
+    lastOf.set(artifacts, last);
+  }
+  return last.get(flat);
+}
+
+/** A node's value as a picture, or the picture that it wrote last. */
+export function NodePicture({ flat, title }: { flat: string; title: string }) {
+  const { t } = useTranslation();
+  const live = useNodePicture(flat);
+  const written = useRuns(({ artifacts, nodes }) => (nodes[flat] ? lastPicture(artifacts, flat) : undefined));
+  const [small, setSmall] = useState(false);
+  const [broken, setBroken] = useState<string | null>(null);
+  const source = live ?? (written === undefined ? undefined : api.thumbUrl(written, 512));
+  if (!source || source === broken) return null;
+  return (
+    <button
+      type="button"
+      className={cx(styles.frame, "nodrag")}
+      aria-label={t("canvas.node.openPicture", { title })}
+      onClick={() => useSession.getState().showDock("gallery")}
+    >
+      <img
+        src={source}
+        alt={t("canvas.node.picture", { title })}
+        className={cx(styles.picture, small && styles.small)}
+        draggable={false}
+        onLoad={(event) => setSmall(event.currentTarget.naturalWidth < SMALL)}
+        onError={() => setBroken(source)}
+      />
+    </button>
+  );
+}

@@ -1,0 +1,42 @@
+/**
+ * Parts that the first page goes without. They are fetched once it is quiet: they open at once then, and still open
+ * when the server has gone away.
+ */
+const PARTS = [
+  () => import("../ui/Toast"),
+  () => import("../dialogs/Dialogs"),
+  () => import("../panels/Search"),
+  () => import("../panels/CommandPalette"),
+  () => import("../panels/InspectorNode"),
+  () => import("../panels/InspectorMany"),
+  () => import("../panels/InspectorEdge"),
+  () => import("../canvas/Menus"),
+  () => import("../canvas/Chooser"),
+  () => import("../panels/Runs"),
+  () => import("../panels/Chart"),
+  () => import("../panels/Gallery"),
+  () => import("../panels/Log"),
+  () => import("../panels/Outline"),
+  () => import("../panels/Files"),
+  () => import("../panels/Templates"),
+  () => import("../panels/FormView"),
+];
+
+/** Milliseconds after the start. */
+const QUIET = 1500;
+
+/** Returns the way to stop. */
+export function prefetch(): () => void {
+  let stopped = false;
+  const timer = window.setTimeout(async () => {
+    for (const part of PARTS) {
+      if (stopped) return;
+      // one that cannot be had is asked for again when it is needed
+      await part().catch(() => undefined);
+    }
+  }, QUIET);
+  return () => {
+    stopped = true;
+    window.clearTimeout(timer);
+  };
+}

@@ -1,0 +1,35 @@
+/** The parts of the page, as F6 walks through them: every element with `data-region`, in the order of the page. */
+
+const FOCUSABLE =
+  'button:not(:disabled), [href], input:not(:disabled), select, textarea, [tabindex="0"], [role="tab"][aria-selected="true"]';
+
+function regions(): HTMLElement[] {
+  return [...document.querySelectorAll<HTMLElement>("[data-region]")].filter((one) => one.offsetParent !== null);
+}
+
+/** What had the focus in a region when it was left, to come back to. */
+const last = new WeakMap<HTMLElement, HTMLElement>();
+
+/** Move the focus to the next part of the page, or to the one before. */
+export function nextRegion(step: 1 | -1): void {
+  const all = regions();
+  if (all.length === 0) return;
+  const active = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+  const at = all.findIndex((one) => one.contains(active));
+  const from = all[at];
+  if (from && active && active !== from) last.set(from, active);
+  // From nowhere forwards to the first, backwards to the last.
+  const to = at < 0 ? all.at(step === 1 ? 0 : -1) : all[(at + step + all.length) % all.length];
+  if (to) enter(to);
+}
+
+function enter(region: HTMLElement): void {
+  const before = last.get(region);
+  if (before?.isConnected && region.contains(before)) before.focus();
+  else
+    (
+      region.querySelector<HTMLElement>("[data-region-start]") ??
+      region.querySelector<HTMLElement>(FOCUSABLE) ??
+      region
+    ).focus();
+}
