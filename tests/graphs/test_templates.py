@@ -9,7 +9,8 @@ import hcpgraph
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs"
 FILES = sorted(GRAPHS.rglob("*.json"))
-COUNT = 6
+COUNT = 7
+FEWER = {"steps": 50, "before.count": 2, "after.count": 2, "prompts.texts": ["grinning cat", "cat"]}
 
 
 def name(path: Path) -> str:
@@ -48,43 +49,32 @@ def quickstart(tmp_path_factory):
     """The quickstart with fewer steps, trained once for the tests of this module."""
     workspace = tmp_path_factory.mktemp("quickstart")
     heard, listen = events()
-    result = hcpgraph.run(
-        GRAPHS / "quickstart/train_lora.json",
-        settings={"base_steps": 100, "lora_steps": 50},
-        workspace=workspace,
-        on_event=listen,
-    )
+    result = hcpgraph.run(GRAPHS / "quickstart/train_lora.json", settings=FEWER, workspace=workspace, on_event=listen)
     assert result.status == "done", result.failed
     return workspace, heard, result
 
 
 @pytest.mark.slow
-def test_the_quickstart_learns_in_both_stages(quickstart):
+def test_the_quickstart_learns_what_the_base_model_does_not_know(quickstart):
     _, heard, _ = quickstart
-    for stage in ("base_check", "lora_check"):
-        measured = validation(heard, stage)
-        assert measured[-1] <= 0.7 * measured[0], (stage, measured)
+    measured = validation(heard, "check")
+    assert measured[-1] <= 0.6 * measured[0], measured
 
 
 @pytest.mark.slow
-def test_the_quickstart_leaves_pictures_a_lora_and_a_model(quickstart):
+def test_the_quickstart_leaves_pictures_and_a_lora(quickstart):
     workspace, _, result = quickstart
     written = {entry["uri"] for entry in result.artifacts}
     assert written == {
         "out:quickstart/before_after.png",
         "out:quickstart/loss.png",
-        "out:quickstart/line_art.safetensors",
-        "out:quickstart/base",
+        "out:quickstart/cats.safetensors",
     }
     with Image.open(workspace / "out/quickstart/before_after.png") as picture:
         pixels = picture.convert("RGB")
     assert len(pixels.getcolors(1 << 20) or ()) > 500
-    again = hcpgraph.run(
-        GRAPHS / "quickstart/train_lora.json",
-        settings={"base_steps": 100, "lora_steps": 50},
-        workspace=workspace,
-    )
-    assert again.status == "done" and again.ran == [] and len(again.artifacts) == 4
+    again = hcpgraph.run(GRAPHS / "quickstart/train_lora.json", settings=FEWER, workspace=workspace)
+    assert again.status == "done" and again.ran == [] and len(again.artifacts) == 3
 
 
 @pytest.mark.slow
@@ -108,7 +98,7 @@ def test_generate_draws_what_the_quickstart_saved_and_its_picture_runs_again(qui
 @pytest.mark.slow
 def test_generate_takes_one_prompt_for_all_pictures_as_the_readme_shows(quickstart):
     workspace, _, _ = quickstart
-    called = {"prompts": ["fox"], "strength": 0.5, "save.path": "out:quickstart/fox.png"}
+    called = {"prompts": ["black cat"], "strength": 0.5, "save.path": "out:quickstart/black.png"}
     result = hcpgraph.run(GRAPHS / "quickstart/generate.json", workspace=workspace, settings=called)
     assert result.status == "done", result.failed
 
@@ -135,9 +125,8 @@ def test_a_model_from_nothing(workspace):
 
 
 @pytest.mark.slow
-def test_a_lora_on_a_folder_of_pictures(quickstart, tmp_path):
-    """SD 1.5's graph on the small model of the quickstart and pictures with captions in a folder."""
-    base = quickstart[0] / "out/quickstart/base"
+def test_a_lora_on_a_folder_of_pictures(tmp_path):
+    """SD 1.5's graph on the model that ships, and pictures with captions in a folder."""
     pictures = tmp_path / "data/pictures"
     pictures.mkdir(parents=True)
     for index, color in enumerate(["red", "green", "blue"]):
@@ -151,10 +140,10 @@ def test_a_lora_on_a_folder_of_pictures(quickstart, tmp_path):
         "watch.steps": 2,
         "preview.steps": 2,
         "schedule.warmup_steps": 0,
-        "model": "models:base",
+        "model": "builtin:emoji",
         "steps": 3,
         "batch_size": 1,
     }
-    result = hcpgraph.run(GRAPHS / "train/lora.json", settings=small, workspace=tmp_path, roots={"models": base.parent})
+    result = hcpgraph.run(GRAPHS / "train/lora.json", settings=small, workspace=tmp_path)
     assert result.status == "done", result.failed
     assert (tmp_path / "out/lora/lora.safetensors").exists()
