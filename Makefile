@@ -1,6 +1,6 @@
 # make demo   install into .venv, train a LoRA and draw with it
 # make web    build the editor, which `hcpgraph serve` opens
-# make test   install into .venv, then every check and the whole test suite
+# make test   install into .venv, then every check and the whole test suite, in a browser too
 # make quick  the checks and the fast tests (≤ 3 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -57,6 +57,7 @@ lint-web: web/node_modules/.tools
 
 test: lint lint-web web
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python web/tool.py e2e
 
 quick: lint lint-web web
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'

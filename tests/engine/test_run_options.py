@@ -43,9 +43,10 @@ def test_the_usual_options_are_not_written_and_others_are_part_of_the_hash():
 
 def test_what_a_run_embeds_names_its_seed_and_precision(workspace):
     from hcpgraph.api import _embedded, plan
+    from hcpgraph.requests import Requests
 
     prepared = plan(graph({"draw": "toy.draw"}, {}), packs=[FOLDER], workspace=workspace, seed=7, precision="bf16")
-    carried = hcpgraph.loads(_embedded(prepared)())
+    carried = hcpgraph.loads(_embedded(prepared, Requests())())
     assert (carried.run.seed, carried.run.precision) == (7, "bf16")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import hcpgraph
 from hcpgraph import locales
-from hcpgraph.packs import Pack, from_folder
+from hcpgraph.packs import Pack, from_folder, manifest
 from hcpgraph.registry import Registry
 
 PURE_NAMES = {"AdamW", "EMA", "LoRA", "Python", "UNet", "VAE"}
@@ -48,7 +48,7 @@ def english(registry, pack) -> dict[str, str | dict[str, str]]:
         if spec.pack == pack.name:
             texts[f"category:{id.partition('.')[0]}"] = id.partition(".")[0]
             texts |= locales.english(spec.to_json())
-    return texts | {f"type:{name}": info.help for name, info in registry.types.items() if info.help}
+    return texts | {f"type:{info['name']}": info["help"] for info in manifest(pack)["types"] if info["help"]}
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { Json } from "../api/schema";
 import type { SettingView } from "../graph/ports";
@@ -23,21 +24,25 @@ export function listText(value: Json): string {
 /** A setting that is a list: what is in it, how much, and the way to where it is edited. */
 export function ListSetting({ node, flat, setting }: { node: string; flat: string; setting: SettingView }) {
   const { t } = useTranslation();
+  const id = useId();
   const broken = useProblems(flat).some((problem) => problem.node === flat && problem.port === setting.name);
-  const text = listText(setting.value);
+  const shown = listText(setting.value) || t("canvas.setting.empty");
   const count = isList(setting.value) ? Object.keys(setting.value).length : 0;
   const label = labelOf(setting.name);
   return (
     <div className={styles.row}>
-      <span className={styles.label}>{label}</span>
+      <span id={id} className={styles.label}>
+        {label}
+      </span>
       <button
+        id={`${id}-value`}
         type="button"
         className={cx(styles.value, broken && styles.broken)}
-        aria-label={t("canvas.setting.list", { name: label, text, count })}
-        title={text}
+        aria-labelledby={`${id} ${id}-value`}
+        title={t("canvas.setting.list", { name: label, text: shown, count })}
         onClick={() => openSettings(node, setting.name)}
       >
-        <span className={styles.text}>{text || t("canvas.setting.empty")}</span>
+        <span className={styles.text}>{shown}</span>
         {count > 1 && <span className={styles.count}>{count}</span>}
       </button>
     </div>

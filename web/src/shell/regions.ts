@@ -1,7 +1,8 @@
 /** The parts of the page, as F6 walks through them: every element with `data-region`, in the order of the page. */
 
-const FOCUSABLE =
-  'button:not(:disabled), [href], input:not(:disabled), select, textarea, [tabindex="0"], [role="tab"][aria-selected="true"]';
+/** A tab shows its panel as soon as it has the focus: going to a region must not change what it shows. */
+const OTHER_TAB = '[role="tab"][aria-selected="false"]';
+const FOCUSABLE = `:is(button, input):not(:disabled, ${OTHER_TAB}), [href], select, textarea, [tabindex="0"]`;
 
 function regions(): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>("[data-region]")].filter((one) => one.offsetParent !== null);
@@ -25,7 +26,7 @@ export function nextRegion(step: 1 | -1): void {
 
 function enter(region: HTMLElement): void {
   const before = last.get(region);
-  if (before?.isConnected && region.contains(before)) before.focus();
+  if (before?.isConnected && region.contains(before) && !before.matches(OTHER_TAB)) before.focus();
   else
     (
       region.querySelector<HTMLElement>("[data-region-start]") ??
