@@ -53,7 +53,7 @@ def install(*, build_only: bool = False) -> int:
     library = node_folder() if os.name == "nt" else node_folder().parent / "lib"
     npm = library / "node_modules" / "npm" / "bin" / "npm-cli.js"
     options = ["--omit=dev"] if build_only else []
-    return node(str(npm), "ci", "--no-audit", "--no-fund", "--loglevel=error", *options)
+    return node(str(npm), "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error", *options)
 
 
 def program(name: str, *arguments: str) -> int:

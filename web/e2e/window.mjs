@@ -15,8 +15,5 @@ export async function openSaved(page, server, name, graph) {
     .first()
     .click();
   const first = page.locator(`[data-id="${Object.keys(graph.nodes)[0]}"]`);
-  await first.waitFor({ state: "attached", timeout: 120_000 }).catch(async (error) => {
-    await page.screenshot({ path: `/tmp/e2e/bench.png` });
-    throw error;
-  });
+  await first.waitFor({ state: "attached", timeout: 120_000 });
 }

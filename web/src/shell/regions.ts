@@ -1,8 +1,8 @@
 /** The parts of the page, as F6 walks through them: every element with `data-region`, in the order of the page. */
 
-/** A tab shows its panel as soon as it has the focus: going to a region must not change what it shows. */
+/** Of tabs the one that is shown: what one came for. */
 const OTHER_TAB = '[role="tab"][aria-selected="false"]';
-const FOCUSABLE = `:is(button, input):not(:disabled, ${OTHER_TAB}), [href], select, textarea, [tabindex="0"]`;
+const FOCUSABLE = `:is(button, input):not(:disabled, ${OTHER_TAB}), [href], select, textarea, [tabindex="0"]:not([role="tablist"])`;
 
 function regions(): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>("[data-region]")].filter((one) => one.offsetParent !== null);

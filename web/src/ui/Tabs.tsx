@@ -26,7 +26,13 @@ export interface TabsProps<T extends string> {
 /** A row of tabs over panels. */
 export function Tabs<T extends string>({ value, onChange, items, label, actions, children, className }: TabsProps<T>) {
   return (
-    <Radix.Root className={cx(styles.root, className)} value={value} onValueChange={(next) => onChange(next as T)}>
+    // Passing by with the keyboard shows nothing else: Enter or the space bar does.
+    <Radix.Root
+      className={cx(styles.root, className)}
+      value={value}
+      onValueChange={(next) => onChange(next as T)}
+      activationMode="manual"
+    >
       <div className={styles.list}>
         <Radix.List className={styles.tabs} aria-label={label}>
           {items.map((item) => (
