@@ -1,6 +1,7 @@
 # make demo   install into .venv, train a LoRA and draw with it
 # make web    build the editor, which `hcpgraph serve` opens
-# make test   install into .venv, then every check and the whole test suite, in a browser too
+# make test   install into .venv, then every check and the whole test suite
+# make e2e    the editor in a real browser
 # make quick  the checks and the fast tests (≤ 3 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo web test quick lint lint-web install-demo install-dev
+.PHONY: demo web test e2e quick lint lint-web install-demo install-dev
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("hcpgraph needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -57,6 +58,9 @@ lint-web: web/node_modules/.tools
 
 test: lint lint-web web
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# the editor in a real browser, against the real server and worker
+e2e: lint-web web
 	$(BIN)/python web/tool.py e2e
 
 quick: lint lint-web web
