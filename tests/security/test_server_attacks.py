@@ -225,9 +225,10 @@ def test_the_websocket_survives_what_a_page_may_send(live):
                             '{"type": "follow", "job": "x", "since": -1}', '{"type": "follow", "job": 1, "since": "x"}'):  # fmt: skip
                 async with session.ws_connect(url) as page:
                     assert (await page.receive_json(timeout=60))["type"] == "hello"
-                    await page.send_str(message)
-                    await page.send_bytes(message.encode())
-                    await page.ping()
+                    with suppress(OSError):  # it may hang up after the first one; the next page is greeted all the same
+                        await page.send_str(message)
+                        await page.send_bytes(message.encode())
+                        await page.ping()
             async with session.ws_connect(url) as page:
                 with suppress(OSError):  # the server hangs up while it is still being sent
                     await page.send_str("x" * 10_000_000)
