@@ -65,8 +65,8 @@ it("builds the same training by keyboard alone, runs it and reads its loss", asy
   expect((await server.ended(job.id)).status).toBe("done");
   await command(editor, "Show the loss");
   const panel = editor.dock.getByRole("tabpanel", { name: "Loss" });
-  await panel.waitFor();
-  for (let i = 0; i < 4 && (await region(editor)) !== "dock"; i++) await page.keyboard.press("F6");
+  await panel.getByRole("button", { name: "Show as a table" }).waitFor();
+  await expect.poll(() => region(editor)).toBe("dock");
   await tabTo(editor, "Show as a table");
   await page.keyboard.press("Enter");
   await until(

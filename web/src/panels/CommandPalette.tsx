@@ -1,8 +1,8 @@
 import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { type CommandGroup, canRun, type Command as Doable, useCommands } from "../state/commands";
+import { type CommandGroup, canRun, useCommands } from "../state/commands";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
 import { useBody, usePath } from "../state/tabs";
@@ -16,20 +16,34 @@ export function CommandPalette() {
   const { t } = useTranslation();
   const open = useSession((state) => state.palette);
   const setPalette = useSession((state) => state.setPalette);
+  const chosen = useRef<(() => void) | null>(null);
   return (
     <Dialog.Root open={open} onOpenChange={setPalette}>
       <Dialog.Portal>
         <Dialog.Overlay className={styles.scrim} />
-        <Dialog.Content className={styles.content} aria-describedby={undefined}>
+        <Dialog.Content
+          className={styles.content}
+          aria-describedby={undefined}
+          onCloseAutoFocus={() => {
+            // once the focus is back where it was: a command may ask what is selected, open a dialog or go elsewhere
+            if (chosen.current) queueMicrotask(chosen.current);
+            chosen.current = null;
+          }}
+        >
           <Dialog.Title className={styles.title}>{t("shell.commands")}</Dialog.Title>
-          <Contents close={() => setPalette(false)} />
+          <Contents
+            choose={(action) => {
+              chosen.current = action;
+              setPalette(false);
+            }}
+          />
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>
   );
 }
 
-function Contents({ close }: { close: () => void }) {
+function Contents({ choose }: { choose: (action: () => void) => void }) {
   const { t } = useTranslation();
   const all = useCommands((state) => state.all);
   const specs = useSpecs((state) => state.index);
@@ -41,11 +55,6 @@ function Contents({ close }: { close: () => void }) {
       ORDER.map((name) => ({ name, commands: all.filter((one) => one.group === name && !one.hidden && canRun(one)) })),
     [all],
   );
-  const run = (command: Doable) => {
-    close();
-    // after the focus is back where it was: a command may ask what is selected, or open a dialog of its own
-    window.setTimeout(() => command.run());
-  };
   return (
     <Command label={t("shell.commands")} loop>
       <Command.Input
@@ -68,7 +77,7 @@ function Contents({ close }: { close: () => void }) {
                   value={command.id}
                   keywords={[t(command.titleKey)]}
                   className={styles.item}
-                  onSelect={() => run(command)}
+                  onSelect={() => choose(() => void command.run())}
                 >
                   <span className={styles.name}>{t(command.titleKey)}</span>
                   {command.keys?.[0] && <Kbd keys={command.keys[0]} />}
@@ -85,10 +94,7 @@ function Contents({ close }: { close: () => void }) {
                 value={`node:${id}`}
                 keywords={[title, node.type]}
                 className={styles.item}
-                onSelect={() => {
-                  close();
-                  focusNode([...path, id].join("/"));
-                }}
+                onSelect={() => choose(() => focusNode([...path, id].join("/")))}
               >
                 <span className={styles.swatch} style={{ background: categoryColour(categoryOf(node.type)) }} />
                 <span className={styles.name}>{title}</span>

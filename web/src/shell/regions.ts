@@ -24,6 +24,14 @@ export function nextRegion(step: 1 | -1): void {
   if (to) enter(to);
 }
 
+/** Move the focus into a part of the page, once it shows what was just asked of it. */
+export function goToRegion(name: "left" | "dock"): void {
+  window.setTimeout(() => {
+    const region = regions().find((one) => one.dataset.region === name);
+    if (region) enter(region);
+  });
+}
+
 function enter(region: HTMLElement): void {
   const before = last.get(region);
   if (before?.isConnected && region.contains(before) && !before.matches(OTHER_TAB)) before.focus();

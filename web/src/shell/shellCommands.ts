@@ -3,10 +3,10 @@ import { readText } from "../state/clipboard";
 import { type Command, registerCommands } from "../state/commands";
 import { usePreferences } from "../state/preferences";
 import { cancelRun, openJob, type StartOptions, startRun } from "../state/run";
-import { type LeftTab, useSession } from "../state/session";
+import { type DockTab, type LeftTab, useSession } from "../state/session";
 import { currentDoc, currentPath, useTabs } from "../state/tabs";
 import { closeTab, copyAsText, download, importFromDisk, importText, newGraph, save, saveAs } from "./documents";
-import { nextRegion } from "./regions";
+import { goToRegion, nextRegion } from "./regions";
 import { attempt } from "./report";
 
 const session = () => useSession.getState();
@@ -111,11 +111,11 @@ const VIEW: Command[] = [
   { id: "view.left", titleKey: "shell.left", group: "view", run: () => session().toggleLeft() },
   { id: "view.right", titleKey: "shell.right", group: "view", run: () => session().toggleRight() },
   { id: "view.dock", titleKey: "shell.dock", group: "view", run: () => session().toggleDock() },
-  { id: "view.problems", titleKey: "shell.show.problems", group: "view", run: () => session().showDock("problems") },
-  { id: "view.runs", titleKey: "shell.show.runs", group: "view", run: () => session().showDock("runs") },
-  { id: "view.loss", titleKey: "shell.show.loss", group: "view", run: () => session().showDock("loss") },
-  { id: "view.gallery", titleKey: "shell.show.gallery", group: "view", run: () => session().showDock("gallery") },
-  { id: "view.log", titleKey: "shell.show.log", group: "view", run: () => session().showDock("log") },
+  { id: "view.problems", titleKey: "shell.show.problems", group: "view", run: () => dock("problems") },
+  { id: "view.runs", titleKey: "shell.show.runs", group: "view", run: () => dock("runs") },
+  { id: "view.loss", titleKey: "shell.show.loss", group: "view", run: () => dock("loss") },
+  { id: "view.gallery", titleKey: "shell.show.gallery", group: "view", run: () => dock("gallery") },
+  { id: "view.log", titleKey: "shell.show.log", group: "view", run: () => dock("log") },
   {
     id: "view.form",
     titleKey: "shell.view.switch",
@@ -193,6 +193,12 @@ function left(tab: LeftTab): void {
   const { setView, showLeft, compact } = session();
   if (!compact) setView("graph");
   showLeft(tab);
+  goToRegion("left");
+}
+
+function dock(tab: DockTab): void {
+  session().showDock(tab);
+  goToRegion("dock");
 }
 
 function nextTab(step: number): void {
