@@ -58,6 +58,7 @@ lint-web: web/node_modules/.tools
 
 test: lint lint-web web
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python web/tool.py e2e
 
 # the editor in a real browser, against the real server and worker
 e2e: lint-web web
