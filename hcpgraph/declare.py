@@ -286,7 +286,7 @@ _NO_HELP: Mapping[str, str] = {}
 def _rename(kind: str, renamed: Mapping[Any, Any]) -> str:
     """A type string with the variables of a generic named tuple replaced by what it was given."""
     names = {variable.__name__: describe(actual) for variable, actual in renamed.items()}
-    return re.sub(r"\$(\w+)", lambda match: names.get(match[1], match[0]), kind)
+    return re.sub(r"\$(\w+)(:\w+)?", lambda match: names.get(match[1], match[0]), kind)
 
 
 def _outputs(id: str, returns: Any, helps: Mapping[str, str]) -> tuple[tuple[PortSpec, ...], bool]:

@@ -22,6 +22,7 @@ Kind = Literal[
     "progress",
     "metric",
     "artifact",
+    "checkpoint",
     "log",
     "run_done",
 ]

@@ -51,9 +51,13 @@ def localized(spec: Mapping[str, Any], pack: Pack, language: str) -> dict[str, A
     """A copy of a spec's JSON data (`NodeSpec.to_json()`) with its texts in a language.
 
     Title, help, doc, the help of ports, the descriptions of settings and the headings of their groups change, each
-    where the pack has a text for it. In every language but English, `title_en` and `help_en` hold the English ones.
+    where the pack has a text for it. In every language but English, `title_en` and `help_en` hold the English ones;
+    `also` holds the titles in the other languages of the pack, for whoever searches in more than one.
     """
     result = copy.deepcopy(dict(spec))
+    others = [_locale(pack, other).nodes.get(spec["id"], {}) for other in languages(pack) if other != language]
+    if also := [own["title"] for own in others if "title" in own]:
+        result["also"] = also
     if language == ENGLISH:
         return result
     locale = _locale(pack, language)

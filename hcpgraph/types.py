@@ -1,7 +1,8 @@
 """The lattice of port types: how they are registered, written down, and which may feed which.
 
 A type is written as a short string that lives in the manifest: `Noise`, `list[Image]`, `Latents?` (optional), `$T`
-(a variable bound once per node), `any`. The rule of compatibility stands here and nowhere else.
+(a variable bound once per node; `$M:Handle` takes a Handle or what inherits from it), `any`. The rule of compatibility
+stands here and nowhere else.
 """
 
 from __future__ import annotations
@@ -133,6 +134,12 @@ class TypeRef:
     def variable(self) -> bool:
         return self.name.startswith("$")
 
+    @property
+    def bound(self) -> TypeRef | None:
+        """What a variable must be at least."""
+        _, _, bound = self.name.partition(":") if self.variable else ("", "", "")
+        return TypeRef(bound) if bound else None
+
     def required(self) -> TypeRef:
         return TypeRef(self.name, self.args) if self.optional else self
 
@@ -168,7 +175,8 @@ def describe(annotation: Any) -> str:
     if annotation is Any or annotation is object:
         return "any"
     if isinstance(annotation, TypeVar):
-        return f"${annotation.__name__}"
+        bound = annotation.__bound__
+        return f"${annotation.__name__}" if bound is None else f"${annotation.__name__}:{describe(bound)}"
     origin, args = get_origin(annotation), get_args(annotation)
     if origin in (typing.Union, pytypes.UnionType):
         rest = [arg for arg in args if arg is not type(None)]
@@ -197,6 +205,8 @@ def accepts(lattice: Lattice, target: TypeRef, source: TypeRef, bound: dict[str,
     A source that is still an unbound variable is accepted: nothing is known of it.
     """
     if target.variable:
+        if target.bound is not None and not accepts(lattice, target.bound, source.required()):
+            return False
         if bound is None or source.variable:
             return True
         known = bound.get(target.name)

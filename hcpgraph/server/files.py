@@ -32,7 +32,9 @@ KINDS: dict[str, Kind] = {
 }
 HIDDEN = frozenset({"cache"})
 """Roots that are the server's own business: its queue, its logs, results by key."""
-DELETABLE = ("out", f"data/{UPLOADS}", f"models/{UPLOADS}")
+RESULTS = "out"
+"""The root that runs write to."""
+DELETABLE = (RESULTS, f"data/{UPLOADS}", f"models/{UPLOADS}")
 
 
 def visible(roots: Roots) -> list[str]:
@@ -40,7 +42,7 @@ def visible(roots: Roots) -> list[str]:
     return [name for name in roots.names() if name not in HIDDEN]
 
 
-def resolve(uri: str, roots: Roots) -> Path:
+def resolve(uri: str, roots: Roots, *, must_exist: bool = True) -> Path:
     """The file or folder that a page asks for.
 
     Raises:
@@ -52,11 +54,13 @@ def resolve(uri: str, roots: Roots) -> Path:
         parts = match[2].replace("\\", "/").split("/")
         if match[1] in HIDDEN or any(part.strip().startswith(".") and part.strip(". ") for part in parts):
             raise GraphError("E_PATH", f"'{uri[:200]}' is not shown here")
-    return roots.resolve(uri)
+    return roots.resolve(uri, must_exist=must_exist)
 
 
 def listing(uri: str, roots: Roots) -> list[FileEntry]:
     """What lies in a folder: folders first, then by name; without an address, the roots.
+
+    Nothing lies in a root that is not there yet, nor in a folder of results: the first run that writes makes it.
 
     Raises:
         GraphErrors: E_PATH, E_NOT_FOUND.
@@ -64,9 +68,10 @@ def listing(uri: str, roots: Roots) -> list[FileEntry]:
     if not uri:
         return [_root(name, roots) for name in visible(roots)]
     name, _, rest = uri.partition(":")
-    if not rest.strip("/ ") and name in visible(roots) and not roots.root(name).is_dir():
+    made = name == RESULTS or not rest.strip("/ ")
+    path = resolve(uri, roots, must_exist=not made)
+    if made and not path.exists():
         return []
-    path = resolve(uri, roots)
     if not path.is_dir():
         raise GraphErrors.one("E_PATH", f"'{uri}' is no folder")
     base = uri if uri.endswith(":") else uri.rstrip("/") + "/"

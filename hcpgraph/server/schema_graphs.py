@@ -215,6 +215,7 @@ class NodeSpec(TypedDict):
     doc: str
     title_en: NotRequired[Annotated[str, Field(description="Where the texts are not English.")]]
     help_en: NotRequired[str]
+    also: NotRequired[Annotated[list[str], Field(description="Its titles in further languages, to be searched.")]]
     pack: str
     effects: list[str]
     inputs: list[PortSpec]

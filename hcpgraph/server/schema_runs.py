@@ -37,6 +37,13 @@ class Job(TypedDict):
     picture: Annotated[str | None, Field(description="First picture it wrote, for lists.")]
 
 
+class Checkpoint(TypedDict):
+    """A state of a training from which it can go on."""
+
+    step: int
+    uri: Uri
+
+
 class NodeRun(TypedDict):
     """How far a node is."""
 
@@ -46,6 +53,8 @@ class NodeRun(TypedDict):
     total: NotRequired[float]
     numbers: NotRequired[dict[str, float]]
     problem: NotRequired[Problem]
+    traceback: NotRequired[Annotated[str, Field(description="Where in the code it failed.")]]
+    checkpoints: NotRequired[Annotated[list[Checkpoint], Field(description="Those that are kept, oldest first.")]]
 
 
 @with_config(MORE_JSON)

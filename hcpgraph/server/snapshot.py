@@ -93,7 +93,13 @@ def _after(before: Mapping[str, Any] | None, event: Event) -> dict[str, Any] | N
     if kind == "node_done":
         return {**known, "state": "done", "seconds": event["seconds"]}
     if kind == "node_failed":
-        return {**known, "state": "failed", "problem": event["problem"]}
+        trace = {"traceback": event["traceback"]} if event.get("traceback") else {}
+        return {**known, "state": "failed", "problem": event["problem"], **trace}
+    if kind == "checkpoint":
+        step, gone = event["step"], {event["step"], *event["forgotten"]}
+        kept = [one for one in known.get("checkpoints", ()) if one["step"] not in gone]
+        written = {"step": step, "uri": event["uri"]}
+        return {"state": "running", **known, "checkpoints": [*kept, written]}
     if kind == "progress":
         value, total = event["value"], event["total"]
         known |= {"state": "done" if value >= total else "running", "value": value, "total": total}

@@ -50,6 +50,13 @@ LATTICE = registered()
         ("dict", "dict", True),
         ("float", "int?", False),
         ("Nothing", "int", False),
+        ("$B:LatticeBase", "LatticeChild", True),
+        ("$B:LatticeBase", "LatticeBase?", True),
+        ("$B:LatticeBase", "int", False),
+        ("$B:LatticeBase", "list[LatticeBase]", False),
+        ("$B:LatticeBase", "any", True),
+        ("$B:LatticeBase", "$T", True),
+        ("list[$B:LatticeBase]", "list[int]", False),
     ],
 )
 def test_accepts(target, source, fits):
@@ -64,6 +71,14 @@ def test_a_variable_is_bound_once_and_to_the_wider_of_two():
     assert accepts(LATTICE, parse("$T"), parse("LatticeChild"), bound)
     assert str(bound["$T"]) == "LatticeBase"
     assert not accepts(LATTICE, parse("$T"), parse("str"), bound)
+
+
+def test_a_bounded_variable_keeps_the_type_it_was_given():
+    assert describe(TypeVar("B", bound=LatticeBase)) == "$B:LatticeBase"
+    bound: dict[str, TypeRef] = {}
+    assert accepts(LATTICE, parse("$B:LatticeBase"), parse("LatticeChild"), bound)
+    assert str(substitute(parse("list[$B:LatticeBase]"), bound)) == "list[LatticeChild]"
+    assert not accepts(LATTICE, parse("$B:LatticeBase"), parse("str"), {})
 
 
 def test_a_variable_inside_a_list_is_bound_to_the_item():

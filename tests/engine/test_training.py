@@ -180,6 +180,20 @@ def test_a_cut_off_checkpoint_is_passed_over(workspace, tmp_path):
     assert train(training(12, checkpoint_every=4), workspace).outputs["w.out"] == whole
 
 
+def test_checkpoints_are_told_with_those_that_they_replace(workspace):
+    told = []
+    train(training(12, checkpoint_every=4), workspace, on_event=lambda e: e["kind"] == "checkpoint" and told.append(e))
+    assert [(event["node"], event["step"], event["forgotten"]) for event in told] == [
+        ("train", 4, []),
+        ("train", 8, []),
+        ("train", 12, [4]),
+    ]
+    there = {
+        path.relative_to(workspace / "cache").as_posix() for path in (workspace / "cache" / "train").rglob("step-*")
+    }
+    assert {event["uri"] for event in told[1:]} == {f"cache:{path}" for path in there}
+
+
 def test_a_sweep_trains_a_new_net_every_time_with_the_same_draws(workspace):
     """net.make, optimizer and loop inside flow.for_each: the second pass starts from fresh weights."""
     g = training(3)

@@ -37,6 +37,7 @@ def test_the_states_of_nodes():
         ("node_done", "c", {"seconds": 1.5}),
         ("node_started", "d", {}),
         ("node_failed", "d", {"problem": problem, "traceback": None}),
+        ("node_failed", "own", {"problem": problem, "traceback": "Traceback …"}),
         ("node_skipped", "e", {}),
     )
     nodes = fold(events).nodes
@@ -46,8 +47,24 @@ def test_the_states_of_nodes():
         "inner": {"state": "done", "value": 4, "total": 4},
         "c": {"state": "done", "seconds": 1.5},
         "d": {"state": "failed", "problem": problem},
+        "own": {"state": "failed", "problem": problem, "traceback": "Traceback …"},
         "e": {"state": "skipped"},
     }
+
+
+def test_the_checkpoints_that_are_kept():
+    def written(step, *forgotten):
+        return ("checkpoint", "b", {"step": step, "uri": f"cache:b/{step}", "forgotten": list(forgotten)})
+
+    def steps(events):
+        return [(one["step"], one["uri"]) for one in fold(events).nodes["b"]["checkpoints"]]
+
+    events = told(
+        ("node_started", "b", {}), written(5), written(10), written(15, 5), ("node_done", "b", {"seconds": 1})
+    )
+    assert steps(events) == [(10, "cache:b/10"), (15, "cache:b/15")]
+    assert fold(events).nodes["b"]["state"] == "done"
+    assert steps(told(written(5), written(10), written(10))) == [(5, "cache:b/5"), (10, "cache:b/10")]
 
 
 def test_a_run_that_is_over_runs_nothing():

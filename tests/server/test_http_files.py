@@ -58,6 +58,14 @@ def test_a_folder_is_listed(live):
     assert live.request("GET", "/api/files?uri=data:listed/a.txt").codes() == ["E_PATH"]
 
 
+def test_a_folder_of_results_may_not_be_there_yet(live):
+    assert live.get("/api/files?uri=out:not/yet", "FileEntry[]") == []
+    assert not (live.workspace / "out/not").exists(), "looking makes no folder"
+    assert live.request("GET", "/api/files?uri=out:../data").codes() == ["E_PATH"]
+    put(live, "out:written.txt", b"")
+    assert live.request("GET", "/api/files?uri=out:written.txt").codes() == ["E_PATH"]
+
+
 def test_a_picture_is_shown_and_anything_else_is_a_download(live):
     data = picture()
     put(live, "out:shown/cat.png", data)

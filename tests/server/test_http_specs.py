@@ -76,6 +76,7 @@ def test_specs_in_chinese_keep_the_english_beside(live):
     assert chinese.keys() == english.keys()
     for id, spec in chinese.items():
         assert (spec["title_en"], spec["help_en"]) == (english[id]["title"], english[id]["help"])
+        assert english[id].get("also", [spec["title"]]) == [spec["title"]] and "also" not in spec
         assert spec["setting_types"] == english[id]["setting_types"] and spec["defaults"] == english[id]["defaults"]
     assert chinese["train.loop"]["title"] != english["train.loop"]["title"]
     assert live.request("GET", "/api/specs?lang=xx").codes() == ["E_LANGUAGE"]

@@ -8,7 +8,7 @@ import type { Check, GraphFile, Hello, Job, Series, Snapshot, Specs } from "../s
 
 export const CHECKOUT = resolve(import.meta.dirname, "../..");
 /** The interpreter that runs web/tool.py, else that of the checkout. */
-export const PYTHON = process.env.HCPGRAPH_PYTHON ?? join(CHECKOUT, ".venv/bin/python");
+const PYTHON = process.env.HCPGRAPH_PYTHON ?? join(CHECKOUT, ".venv/bin/python");
 /** How long something may take that the machine does at its own speed: nothing is measured here. */
 export const PATIENCE = 600_000;
 const OFFLINE = { HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false" };

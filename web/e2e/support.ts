@@ -16,18 +16,12 @@ const USUAL: BrowserContextOptions = {
   acceptDownloads: true,
 };
 
+/** What the browser itself lists where the server says no to a wish; what the page makes of it is what tests look at. */
+const REFUSED = /^Failed to load resource: .* status of (409|413|422) /;
+
 export async function launch(): Promise<Browser> {
   const executablePath = process.env.HCPGRAPH_CHROMIUM;
   return chromium.launch({ ...(executablePath && { executablePath }), args: ["--no-sandbox", "--disable-gpu"] });
-}
-
-/** A window of the browser on the page of a server. */
-export async function openWindow(browser: Browser, server: Server, options: BrowserContextOptions = {}) {
-  const context = await browser.newContext({ ...USUAL, ...options });
-  context.setDefaultTimeout(90_000);
-  const page = await context.newPage();
-  await page.goto(server.url);
-  return { context, page };
 }
 
 /**
@@ -55,9 +49,8 @@ export class Stage {
     this.pages.push(page);
     page.on("pageerror", (error) => this.faults.push(String(error.stack ?? error)));
     page.on("console", (message) => {
-      // A refused request is listed by the browser itself; what the page makes of it is what tests look at.
-      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
-        this.faults.push(message.text());
+      if (message.type() === "error" && !REFUSED.test(message.text())) {
+        this.faults.push(`${message.text()} ${message.location().url}`);
       }
     });
     await page.goto(this.server.url);

@@ -11,9 +11,9 @@ from hcpgraph.widgets import Hint, LayerPicker
 
 from ..plugins.selector import select
 from ..types import Params
-from .handles import component
+from .handles import Handle, component
 
-M = TypeVar("M")
+M = TypeVar("M", bound=Handle)
 
 
 class TrainableModel(NamedTuple, Generic[M]):

@@ -14,7 +14,7 @@ from ..types import Params
 from .base import Adapter, Plugin, wrap
 from .lora import LoraBlock
 
-M = TypeVar("M")
+M = TypeVar("M", bound=Handle)
 ATTENTION = r"re:.*(attn[12]\.to_(q|k|v|out\.0)|self_attn\.(q|k|v|out)_proj)$"
 
 

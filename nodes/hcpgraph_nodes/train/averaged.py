@@ -6,10 +6,10 @@ from typing import Annotated, TypeVar
 
 from hcpgraph import Facts, GraphError, Port, node
 
-from ..model.handles import component
+from ..model.handles import Handle, component
 from ..types import Trained
 
-M = TypeVar("M")
+M = TypeVar("M", bound=Handle)
 
 
 @node("train.averaged", cache="none")

@@ -37,11 +37,13 @@ class Checkpoints:
     def path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}"
 
-    def save(self, step: int, state: dict[str, Any]) -> None:
-        """Write a checkpoint by one rename, then forget the oldest."""
+    def save(self, step: int, state: dict[str, Any]) -> list[int]:
+        """Write a checkpoint by one rename, then forget the oldest; gives the steps of those."""
         write_folder(self.path(step), state, pictures=False)
-        for old in self.steps()[: -self.keep]:
+        forgotten = self.steps()[: -self.keep]
+        for old in forgotten:
             shutil.rmtree(self.path(old), ignore_errors=True)
+        return forgotten
 
     def load(self, at_most: int) -> dict[str, Any] | None:
         """The latest readable checkpoint of at most that many steps."""

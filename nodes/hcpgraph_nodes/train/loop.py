@@ -112,6 +112,11 @@ def loop(
                 hint="lower the learning rate, or train without fp16; the last checkpoint is kept",
             )
 
+    def keep_checkpoint() -> None:
+        forgotten = store.save(done, capture(done, optimizer, module.instances, curve, scaler))
+        uri = ctx.run.roots.uri(store.path(done))
+        ctx.run.events.emit("checkpoint", ctx.node, step=done, uri=uri, forgotten=forgotten)
+
     requests = ctx.run.requests
     requests.clear()
     model.train()
@@ -134,13 +139,13 @@ def loop(
                 flush()
                 ctx.progress(done, steps, loss=curve["loss"][-1][1], lr=curve["lr"][-1][1])
             if due:
-                store.save(done, capture(done, optimizer, module.instances, curve, scaler))
+                keep_checkpoint()
             if last:
                 break
     except Cancelled:
         flush()
         if done > 0:
-            store.save(done, capture(done, optimizer, module.instances, curve, scaler))
+            keep_checkpoint()
             ctx.log(f"stopped after step {done}; a checkpoint is kept, the same run goes on from there")
         raise
     finally:

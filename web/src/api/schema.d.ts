@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle 77261932906fa69638ccda30fd5a8eaa82cfbb6eb2a9ee71b7ab29f601009ede
+// bundle 25ba14c2ba7c6a4ec29abeedcb4f2f998928aa44362dc917ef8c6183aa0f2ef1
 /**
  * Any JSON value.
  */
@@ -245,6 +245,16 @@ export interface Check {
   };
 }
 /**
+ * A state of a training from which it can go on.
+ */
+export interface Checkpoint {
+  step: number;
+  /**
+   * `root:relative`.
+   */
+  uri: string;
+}
+/**
  * Which lazy ports a value of a setting asks for.
  */
 export interface Choose {
@@ -261,6 +271,255 @@ export interface FollowMessage {
 export interface UnfollowMessage {
   type: "unfollow";
   job: string;
+}
+/**
+ * One size that pictures are brought to.
+ */
+export interface DataBucket {
+  width: number;
+  height: number;
+  count: number;
+  /**
+   * Part of a picture that is cut off, over its samples.
+   */
+  crop_mean: number;
+  crop_max: number;
+  /**
+   * Samples that are smaller than the size.
+   */
+  enlarged: number;
+  /**
+   * Samples an epoch that are repeated, left out or in a smaller batch.
+   */
+  leftover: number;
+  ids: string[];
+}
+/**
+ * A caption, and what the text encoder gets of it.
+ */
+export interface DataCaption {
+  id: string;
+  step: number;
+  caption: string;
+  text: string;
+}
+/**
+ * What a node said while it read the data.
+ */
+export interface DataNote {
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
+  level: string;
+  message: string;
+}
+/**
+ * What will be trained: one entry for every loader whose data could be read.
+ */
+export interface DataReport {
+  /**
+   * No problem is an error.
+   */
+  ok: boolean;
+  lang: string;
+  title: string | null;
+  problems: Problem[];
+  notes: DataNote[];
+  loaders: LoaderReport[];
+}
+/**
+ * One loader: what it reads and what comes out of it.
+ */
+export interface LoaderReport {
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
+  type: string;
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  buckets_node: string;
+  name: string;
+  sources: DataSource[];
+  /**
+   * With repeats.
+   */
+  samples: number;
+  /**
+   * Different ones.
+   */
+  pictures: number;
+  /**
+   * Samples that have one.
+   */
+  captions: number;
+  /**
+   * Samples without caption.
+   */
+  empty: number;
+  /**
+   * Different captions.
+   */
+  distinct: number;
+  conditions: number;
+  masks: number;
+  /**
+   * Samples that are changed after cropping.
+   */
+  transformed: number;
+  sizes: DataSizes | null;
+  crop: "random" | "center";
+  fit: "cover" | "pad";
+  leftover: "pad_repeat" | "drop" | "partial" | "merge";
+  batch_size: number;
+  /**
+   * Batches an epoch.
+   */
+  batches: number;
+  /**
+   * Samples an epoch, repeated ones included.
+   */
+  per_epoch: number;
+  buckets: DataBucket[];
+  training: DataTraining[];
+  texts: DataTexts[];
+  warnings: DataWarning[];
+  sheet: DataTile[];
+}
+/**
+ * A node that samples come from.
+ */
+export interface DataSource {
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
+  name: string;
+  samples: number;
+}
+/**
+ * The pictures with the fewest, the middle and the most pixels.
+ */
+export interface DataSizes {
+  /**
+   * Width and height.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  smallest: [number, number];
+  /**
+   * Width and height.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  median: [number, number];
+  /**
+   * Width and height.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  largest: [number, number];
+}
+/**
+ * A training loop that a loader feeds.
+ */
+export interface DataTraining {
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
+  /**
+   * Optimizer steps.
+   */
+  steps: number;
+  accumulate: number;
+  /**
+   * Batches that it takes: steps times accumulate.
+   */
+  batches: number;
+  epochs: number;
+  /**
+   * Samples that it sees.
+   */
+  samples: number;
+  /**
+   * How often it sees a picture, on average.
+   */
+  seen: number;
+  /**
+   * Pictures that it never sees because it ends before its first epoch.
+   */
+  never: number;
+}
+/**
+ * What one text encoder sees in the first steps.
+ */
+export interface DataTexts {
+  /**
+   * The node that encodes, or the one that gives the captions.
+   */
+  node: string;
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  loop: string;
+  captions: DataCaption[];
+  /**
+   * Why the captions are those of the files.
+   */
+  reason?: string;
+}
+/**
+ * Something that is allowed and seldom wanted.
+ */
+export interface DataWarning {
+  code: string;
+  message: string;
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
+  count: number;
+  /**
+   * Samples that it is about, or groups of them.
+   */
+  ids: string[];
+}
+/**
+ * A sample as its batch takes it.
+ */
+export interface DataTile {
+  id: string;
+  /**
+   * Place in `buckets`.
+   */
+  bucket: number;
+  caption: string;
+  /**
+   * A data: address.
+   */
+  picture: string;
+  /**
+   * Of the thumbnail.
+   */
+  width: number;
+  height: number;
+}
+/**
+ * One line of the reply of POST /api/data-report.
+ */
+export interface DataReportLine {
+  kind: "progress" | "report" | "failed";
+  node?: string;
+  value?: number;
+  total?: number;
+  report?: DataReport;
+  problems?: Problem[];
 }
 /**
  * A graph file on the disk: what is empty may be left out.
@@ -363,6 +622,7 @@ export interface RunEvent {
     | "progress"
     | "metric"
     | "artifact"
+    | "checkpoint"
     | "log"
     | "run_done";
   /**
@@ -382,6 +642,7 @@ export interface RunEvent {
     | "progress"
     | "metric"
     | "artifact"
+    | "checkpoint"
     | "log"
     | "run_done"
     | undefined;
@@ -579,6 +840,14 @@ export interface NodeRun {
     [k: string]: number;
   };
   problem?: Problem;
+  /**
+   * Where in the code it failed.
+   */
+  traceback?: string;
+  /**
+   * Those that are kept, oldest first.
+   */
+  checkpoints?: Checkpoint[];
 }
 /**
  * A node type, its texts in the asked language.
@@ -594,6 +863,10 @@ export interface NodeSpec {
    */
   title_en?: string;
   help_en?: string;
+  /**
+   * Its titles in further languages, to be searched.
+   */
+  also?: string[];
   pack: string;
   effects: string[];
   inputs: PortSpec[];

@@ -1,4 +1,4 @@
-import { type NodeProps, NodeResizer } from "@xyflow/react";
+import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import { editFrame } from "../graph/edit/annotations";
@@ -8,6 +8,7 @@ import { colourOf } from "./colours";
 import { edit } from "./edit";
 import styles from "./FrameView.module.css";
 import type { FrameNode } from "./flow";
+import { Resizer } from "./Resizer";
 import { useCanvas } from "./store";
 
 /** A titled box behind nodes that belong together. It moves them, and means nothing to a run. */
@@ -25,16 +26,11 @@ export const FrameView = memo(function FrameView({ id, data, selected }: NodePro
       className={cx(styles.frame, selected && styles.selected)}
       style={{ "--frame": colourOf(frame.color) } as React.CSSProperties}
     >
-      <NodeResizer
-        isVisible={selected && !readOnly}
+      <Resizer
+        visible={selected && !readOnly}
         minWidth={120}
         minHeight={60}
-        lineClassName={styles.edge}
-        handleClassName={styles.corner}
-        onResizeEnd={(_, { x, y, width, height }) => {
-          const [a, b, c, d] = [x, y, width, height].map(Math.round) as [number, number, number, number];
-          edit("canvas.edit.resize", (graph, path) => editFrame(graph, path, frame.id, { at: [a, b, c, d] }));
-        }}
+        onResized={(at) => edit("canvas.edit.resize", (graph, path) => editFrame(graph, path, frame.id, { at }))}
       />
       {/* biome-ignore lint/a11y/noStaticElementInteractions: F2 and the menu do the same */}
       <div className={styles.head} onDoubleClick={() => !readOnly && useCanvas.setState({ editing: id })}>

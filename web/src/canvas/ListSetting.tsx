@@ -13,7 +13,7 @@ export function isList(value: Json): value is Json[] | { [name: string]: Json } 
   return typeof value === "object" && value !== null;
 }
 
-export function listText(value: Json): string {
+function listText(value: Json): string {
   if (!isList(value)) return String(value);
   const parts = Array.isArray(value)
     ? value.map((item) => (typeof item === "object" ? JSON.stringify(item) : String(item)))

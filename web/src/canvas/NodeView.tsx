@@ -12,8 +12,8 @@ import { NodeHeader } from "./NodeHeader";
 import { NodePicture } from "./NodePicture";
 import styles from "./NodeView.module.css";
 import { Port, PortRow } from "./Port";
-import { SettingRow, settingPort } from "./SettingRow";
-import { RunLine, StateTag } from "./StateTag";
+import { fieldPort, SettingRow } from "./SettingRow";
+import { FarState, RunLine, StateTag } from "./StateTag";
 import { useDetail } from "./useDetail";
 
 /** Tell the drawing where the ports are now; sizes alone do not say it. */
@@ -46,7 +46,7 @@ export const NodeView = memo(function NodeView({ id, data, selected, height }: N
   if (collapsed) {
     return (
       <div className={cx(className, styles.collapsed)} style={colour}>
-        <StateTag flat={flat} />
+        {detail ? <StateTag flat={flat} /> : <FarState flat={flat} />}
         <NodeHeader id={id} data={data} />
         <RunLine flat={flat} title={shape.title} />
         <GatheredPorts shape={shape} node={id} />
@@ -62,6 +62,7 @@ export const NodeView = memo(function NodeView({ id, data, selected, height }: N
         onDoubleClick={() => shape.kind === "subgraph" && useTabs.getState().setPath([...path, id])}
       >
         <span className={styles.farTitle}>{shape.title}</span>
+        <FarState flat={flat} />
         <FarPorts ports={shape.inputs} />
         <FarPorts ports={shape.outputs} />
         <WiredSettings shape={shape} node={id} className={styles.farSetting} />
@@ -143,5 +144,5 @@ function GatheredPorts({ shape, node }: { shape: NodeShape; node: string }) {
 /** Where fields are not drawn, the wires into settings still need an end. */
 function WiredSettings({ shape, node, className }: { shape: NodeShape; node: string; className?: string }) {
   const wired = shape.settings.filter((setting) => setting.wired !== null);
-  return wired.map((setting) => <Port key={setting.name} port={settingPort(node, setting)} className={className} />);
+  return wired.map((setting) => <Port key={setting.name} port={fieldPort(node, setting)} className={className} />);
 }

@@ -1,4 +1,4 @@
-import { type NodeProps, NodeResizer } from "@xyflow/react";
+import type { NodeProps } from "@xyflow/react";
 import { lazy, memo, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { editNote } from "../graph/edit/annotations";
@@ -8,6 +8,7 @@ import { colourOf } from "./colours";
 import { edit } from "./edit";
 import type { NoteNode } from "./flow";
 import styles from "./NoteView.module.css";
+import { Resizer } from "./Resizer";
 import { useCanvas } from "./store";
 
 const Markdown = lazy(() => import("./Markdown"));
@@ -29,16 +30,11 @@ export const NoteView = memo(function NoteView({ id, data, selected }: NodeProps
       style={{ "--note": colourOf(note.color ?? "amber") } as React.CSSProperties}
       onDoubleClick={() => !readOnly && useCanvas.setState({ editing: id })}
     >
-      <NodeResizer
-        isVisible={selected && !readOnly && !editing}
+      <Resizer
+        visible={selected && !readOnly && !editing}
         minWidth={100}
         minHeight={40}
-        lineClassName={styles.edge}
-        handleClassName={styles.corner}
-        onResizeEnd={(_, { x, y, width, height }) => {
-          const [a, b, c, d] = [x, y, width, height].map(Math.round) as [number, number, number, number];
-          edit("canvas.edit.resize", (graph, path) => editNote(graph, path, note.id, { at: [a, b, c, d] }));
-        }}
+        onResized={(at) => edit("canvas.edit.resize", (graph, path) => editNote(graph, path, note.id, { at }))}
       />
       {editing ? (
         <textarea

@@ -1,4 +1,4 @@
-import { type NodeProps, NodeResizer, type OnResizeEnd } from "@xyflow/react";
+import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import { resizeNode } from "../graph/edit/places";
@@ -14,8 +14,9 @@ import { NodeHeader } from "./NodeHeader";
 import { usePortPlaces } from "./NodeView";
 import { PortRow } from "./Port";
 import styles from "./RegionView.module.css";
+import { Resizer } from "./Resizer";
 import { SettingRow } from "./SettingRow";
-import { RunLine, StateTag } from "./StateTag";
+import { FarState, RunLine, StateTag } from "./StateTag";
 import { useCanvas } from "./store";
 import { useDetail } from "./useDetail";
 
@@ -33,11 +34,6 @@ export const RegionView = memo(function RegionView({ id, data, selected }: NodeP
   usePortPlaces(id, names.map((port) => port.name).join());
   const top = regionTop(shape);
 
-  const resized: OnResizeEnd = (_, { x, y, width, height }) => {
-    const [a, b, c, d] = [x, y, width, height].map(Math.round) as [number, number, number, number];
-    edit("canvas.edit.resize", (graph, where) => resizeNode(graph, where, id, [a, b, c, d]));
-  };
-
   return (
     <div
       className={cx(
@@ -49,18 +45,17 @@ export const RegionView = memo(function RegionView({ id, data, selected }: NodeP
       )}
       style={{ "--category": categoryColour(categoryOf(entry.type)) } as React.CSSProperties}
     >
-      <NodeResizer
-        isVisible={selected && !readOnly}
+      <Resizer
+        visible={selected && !readOnly}
         minWidth={REGION_MIN_WIDTH}
         minHeight={top + 40}
-        onResizeEnd={resized}
-        lineClassName={styles.edge}
-        handleClassName={styles.corner}
+        onResized={(place) => edit("canvas.edit.resize", (graph, where) => resizeNode(graph, where, id, place))}
       />
       <div className={cx(styles.head, !detail && styles.far)}>
         {!detail && <span className={styles.farTitle}>{shape.title}</span>}
+        {!detail && <FarState flat={flat} />}
         <NodeHeader id={id} data={data}>
-          <StateTag flat={flat} inline unit="step" />
+          {detail && <StateTag flat={flat} inline unit="step" />}
         </NodeHeader>
         <RunLine flat={flat} title={shape.title} />
         <div className={styles.outer} style={{ height: rows * PORT_ROW + 2 * PAD }}>

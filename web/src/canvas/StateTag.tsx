@@ -16,7 +16,7 @@ const ICONS = {
 };
 
 /** Text keys of the states; literal, so that the test of the language files sees them. */
-export const STATE_KEYS: Record<Mark, string> = {
+const STATE_KEYS: Record<Mark, string> = {
   waiting: "canvas.state.waiting",
   running: "canvas.state.running",
   done: "canvas.state.done",
@@ -47,6 +47,19 @@ export function StateTag({ flat, inline, unit }: { flat: string; inline?: boolea
         </span>
       )}
       {time && <span className={styles.time}>{time}</span>}
+    </span>
+  );
+}
+
+/** The same from far away: a frame around the node and a large icon, where words would be too small to read. */
+export function FarState({ flat }: { flat: string }) {
+  const { t } = useTranslation();
+  const found = useNodeMark(flat);
+  if (!found) return null;
+  const Icon = ICONS[found.mark];
+  return (
+    <span className={cx(styles.far, styles[found.mark])}>
+      <Icon size={36} strokeWidth={3} className={styles.icon} role="img" aria-label={t(STATE_KEYS[found.mark])} />
     </span>
   );
 }

@@ -7,6 +7,7 @@ import { copy, duplicate as duplicateNodes, type Pasted, paste as pasteNodes } f
 import { placeNodes, resetSize, resizeNode } from "../graph/edit/places";
 import { addReroute } from "../graph/edit/splice";
 import { disconnect } from "../graph/edit/wires";
+import { type Box, bounds, type Size } from "../graph/geometry";
 import i18n from "../i18n";
 import { importText } from "../shell/documents";
 import { attempt } from "../shell/report";
@@ -21,10 +22,10 @@ import { connectContext } from "./connecting";
 import { shifted } from "./dragging";
 import { edit } from "./edit";
 import { FRAME, isExtra, NOTE } from "./flow";
-import { type Box, HEADER, NODE_WIDTH, REGION_PAD, regionTop, type Size, union } from "./geometry";
+import { HEADER, NODE_WIDTH, REGION_PAD, regionTop } from "./geometry";
 import { selectedAll, selectedExtras, selectedNodes, selectOnly } from "./selection";
 import { boxOf, currentFlow, focusCanvas, middleOfView, motion, regionAt } from "./stage";
-import { setExtras, useCanvas } from "./store";
+import { useCanvas } from "./store";
 
 function body() {
   return bodyAt(currentDoc().getState().graph, currentPath());
@@ -168,9 +169,7 @@ export async function expandSubgraph(id: string): Promise<void> {
 
 /** A frame around what is selected, or around nothing in the middle of the view. */
 export function frameSelection(at?: [number, number]): void {
-  const boxes = selectedAll().flatMap((id) => boxOf(id) ?? []);
-  const [first, ...rest] = boxes;
-  const box = first ? rest.reduce(union, first) : null;
+  const box = bounds(selectedAll().flatMap((id) => boxOf(id) ?? []));
   const [x, y] = at ?? middleOfView();
   const area: [number, number, number, number] = box
     ? [box.x - 24, box.y - 56, box.w + 48, box.h + 80]
@@ -304,9 +303,4 @@ export function addOnWire(target: string, screen: { x: number; y: number }, at: 
     splice: target,
     inside: body().nodes[ownerOf(target)]?.in ?? null,
   });
-}
-
-export function unselect(): void {
-  useSession.getState().setSelection([]);
-  setExtras([]);
 }

@@ -1,4 +1,4 @@
-import type { Box } from "./geometry";
+import type { Box } from "../graph/geometry";
 
 export type Align = "left" | "center" | "right" | "top" | "middle" | "bottom";
 export type Axis = "horizontal" | "vertical";

@@ -5,13 +5,14 @@ import { editFrame, editNote } from "../graph/edit/annotations";
 import { moveInto } from "../graph/edit/nodes";
 import { moveNodes } from "../graph/edit/places";
 import { splice, spliceable } from "../graph/edit/splice";
+import type { Box } from "../graph/geometry";
 import i18n from "../i18n";
 import { currentDoc, currentPath } from "../state/tabs";
 import { announce } from "../ui";
 import { connectContext } from "./connecting";
 import { edit } from "./edit";
 import { type FlowNode, FRAME, isExtra, NOTE } from "./flow";
-import { type Box, encloses } from "./geometry";
+import { encloses } from "./geometry";
 import { boxOf, currentFlow, regionAt } from "./stage";
 import { useCanvas } from "./store";
 

@@ -1,10 +1,10 @@
 import type { Edge, Node } from "@xyflow/react";
 import type { Check, Frame, GraphFile, NodeEntry, Note } from "../api/schema";
 import { type BodyPath, bodyAt, children, flatId, regionChain, splitSource, splitTarget } from "../graph/body";
+import { type Box, bounds, type Size } from "../graph/geometry";
 import { type NodeShape, shapeOf } from "../graph/ports";
 import { type SpecIndex, typeInfo } from "../graph/specs";
 import {
-  type Box,
   estimateSize,
   HEADER,
   NODE_WIDTH,
@@ -13,8 +13,6 @@ import {
   REGION_PAD,
   REROUTE,
   regionTop,
-  type Size,
-  union,
 } from "./geometry";
 
 /** What a node of the drawing knows; the same object parts as long as nothing that it shows has changed. */
@@ -152,7 +150,7 @@ function noteNode(note: Note): NoteNode {
 }
 
 /** Where every node stands and how large it is, in coordinates of the body. Regions without a size enclose their nodes. */
-export function bodyBoxes(scene: Scene, shapes: ReadonlyMap<string, NodeShape>): Map<string, Box> {
+function bodyBoxes(scene: Scene, shapes: ReadonlyMap<string, NodeShape>): Map<string, Box> {
   const body = bodyAt(scene.graph, scene.path);
   const boxes = new Map<string, Box>();
   const boxOf = (id: string, depth: number): Box => {
@@ -167,12 +165,8 @@ export function bodyBoxes(scene: Scene, shapes: ReadonlyMap<string, NodeShape>):
         for (const child of depth < 64 ? (children(body).get(id) ?? []) : []) {
           const inner = boxOf(child, depth + 1);
           const top = regionTop(shape) + REGION_PAD;
-          box = union(box, {
-            x: inner.x - REGION_PAD,
-            y: inner.y - top,
-            w: inner.w + 2 * REGION_PAD,
-            h: inner.h + top + REGION_PAD,
-          });
+          const grown = { w: inner.w + 2 * REGION_PAD, h: inner.h + top + REGION_PAD };
+          box = bounds([box, { x: inner.x - REGION_PAD, y: inner.y - top, ...grown }]);
         }
       }
     } else if (shape) {

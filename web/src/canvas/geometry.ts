@@ -1,13 +1,14 @@
+import type { Box, Size } from "../graph/geometry";
 import type { NodeShape, SettingView } from "../graph/ports";
 
 /** Sizes of what the canvas draws, in canvas units. The style sheets take them from here through custom properties. */
 export const NODE_WIDTH = 220;
 export const HEADER = 30;
 export const PORT_ROW = 24;
-export const SETTING_ROW = 30;
+const SETTING_ROW = 30;
 export const PAD = 4;
 /** The bar of a region with its entries and exits. */
-export const RAIL = 26;
+const RAIL = 26;
 /** Free space between the edge of a region that sizes itself and what lies in it. */
 export const REGION_PAD = 24;
 export const REGION_MIN_WIDTH = 360;
@@ -20,15 +21,6 @@ export const DETAIL_ZOOM = 0.35;
 export const MANY_NODES = 150;
 /** Settings that a node shows at most; the inspector has them all. */
 export const SETTINGS_SHOWN = 6;
-
-export interface Size {
-  w: number;
-  h: number;
-}
-export interface Box extends Size {
-  x: number;
-  y: number;
-}
 
 /** The settings that stand in a node: the ones that matter most and the ones somebody changed. */
 export function shownSettings(shape: NodeShape): { shown: SettingView[]; more: number } {
@@ -58,12 +50,6 @@ export function estimateSize(shape: NodeShape, width = NODE_WIDTH): Size {
   const ports = rows > 0 ? rows * PORT_ROW + 2 * PAD : 0;
   const fields = settings > 0 ? settings * SETTING_ROW + 2 * PAD : 0;
   return { w: width, h: HEADER + ports + fields };
-}
-
-export function union(a: Box, b: Box): Box {
-  const x = Math.min(a.x, b.x);
-  const y = Math.min(a.y, b.y);
-  return { x, y, w: Math.max(a.x + a.w, b.x + b.w) - x, h: Math.max(a.y + a.h, b.y + b.h) - y };
 }
 
 export function contains(box: Box, x: number, y: number): boolean {

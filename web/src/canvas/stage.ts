@@ -1,6 +1,7 @@
 import type { ReactFlowInstance } from "@xyflow/react";
+import type { Box } from "../graph/geometry";
 import type { FlowNode, WireEdge } from "./flow";
-import { type Box, contains } from "./geometry";
+import { contains } from "./geometry";
 
 export type Flow = ReactFlowInstance<FlowNode, WireEdge>;
 

@@ -120,5 +120,6 @@ describe("search", () => {
     const chinese = { ...specs, byId: new Map([[spec.id, { ...spec, title: "偏移噪声", title_en: spec.title }]]) };
     expect(searchSpecs("噪声", chinese, "zh-CN").map((hit) => hit.spec.id)).toEqual(["noise.offset"]);
     expect(searchSpecs("offset", chinese, "zh-CN").map((hit) => hit.spec.id)).toEqual(["noise.offset"]);
+    expect(ids("噪声偏移"), "Chinese titles are found in the English page").toContain("noise.offset");
   });
 });

@@ -45,14 +45,6 @@ export function flatId(path: BodyPath, node: string): string {
   return path.length === 0 ? node : `${path.join("/")}/${node}`;
 }
 
-/** The node of this body that a flat id lies in: itself, or the instance that holds it; null if it lies elsewhere. */
-export function localId(path: BodyPath, flat: string): string | null {
-  const prefix = path.length === 0 ? "" : `${path.join("/")}/`;
-  if (!flat.startsWith(prefix)) return null;
-  const [first] = flat.slice(prefix.length).split("/");
-  return first || null;
-}
-
 /** The node of a body. Throws "graph.error.node". */
 export function nodeIn(body: Body, id: string): NodeEntry {
   const entry = Object.hasOwn(body.nodes, id) ? body.nodes[id] : undefined;
@@ -182,7 +174,7 @@ export function wiresAt(body: Body, node: string): NodeWires {
 }
 
 /** Order of targets: by node, by port, and by number within a list port. */
-export function byTarget(a: string, b: string): number {
+function byTarget(a: string, b: string): number {
   const [one, two] = [splitTarget(a), splitTarget(b)];
   if (one.node !== two.node) return one.node < two.node ? -1 : 1;
   if (one.port !== two.port) return one.port < two.port ? -1 : 1;

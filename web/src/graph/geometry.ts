@@ -41,6 +41,8 @@ export function regionBounds(body: Body, owner: string, sizes: ReadonlyMap<strin
 }
 
 /** The box around boxes; null around none. */
+export function bounds(boxes: readonly [Box, ...Box[]]): Box;
+export function bounds(boxes: readonly Box[]): Box | null;
 export function bounds(boxes: readonly Box[]): Box | null {
   if (boxes.length === 0) return null;
   const x = Math.min(...boxes.map((box) => box.x));

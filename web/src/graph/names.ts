@@ -4,7 +4,7 @@ import { EditError } from "./error";
 const NAME = "[A-Za-z_][A-Za-z0-9_-]{0,63}";
 const PORT_NAME = "[A-Za-z_][A-Za-z0-9_]{0,63}";
 export const ID = new RegExp(`^${NAME}$`);
-export const PORT = new RegExp(`^${PORT_NAME}$`);
+const PORT = new RegExp(`^${PORT_NAME}$`);
 export const TYPE = new RegExp(`^(graph:${NAME}|[A-Za-z_][A-Za-z0-9_.-]{0,127})$`);
 export const SOURCE = new RegExp(`^${NAME}\\.${PORT_NAME}$`);
 export const TARGET = new RegExp(`^${NAME}\\.${PORT_NAME}(\\.(0|[1-9][0-9]{0,4}))?$`);

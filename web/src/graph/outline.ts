@@ -96,7 +96,7 @@ function isPromoted(body: Body, address: string): boolean {
 }
 
 /** Nodes of one region, each after those that feed it; from left to right where the wires leave it open. */
-export function inFlow(body: Body, ids: readonly string[]): string[] {
+function inFlow(body: Body, ids: readonly string[]): string[] {
   const itemOf = new Map<string, string>();
   for (const id of ids) {
     itemOf.set(id, id);

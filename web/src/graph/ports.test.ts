@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Check } from "../api/schema";
-import { flatId, localId, pathsTo, regionChain, validPath } from "./body";
+import { pathsTo, regionChain, validPath } from "./body";
 import { addNode, collapse, connect, moveNodes, promote, setSetting, setTitle } from "./edit";
 import { GRAPHS, realGraph, realSpecs } from "./fixtures/specs";
 import { complete, emptyGraph, sameMeaning } from "./normal";
@@ -121,14 +121,6 @@ describe("shapeOf", () => {
 });
 
 describe("paths and ids", () => {
-  it("map flat ids to the node of a body that holds them", () => {
-    expect(flatId(["a", "b"], "c")).toBe("a/b/c");
-    expect(localId(["a"], "a/b/c")).toBe("b");
-    expect(localId([], "a/b/c")).toBe("a");
-    expect(localId(["b"], "a/b/c")).toBeNull();
-    expect(localId(["a"], "ab/c")).toBeNull();
-  });
-
   it("cut a path at the first instance that is gone", () => {
     const graph = realGraph("train/lora");
     const draw = Object.keys(graph.nodes).find((id) => graph.nodes[id]?.type === "graph:draw")!;

@@ -173,7 +173,8 @@ function targetView(place: Place, port: PortSpec, side: "input" | "exit"): PortV
   return {
     name: port.name,
     side,
-    type: open ? (sourceType(place, first.source) ?? port.type) : port.type,
+    // "$M:Model" of which nothing is known yet takes what a Model is
+    type: (open && sourceType(place, first.source)) || port.type.replace(/^\$\w+:/, ""),
     optional: port.optional ?? false,
     many: port.many ?? false,
     help: port.help ?? "",
@@ -271,22 +272,26 @@ function addStrays(place: Place, shape: NodeShape): void {
   }
 }
 
+/** A setting seen as the end of a wire. */
+export function settingPort(node: string, setting: SettingView): PortView {
+  const address = `${node}.${setting.name}`;
+  return {
+    name: setting.name,
+    side: "setting",
+    type: setting.type,
+    optional: !setting.required,
+    many: false,
+    help: setting.schema.description ?? "",
+    address,
+    wires: setting.wired === null ? [] : [{ target: address, source: setting.wired }],
+    promoted: setting.promoted,
+    ...(setting.stray && { stray: true }),
+  };
+}
+
 /** Every port of a shape that can take or give a wire, settings included. */
 export function portsOf(shape: NodeShape, node: string): PortView[] {
-  const settings = shape.settings.map(
-    (setting): PortView => ({
-      name: setting.name,
-      side: "setting",
-      type: setting.type,
-      optional: !setting.required,
-      many: false,
-      help: setting.schema.description ?? "",
-      address: `${node}.${setting.name}`,
-      wires: setting.wired === null ? [] : [{ target: `${node}.${setting.name}`, source: setting.wired }],
-      promoted: setting.promoted,
-      ...(setting.stray && { stray: true }),
-    }),
-  );
+  const settings = shape.settings.map((setting) => settingPort(node, setting));
   return [...shape.inputs, ...shape.exits, ...settings, ...shape.outputs, ...shape.entries];
 }
 

@@ -8,7 +8,7 @@ export interface Hit {
 
 /**
  * Node types that fit a few words, best first; all of them, by category and title, for none. Every word has to be found
- * somewhere: in the title or help of either language, in the id, in the category.
+ * somewhere: in a title of any language, in the help, in the id, in the category.
  */
 export function searchSpecs(query: string, specs: SpecIndex, lang: string): Hit[] {
   const words = query.trim().toLowerCase().normalize("NFKC").split(/\s+/).filter(Boolean);
@@ -32,7 +32,7 @@ export function searchSpecs(query: string, specs: SpecIndex, lang: string): Hit[
 
 /** How well one word fits a node type; 0 for not at all. */
 function scoreOf(spec: NodeSpec, word: string): number {
-  const titles = [spec.title, spec.title_en ?? ""].map((title) => title.toLowerCase());
+  const titles = [spec.title, spec.title_en ?? "", ...(spec.also ?? [])].map((title) => title.toLowerCase());
   const id = spec.id.toLowerCase();
   const last = id.slice(id.indexOf(".") + 1);
   let best = 0;

@@ -40,9 +40,9 @@ export function typeFits(specs: SpecIndex, target: string, source: string): bool
   return true;
 }
 
-/** "any", or a variable of which nothing is known yet. */
+/** "any", or a variable of which nothing is known yet; one with a bound ("$M:Model") is in the table. */
 function isOpen(type: string): boolean {
-  return type === "any" || type.startsWith("$");
+  return type === "any" || (type.startsWith("$") && !type.includes(":"));
 }
 
 /** The registered type behind a written one: "list[Images]?" -> "Images"; it has the colour and the shape. */

@@ -1,29 +1,19 @@
-import {
-  ChartLine,
-  ChevronLeft,
-  ChevronRight,
-  Download,
-  Image as ImageIcon,
-  Maximize2,
-  Package,
-  Table2,
-  X,
-  ZoomIn,
-  ZoomOut,
-} from "lucide-react";
+import { ChartLine, ChevronLeft, ChevronRight, Download, Maximize2, Table2, X, ZoomIn, ZoomOut } from "lucide-react";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useShallow } from "zustand/react/shallow";
 import { api } from "../api/client";
 import type { Artifact } from "../api/schema";
 import { usePreferences } from "../state/preferences";
 import { useQueue } from "../state/queue";
 import { type Curves, useRuns } from "../state/run";
-import { Button, EmptyState, IconButton, Popover, Slider, Spinner, Switch } from "../ui";
+import { Button, EmptyState, IconButton, Slider, Spinner, Switch } from "../ui";
 import styles from "./Chart.module.css";
 import { ChartLegend } from "./ChartLegend";
+import { ChartMarkers } from "./ChartMarkers";
 import { ChartSummary } from "./ChartSummary";
 import { ChartTable } from "./ChartTable";
-import { linesOf, markersOf, type PlacedMarkers, type RunCurves, type SeriesInfo, seriesOf } from "./chartData";
+import { checkpointsOf, linesOf, markersOf, type RunCurves, type SeriesInfo, seriesOf } from "./chartData";
 import { moved, useChartView, type View, zoomed } from "./chartView";
 import { formatTime } from "./format";
 import { GalleryViewer } from "./GalleryViewer";
@@ -33,6 +23,7 @@ import { useSlow } from "./useSlow";
 const ChartPlot = lazy(() => import("./ChartPlot"));
 
 const NO_CURVES: Curves = {};
+const NO_NODES = {};
 /** The chart is drawn anew at most so often while points come in. */
 const DRAW_EVERY = 200;
 
@@ -69,7 +60,8 @@ export function Chart() {
   const all = useMemo(() => seriesOf(runs), [runs]);
   const series = useMemo(() => all.filter((one) => !hidden.has(one.name)), [all, hidden]);
   const lines = useMemo(() => linesOf(series, { smoothing, log: logScale, view }), [series, smoothing, logScale, view]);
-  const markers = useMemo(() => markersOf(artifacts), [artifacts]);
+  const checkpoints = useRuns(useShallow(({ active, runs }) => checkpointsOf(runs[active ?? ""]?.nodes ?? NO_NODES)));
+  const markers = useMemo(() => markersOf(artifacts, checkpoints), [artifacts, checkpoints]);
   const active = runs[0];
 
   if (all.length === 0 || !active) {
@@ -82,7 +74,7 @@ export function Chart() {
       <ChartLegend series={all} step={step} />
       <figure className={styles.figure} aria-label={t("dock.loss.figure", { title: active.title })}>
         {table ? (
-          <ChartTable series={series} />
+          <ChartTable series={series} markers={markers} />
         ) : (
           <Suspense fallback={<EmptyState icon={<Spinner size={18} />} title={t("dock.loading")} />}>
             <ChartPlot
@@ -94,7 +86,7 @@ export function Chart() {
               markers={markers}
               revealed={revealed}
               language={i18n.language}
-              renderMarkers={(placed) => <Markers placed={placed} onOpen={setViewed} />}
+              renderMarkers={(placed) => <ChartMarkers placed={placed} onOpen={setViewed} />}
             />
           </Suspense>
         )}
@@ -201,53 +193,4 @@ function Toolbar({ series, job }: { series: readonly SeriesInfo[]; job: string }
 function extent(series: readonly SeriesInfo[]): View {
   const ends = series.flatMap(({ curve }) => [curve.steps[0] ?? [], curve.steps.at(-1) ?? []].flat());
   return ends.length === 0 ? [0, 1] : [Math.min(...ends), Math.max(...ends)];
-}
-
-interface MarkersProps {
-  placed: readonly PlacedMarkers[];
-  onOpen: (artifacts: readonly Artifact[]) => void;
-}
-
-/** Buttons under the curve where pictures and weights were written. */
-function Markers({ placed, onOpen }: MarkersProps) {
-  const { t } = useTranslation();
-  if (placed.length === 0) return null;
-  return (
-    <ul className={styles.markers} aria-label={t("dock.loss.markers")}>
-      {placed.map(({ x, markers }) => {
-        const artifacts = markers.flatMap((marker) => marker.artifacts);
-        const pictures = artifacts.filter((artifact) => artifact.type === "image");
-        const step = markers[0]?.step ?? 0;
-        const label = t(pictures.length > 0 ? "dock.loss.pictures" : "dock.loss.weights", {
-          step,
-          number: pictures.length || artifacts.length,
-        });
-        return (
-          <li key={`${step} ${markers[0]?.kind}`} className={styles.marker} style={{ left: x }}>
-            {pictures.length > 0 ? (
-              <IconButton size="s" label={label} icon={<ImageIcon size={13} />} onClick={() => onOpen(pictures)} />
-            ) : (
-              <Popover
-                label={label}
-                side="top"
-                trigger={
-                  <button type="button" className={styles.weights} aria-label={label}>
-                    <Package size={13} />
-                  </button>
-                }
-              >
-                <ul>
-                  {artifacts.map((artifact) => (
-                    <li key={artifact.uri}>
-                      <a href={api.fileUrl(artifact.uri, true)}>{artifact.uri}</a>
-                    </li>
-                  ))}
-                </ul>
-              </Popover>
-            )}
-          </li>
-        );
-      })}
-    </ul>
-  );
 }

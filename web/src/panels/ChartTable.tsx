@@ -1,18 +1,23 @@
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import styles from "./Chart.module.css";
-import { rowsOf, type SeriesInfo } from "./chartData";
+import { type Marker, rowsOf, type SeriesInfo } from "./chartData";
 import { formatNumber } from "./format";
 import { useSlow } from "./useSlow";
 
 /** Rows that move while they are read help nobody. */
 const RENEW_EVERY = 5000;
 
+interface ChartTableProps {
+  series: readonly SeriesInfo[];
+  markers: readonly Marker[];
+}
+
 /** The same numbers as rows, newest first; long curves are thinned, the CSV file has every step. */
-export function ChartTable({ series }: { series: readonly SeriesInfo[] }) {
+export function ChartTable({ series, markers }: ChartTableProps) {
   const { t, i18n } = useTranslation();
   const slow = useSlow(series, RENEW_EVERY);
-  const rows = useMemo(() => rowsOf(slow), [slow]);
+  const rows = useMemo(() => rowsOf(slow, markers), [slow, markers]);
   return (
     <section
       className={styles.scroll}
@@ -30,6 +35,11 @@ export function ChartTable({ series }: { series: readonly SeriesInfo[] }) {
                 {one.label}
               </th>
             ))}
+            {markers.length > 0 && (
+              <th scope="col" className={styles.files}>
+                {t("dock.loss.filesColumn")}
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
@@ -40,6 +50,7 @@ export function ChartTable({ series }: { series: readonly SeriesInfo[] }) {
                 const value = row.values[one.key];
                 return <td key={one.key}>{value === undefined ? null : formatNumber(value, i18n.language)}</td>;
               })}
+              {markers.length > 0 && <td className={styles.files}>{row.uris.join(" ")}</td>}
             </tr>
           ))}
         </tbody>

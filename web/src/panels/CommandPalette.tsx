@@ -6,7 +6,7 @@ import { type CommandGroup, canRun, useCommands } from "../state/commands";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
 import { useBody, usePath } from "../state/tabs";
-import { categoryColour, categoryOf, Kbd } from "../ui";
+import { categoryColour, categoryOf, Kbd, VisuallyHidden } from "../ui";
 import styles from "./CommandPalette.module.css";
 
 const ORDER: CommandGroup[] = ["run", "edit", "graph", "file", "view", "go", "help"];
@@ -30,7 +30,9 @@ export function CommandPalette() {
             chosen.current = null;
           }}
         >
-          <Dialog.Title className={styles.title}>{t("shell.commands")}</Dialog.Title>
+          <VisuallyHidden>
+            <Dialog.Title>{t("shell.commands")}</Dialog.Title>
+          </VisuallyHidden>
           <Contents
             choose={(action) => {
               chosen.current = action;

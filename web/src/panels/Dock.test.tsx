@@ -61,7 +61,7 @@ it("lists problems with an explanation, and a click jumps to the port", async ()
   useCheck.setState({ check: { ok: false, hash: null, problems: [problem], ports: {}, once: [], facts: {} } });
   render(<Dock />);
   expect(tab(/Problems 1/)).toBeDefined();
-  const row = screen.getByRole("button", { name: /a\/add\.noise/ });
+  const row = await screen.findByRole("button", { name: /a\/add\.noise/ });
   expect(row.textContent).toContain("A required input has no wire.");
   expect(row.textContent).toContain("needs 'noise'");
   await userEvent.click(row);

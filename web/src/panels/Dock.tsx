@@ -8,9 +8,10 @@ import { Badge, IconButton, Select, Spinner, type TabItem, TabPanel, Tabs, type 
 import styles from "./Dock.module.css";
 import { formatTime } from "./format";
 import { Meter } from "./Meter";
-import { Problems, useProblems } from "./Problems";
 import { picturesOf } from "./pictures";
+import { useProblems } from "./useProblems";
 
+const Problems = lazy(() => import("./Problems").then(({ Problems }) => ({ default: Problems })));
 const Runs = lazy(() => import("./Runs").then(({ Runs }) => ({ default: Runs })));
 const Chart = lazy(() => import("./Chart").then(({ Chart }) => ({ default: Chart })));
 const Gallery = lazy(() => import("./Gallery").then(({ Gallery }) => ({ default: Gallery })));

@@ -5,6 +5,7 @@ import { useNodePicture, useNodeRun } from "../state/run";
 import { Progress, Section } from "../ui";
 import { formatDuration, formatNumber } from "./format";
 import styles from "./Inspector.module.css";
+import { Traceback } from "./Traceback";
 
 const ICONS: Record<NodeRun["state"], typeof Ban> = {
   waiting: CircleDashed,
@@ -54,6 +55,7 @@ export function InspectorRun({ flat }: { flat: string }) {
             {run.problem.hint && <p className={styles.hint}>{run.problem.hint}</p>}
           </div>
         )}
+        {run?.traceback && <Traceback text={run.traceback} />}
         {picture && <img className={styles.picture} src={picture} alt={t("forms.inspector.picture", { node: flat })} />}
       </div>
     </Section>

@@ -1,29 +1,14 @@
 import { CircleAlert, CircleCheck, Copy, Lightbulb, TriangleAlert } from "lucide-react";
-import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import type { Problem } from "../api/schema";
 import { useCheck } from "../state/check";
 import { writeText } from "../state/clipboard";
-import { useJob } from "../state/queue";
 import { useRuns } from "../state/run";
 import { useSession } from "../state/session";
-import { useSpecs } from "../state/specs";
 import { Badge, Button, EmptyState, IconButton, Section, Spinner } from "../ui";
 import styles from "./Problems.module.css";
-import { groupProblems, type ProblemGroup, placeOf, textOf } from "./problemGroups";
-
-const NONE: readonly Problem[] = [];
-const NO_NODES = {};
-
-/** What is wrong with the graph in front and with the shown run. */
-export function useProblems(): ProblemGroup[] {
-  const check = useCheck((state) => state.check?.problems ?? NONE);
-  const active = useRuns((state) => state.active);
-  const nodes = useRuns((state) => (active === null ? undefined : state.runs[active]?.nodes));
-  const job = useJob(active);
-  const packs = useSpecs((state) => state.problems);
-  return useMemo(() => groupProblems({ check, job, nodes: nodes ?? NO_NODES, packs }), [check, job, nodes, packs]);
-}
+import { type Fault, placeOf, textOf } from "./problemGroups";
+import { Traceback } from "./Traceback";
+import { useProblems } from "./useProblems";
 
 /** The list of problems; a click goes to the place. */
 export function Problems() {
@@ -69,7 +54,7 @@ export function Problems() {
   );
 }
 
-function ProblemRow({ problem, jump }: { problem: Problem; jump: boolean }) {
+function ProblemRow({ problem, jump }: { problem: Fault; jump: boolean }) {
   const { t, i18n } = useTranslation();
   const focusNode = useSession((state) => state.focusNode);
   const { node, port } = problem;
@@ -115,6 +100,7 @@ function ProblemRow({ problem, jump }: { problem: Problem; jump: boolean }) {
         size="s"
         onClick={() => void writeText(textOf(problem))}
       />
+      {problem.traceback && <Traceback text={problem.traceback} className={styles.trace} />}
     </li>
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Artifact } from "../api/schema";
-import { aligned, cluster, linesOf, MOST_POINTS, markersOf, rowsOf, seriesOf } from "./chartData";
+import type { Artifact, NodeRun } from "../api/schema";
+import { aligned, checkpointsOf, cluster, linesOf, MOST_POINTS, markersOf, rowsOf, seriesOf } from "./chartData";
 import { moved, zoomed } from "./chartView";
 
 const steps = Array.from({ length: 100 }, (_, index) => index + 1);
@@ -81,7 +81,7 @@ it("aligns lines of different steps without inventing values", () => {
   ]);
 });
 
-it("marks steps at which pictures and weights were written", () => {
+it("marks steps at which pictures, weights and checkpoints were written", () => {
   const artifact = (uri: string, type: Artifact["type"], step?: number): Artifact => ({
     node: "n",
     uri,
@@ -90,16 +90,20 @@ it("marks steps at which pictures and weights were written", () => {
     t: 1,
     ...(step !== undefined && { step }),
   });
-  const markers = markersOf([
+  const artifacts = [
     artifact("out:c", "weights", 500),
     artifact("out:b", "image", 250),
     artifact("out:a", "image", 250),
     artifact("out:end", "image"),
     artifact("out:t", "table", 250),
-  ]);
-  expect(markers.map(({ step, kind, artifacts }) => [step, kind, artifacts.length])).toEqual([
-    [250, "image", 2],
-    [500, "weights", 1],
+  ];
+  const loop: NodeRun = { state: "running", checkpoints: [{ step: 500, uri: "cache:train/k/step-500" }] };
+  const checkpoints = checkpointsOf({ "sub/train": loop, sub: loop, other: { state: "done" } });
+  const markers = markersOf(artifacts, checkpoints);
+  expect(markers.map(({ step, kind, uris, pictures }) => [step, kind, uris, pictures.length])).toEqual([
+    [250, "image", ["out:b", "out:a"], 2],
+    [500, "checkpoint", ["cache:train/k/step-500"], 0],
+    [500, "weights", ["out:c"], 0],
   ]);
   const [first, second] = markers;
   if (!first || !second) throw new Error("two markers");
@@ -115,10 +119,17 @@ it("marks steps at which pictures and weights were written", () => {
 });
 
 it("gives a table of all series, newest first, with every value that a step has", () => {
-  const rows = rowsOf(seriesOf(runs.slice(0, 1)));
+  const written = markersOf([], [{ step: 33, uri: "cache:step-33" }]);
+  const rows = rowsOf(seriesOf(runs.slice(0, 1)), written);
   expect(rows[0]).toEqual({
     step: 100,
     values: { "a train.loss": 0.01, "a check.validation": 0.2, "a train.lr": 1e-3 },
+    uris: [],
+  });
+  expect(rows.find(({ step }) => step === 33)).toEqual({
+    step: 33,
+    values: { "a train.loss": 1 / 33, "a train.lr": 1e-3 },
+    uris: ["cache:step-33"],
   });
   expect(rows.length).toBeLessThanOrEqual(200);
 });

@@ -1,4 +1,4 @@
-import type { Artifact } from "../api/schema";
+import type { Artifact, Checkpoint, NodeRun } from "../api/schema";
 import type { Curves } from "../state/run";
 import { type Curve, cut, smooth, thin } from "../state/runs/curve";
 
@@ -31,7 +31,7 @@ export interface SeriesInfo {
   curve: Curve;
 }
 
-export function isRate(name: string): boolean {
+function isRate(name: string): boolean {
   return /(^|[._])(lr|learning_rate)(_|$)/.test(name);
 }
 
@@ -120,22 +120,36 @@ export function aligned(lines: readonly Line[]): [number[], ...(number | undefin
 
 export interface Marker {
   step: number;
-  kind: "image" | "weights";
-  artifacts: Artifact[];
+  kind: "image" | "weights" | "checkpoint";
+  uris: string[];
+  /** What can be looked at. */
+  pictures: Artifact[];
 }
 
-/** Pictures and weights that were written at a step of a training, one marker a step and kind. */
-export function markersOf(artifacts: readonly Artifact[]): Marker[] {
+/** What was written at a step of a training, one marker a step and kind; of checkpoints, those that are still there. */
+export function markersOf(artifacts: readonly Artifact[], checkpoints: readonly Checkpoint[]): Marker[] {
   const found = new Map<string, Marker>();
-  for (const artifact of artifacts) {
-    const { step, type } = artifact;
-    if (typeof step !== "number" || (type !== "image" && type !== "weights")) continue;
-    const key = `${step} ${type}`;
-    const marker = found.get(key) ?? { step, kind: type, artifacts: [] };
-    marker.artifacts.push(artifact);
+  const markerAt = (step: number, kind: Marker["kind"]) => {
+    const key = `${step} ${kind}`;
+    const marker = found.get(key) ?? { step, kind, uris: [], pictures: [] };
     found.set(key, marker);
+    return marker;
+  };
+  for (const artifact of artifacts) {
+    const { step, type, uri } = artifact;
+    if (typeof step !== "number" || (type !== "image" && type !== "weights")) continue;
+    const marker = markerAt(step, type);
+    marker.uris.push(uri);
+    if (type === "image") marker.pictures.push(artifact);
   }
+  for (const { step, uri } of checkpoints) markerAt(step, "checkpoint").uris.push(uri);
   return [...found.values()].sort((a, b) => a.step - b.step || a.kind.localeCompare(b.kind));
+}
+
+/** Checkpoints of all loops of a run; an instance of a subgraph repeats those of the loop in it. */
+export function checkpointsOf(nodes: Readonly<Record<string, NodeRun>>): Checkpoint[] {
+  const all = Object.values(nodes).flatMap((run) => run.checkpoints ?? []);
+  return [...new Map(all.map((one) => [one.uri, one])).values()];
 }
 
 export interface PlacedMarkers {
@@ -161,16 +175,21 @@ export interface TableRow {
   step: number;
   /** By the key of a series. */
   values: Record<string, number>;
+  /** What was written at this step. */
+  uris: readonly string[];
 }
 
-/** The curves as rows: the points of the chart, thinned to what a person can read, newest first. */
-export function rowsOf(series: readonly SeriesInfo[]): TableRow[] {
+/** The curves as rows, newest first: their points, thinned to what a person can read, and every step with files. */
+export function rowsOf(series: readonly SeriesInfo[], markers: readonly Marker[]): TableRow[] {
   const rows = new Map<number, TableRow>();
+  for (const { step, uris } of markers) {
+    rows.set(step, { step, values: {}, uris: [...(rows.get(step)?.uris ?? []), ...uris] });
+  }
   const share = Math.max(4, Math.floor(ROWS / Math.max(1, series.length)));
   for (const one of series) {
     const { steps, values } = thin(one.curve, share);
     for (const [index, step] of steps.entries()) {
-      const row = rows.get(step) ?? { step, values: {} };
+      const row = rows.get(step) ?? { step, values: {}, uris: [] };
       const value = values[index];
       if (value !== undefined) row.values[one.key] = value;
       rows.set(step, row);

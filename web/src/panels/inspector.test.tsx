@@ -5,6 +5,8 @@ import type { GraphFile, NodeRun } from "../api/schema";
 import { realGraph, realSpecs } from "../graph/fixtures/specs";
 import { complete } from "../graph/normal";
 import { shapeOf } from "../graph/ports";
+import { readText } from "../state/clipboard";
+import { useRuns } from "../state/run";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
 import { currentDoc, useTabs } from "../state/tabs";
@@ -94,6 +96,21 @@ describe("a node", () => {
       currentDoc().edit("test", (graph) => ({ ...graph, meta: { title: "x" } }));
     });
     expect(document.activeElement).not.toBe(field);
+  });
+
+  it("that failed in its own code shows where, folded", async () => {
+    const user = userEvent.setup();
+    const failed = { code: "E_RUN", message: "ValueError: no", severity: "error" as const, node: "lora" };
+    useRuns.setState({ nodes: { lora: { state: "failed", problem: failed, traceback: "File own.py, line 3" } } });
+    select("lora");
+    await inspect();
+    const details = screen.getByText("File own.py, line 3").closest("details");
+    expect(details?.open).toBe(false);
+    await user.click(screen.getByText("Details"));
+    expect(details?.open).toBe(true);
+    await user.click(screen.getByRole("button", { name: "Copy the details" }));
+    expect(await readText()).toBe("File own.py, line 3");
+    useRuns.setState({ nodes: {} });
   });
 
   it("of an unknown type keeps and shows its settings", async () => {

@@ -48,6 +48,16 @@ it("lists what failed in a step once, at the node and not at the regions and ins
   expect(group?.problems.map(({ code, node }) => [code, node])).toEqual([["E_BATCH", "watch/sample"]]);
 });
 
+it("keeps where in the code a node failed, in the list and in the text", () => {
+  const failed = problem("E_RUN", { node: "own" });
+  const nodes = { own: { state: "failed" as const, problem: failed, traceback: "Traceback:\n  line 3\n" } };
+  const [group] = groupProblems({ check: [], job: undefined, nodes, packs: [] });
+  expect(group?.problems[0]?.traceback).toContain("line 3");
+  expect(textOf({ ...failed, traceback: "Traceback:\n  line 3\n" })).toBe(
+    "E_RUN own: E_RUN here\nTraceback:\n  line 3",
+  );
+});
+
 it("does not repeat a reason that a node tells already", () => {
   const failed = problem("E_DISK", { node: "save" });
   const job = { reason: { ...failed } } as Job;

@@ -2,9 +2,14 @@ import type { Job, NodeRun, Problem } from "../api/schema";
 
 export type ProblemSource = "errors" | "run" | "warnings" | "packs";
 
+/** A problem, and where in the code it came up if it came up there. */
+export interface Fault extends Problem {
+  traceback?: string;
+}
+
 export interface ProblemGroup {
   source: ProblemSource;
-  problems: Problem[];
+  problems: Fault[];
 }
 
 export interface ProblemInputs {
@@ -19,12 +24,12 @@ export interface ProblemInputs {
 
 /** Everything that is wrong, what stops a run first; empty groups are left out. */
 export function groupProblems({ check, job, nodes, packs }: ProblemInputs): ProblemGroup[] {
-  const failed = Object.entries(nodes).flatMap(([id, { problem }]) => {
+  const failed = Object.entries(nodes).flatMap(([id, { problem, traceback }]): Fault[] => {
     if (!problem) return [];
     // What fails in a step fails its region, and every instance around it: it is listed once, at the node that failed.
     const place = problem.node ?? id;
     const listed = place !== id && nodes[place]?.problem !== undefined;
-    return listed ? [] : [{ ...problem, node: place }];
+    return listed ? [] : [{ ...problem, node: place, traceback }];
   });
   const once = failed.filter((one, at) => failed.findIndex((other) => sameFault(one, other)) === at);
   const told = new Set(once.map((one) => `${one.code} ${one.message}`));
@@ -48,9 +53,10 @@ export function placeOf(problem: Problem): string {
 }
 
 /** A problem as text, for a bug report. */
-export function textOf(problem: Problem): string {
+export function textOf(problem: Fault): string {
   const place = placeOf(problem);
   const lines = [`${problem.code}${place && ` ${place}`}: ${problem.message}`];
   if (problem.hint) lines.push(`  -> ${problem.hint}`);
+  if (problem.traceback) lines.push(problem.traceback.trimEnd());
   return lines.join("\n");
 }

@@ -47,7 +47,7 @@ function wantsALook(capabilities: Capabilities): boolean {
   );
 }
 
-export async function openImported(imported: Imported): Promise<void> {
+async function openImported(imported: Imported): Promise<void> {
   const { graph, capabilities } = imported;
   if (wantsALook(capabilities)) {
     const answer = await useSession.getState().openDialog("import", { graph, capabilities, purpose: "open" });

@@ -3,7 +3,7 @@ import { usePreferences } from "../state/preferences";
 import { useSpecs } from "../state/specs";
 
 /** The language the page is in: the stored choice or what the browser asks for. */
-export function currentLanguage(): Language {
+function currentLanguage(): Language {
   return detectLanguage(usePreferences.getState().language);
 }
 

@@ -12,6 +12,7 @@ const PARTS = [
   () => import("../panels/InspectorEdge"),
   () => import("../canvas/Menus"),
   () => import("../canvas/Chooser"),
+  () => import("../panels/Problems"),
   () => import("../panels/Runs"),
   () => import("../panels/Chart"),
   () => import("../panels/Gallery"),

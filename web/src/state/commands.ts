@@ -62,14 +62,14 @@ const OVERLAYS = '[role="dialog"], [role="alertdialog"], [role="menu"], [role="l
 const NOT_TEXT = new Set(["button", "checkbox", "radio", "range", "color", "file", "submit", "reset"]);
 
 /** Does the element take text, so that letters belong to it? */
-export function isEditable(target: EventTarget | null): boolean {
+function isEditable(target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return false;
   if (target instanceof HTMLInputElement) return !NOT_TEXT.has(target.type);
   return target.closest(FIELDS) !== null;
 }
 
 /** Which command do these keys mean here? The one registered last wins. */
-export function commandFor(event: KeyboardEvent): Command | undefined {
+function commandFor(event: KeyboardEvent): Command | undefined {
   const editable = isEditable(event.target);
   const overlay = event.target instanceof Element && event.target.closest(OVERLAYS) !== null;
   if (overlay) return undefined;

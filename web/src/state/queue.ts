@@ -93,7 +93,7 @@ export async function takeQueue(told: readonly Job[]): Promise<void> {
 }
 
 /** Bring in one job that the list does not have; one that is gone stays away. */
-export async function readJob(id: string): Promise<void> {
+async function readJob(id: string): Promise<void> {
   try {
     putJob((await api.snapshot(id)).job);
   } catch {

@@ -68,6 +68,3 @@ export function Dialog({ open, onOpenChange, title, description, children, foote
     </Radix.Root>
   );
 }
-
-/** Around a button in a dialog's body or footer: closes the dialog. */
-export const DialogClose = Radix.Close;

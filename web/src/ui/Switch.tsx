@@ -1,5 +1,6 @@
 import { Switch as RadixSwitch } from "radix-ui";
 import { type ReactNode, useId } from "react";
+import { Labelled } from "./Labelled";
 import styles from "./Toggles.module.css";
 
 export interface SwitchProps {
@@ -16,16 +17,11 @@ export interface SwitchProps {
 /** On or off, at once. */
 export function Switch({ checked, onChange, label, id, ...rest }: SwitchProps) {
   const own = useId();
-  const control = (
-    <RadixSwitch.Root id={id ?? own} className={styles.switch} checked={checked} onCheckedChange={onChange} {...rest}>
-      <RadixSwitch.Thumb className={styles.thumb} />
-    </RadixSwitch.Root>
-  );
-  if (!label) return control;
   return (
-    <span className={styles.row}>
-      {control}
-      <label htmlFor={id ?? own}>{label}</label>
-    </span>
+    <Labelled id={id ?? own} label={label}>
+      <RadixSwitch.Root id={id ?? own} className={styles.switch} checked={checked} onCheckedChange={onChange} {...rest}>
+        <RadixSwitch.Thumb className={styles.thumb} />
+      </RadixSwitch.Root>
+    </Labelled>
   );
 }

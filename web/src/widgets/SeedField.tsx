@@ -3,8 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useTabs } from "../state/tabs";
 import { IconButton, Menu, MenuRadio } from "../ui";
-import { NumberBox } from "./NumberBox";
-import { boundsOf } from "./number";
+import { SettingBox } from "./NumberField";
 import { randomSeed, type SeedPolicy, seedAddress, useSeeds } from "./seeds";
 import type { WidgetProps } from "./types";
 import styles from "./widgets.module.css";
@@ -16,7 +15,8 @@ const ICONS: Record<SeedPolicy, ReactNode> = {
 };
 
 /** A seed: a number, a die that rolls another one now, and what happens to it before each run. */
-export function SeedField({ value, schema, hint, place, onChange, onEnd, ...rest }: WidgetProps) {
+export function SeedField(props: WidgetProps) {
+  const { place, onChange, onEnd, ...rest } = props;
   const { t } = useTranslation();
   const tab = useTabs((state) => state.active);
   const address = place ? seedAddress(place.path, place.node, place.setting) : null;
@@ -24,18 +24,7 @@ export function SeedField({ value, schema, hint, place, onChange, onEnd, ...rest
   const setPolicy = useSeeds((state) => state.setPolicy);
   return (
     <div className={styles.row}>
-      <NumberBox
-        id={rest.id}
-        describedBy={rest.describedBy}
-        value={typeof value === "number" ? value : null}
-        bounds={boundsOf(schema, hint)}
-        nullable={rest.nullable}
-        invalid={rest.invalid}
-        disabled={rest.disabled}
-        compact={rest.compact}
-        onChange={onChange}
-        onEnd={onEnd}
-      />
+      <SettingBox {...props} />
       <IconButton
         className="nodrag"
         size={rest.compact ? "s" : "m"}

@@ -1,7 +1,7 @@
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Slider } from "../ui";
-import { NumberBox } from "./NumberBox";
+import { SettingBox } from "./NumberField";
 import { boundsOf, formatNumber, fromNotch, NOTCHES, sliderRange, stepped, toNotch } from "./number";
 import type { WidgetProps } from "./types";
 import { useWheelStep } from "./useWheelStep";
@@ -17,7 +17,8 @@ const ARROWS: Record<string, number> = {
 };
 
 /** A slider over what is usual, always with a box that takes everything that is legal. */
-export function SliderField({ value, schema, hint, onChange, onEnd, ...rest }: WidgetProps) {
+export function SliderField(props: WidgetProps) {
+  const { value, schema, hint, onChange, onEnd, ...rest } = props;
   const { t } = useTranslation();
   const ref = useRef<HTMLDivElement>(null);
   const bounds = boundsOf(schema, hint);
@@ -69,18 +70,7 @@ export function SliderField({ value, schema, hint, onChange, onEnd, ...rest }: W
           className="nopan"
         />
       </div>
-      <NumberBox
-        id={rest.id}
-        describedBy={rest.describedBy}
-        value={shown}
-        bounds={bounds}
-        nullable={rest.nullable}
-        invalid={rest.invalid}
-        disabled={rest.disabled}
-        compact={rest.compact}
-        onChange={onChange}
-        onEnd={onEnd}
-      />
+      <SettingBox {...props} />
     </div>
   );
 }

@@ -74,7 +74,7 @@ export function closeGaps(body: Body): Body {
   return moved.size === 0 ? body : renamePorts(body, (port) => moved.get(port) ?? port);
 }
 
-export function usedTargets(body: Body): string[] {
+function usedTargets(body: Body): string[] {
   return [...Object.keys(body.edges), ...Object.values(body.interface.inputs ?? {}).flat()];
 }
 
@@ -100,7 +100,7 @@ export function withoutNodes(body: Body, gone: ReadonlySet<string>): Body {
 }
 
 /** Take targets and sources out of wires and interface. */
-export function withoutPorts(body: Body, target: (port: string) => boolean, source: (port: string) => boolean): Body {
+function withoutPorts(body: Body, target: (port: string) => boolean, source: (port: string) => boolean): Body {
   const edges = Object.entries(body.edges).filter(([to, from]) => !target(to) && !source(from));
   const inputs: Interface["inputs"] = {};
   for (const [name, targets] of Object.entries(body.interface.inputs ?? {})) {

@@ -177,7 +177,7 @@ export function moveInto(graph: GraphFile, path: BodyPath, ids: Iterable<string>
 }
 
 /** Whether a node owns a region: its type says so, or, for an unknown type, something lives in it. */
-export function isOwner(body: Body, id: string, specs?: SpecIndex): boolean {
+function isOwner(body: Body, id: string, specs?: SpecIndex): boolean {
   const spec = specs?.byId.get(body.nodes[id]?.type ?? "");
   return spec ? spec.body : (children(body).get(id)?.length ?? 0) > 0;
 }

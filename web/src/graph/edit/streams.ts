@@ -3,7 +3,7 @@ import { type BodyPath, bodyNameAt, graphName, nodeIn, pathsTo } from "../body";
 import { draws, type SpecIndex } from "../specs";
 
 /** What the engine puts before the streams of a body: the streams of the instances around it. */
-export function streamPrefix(graph: GraphFile, path: BodyPath): string {
+function streamPrefix(graph: GraphFile, path: BodyPath): string {
   let body: Body = graph;
   let prefix = "";
   for (const id of path) {

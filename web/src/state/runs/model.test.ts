@@ -20,6 +20,13 @@ function recorded(): RunEvent[] {
       list.push({ kind: "artifact", node: "log", uri: `out:p-${step}.png`, type: "image", width: 64, step });
       list.push({ kind: "metric", node: "check", step, values: { validation: 2 / step, broken: null } });
       list.push({ kind: "progress", node: "train", value: step, total: 30, loss: 1 / step, lr: 0.001 });
+      list.push({
+        kind: "checkpoint",
+        node: "train",
+        step,
+        uri: `cache:train/k/step-${step}`,
+        forgotten: step > 20 ? [step - 20] : [],
+      });
     }
   }
   list.push({ kind: "node_done", node: "train", seconds: 60 });
@@ -27,7 +34,7 @@ function recorded(): RunEvent[] {
     kind: "node_failed",
     node: "save",
     problem: { code: "E_DISK", message: "full", severity: "error", node: "save" },
-    traceback: null,
+    traceback: "Traceback: here",
   });
   list.push({ kind: "node_skipped", node: "after" });
   list.push({ kind: "run_done", status: "failed", seconds: 63 });
@@ -57,9 +64,13 @@ describe("applyEvents", () => {
       train: { state: "done", seconds: 60, value: 30, total: 30, numbers: { lr: 0.001 } },
       "watch/sample": { state: "done", value: 2, total: 2 },
       watch: { state: "done" },
-      save: { state: "failed", problem: { code: "E_DISK" } },
+      save: { state: "failed", problem: { code: "E_DISK" }, traceback: "Traceback: here" },
       after: { state: "skipped" },
     });
+    expect(whole.nodes.train?.checkpoints).toEqual([
+      { step: 20, uri: "cache:train/k/step-20" },
+      { step: 30, uri: "cache:train/k/step-30" },
+    ]);
     expect(whole.artifacts.map(({ uri, step }) => [uri, step])).toEqual([
       ["out:p-10.png", 10],
       ["out:p-20.png", 20],

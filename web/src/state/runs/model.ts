@@ -32,7 +32,7 @@ export const EMPTY_RUN: RunModel = {
 };
 
 /** A page keeps the tail of a long log; all of it is in events.jsonl. */
-export const LOG_LINES = 5000;
+const LOG_LINES = 5000;
 
 export function fromSnapshot(snapshot: Snapshot, series: Series): RunModel {
   const curves: Record<string, Record<string, Curve>> = {};
@@ -193,7 +193,19 @@ function nodeAfter(before: NodeRun | undefined, event: RunEvent): NodeRun | null
     case "node_skipped":
       return { state: "skipped" };
     case "node_failed":
-      return { ...before, state: "failed", ...(isRecord(event.problem) && { problem: problemOf(event.problem) }) };
+      return {
+        ...before,
+        state: "failed",
+        ...(isRecord(event.problem) && { problem: problemOf(event.problem) }),
+        ...(typeof event.traceback === "string" && { traceback: event.traceback }),
+      };
+    case "checkpoint": {
+      const { step, uri, forgotten } = event;
+      if (typeof step !== "number" || typeof uri !== "string") return null;
+      const gone = new Set<Json>(Array.isArray(forgotten) ? [step, ...forgotten] : [step]);
+      const kept = (before?.checkpoints ?? []).filter((one) => !gone.has(one.step));
+      return { state: "running", ...before, checkpoints: [...kept, { step, uri }] };
+    }
     case "progress": {
       const { value, total } = event;
       if (typeof value !== "number" || typeof total !== "number") return null;
