@@ -37,7 +37,7 @@ class Scope:
 
 @dataclass
 class RunState:
-    """What all nodes of one run share."""
+    """What all nodes of one run share; `rank` of `world` processes that train together."""
 
     id: str = "run"
     roots: Roots = field(default_factory=lambda: Roots(Path.cwd()))
@@ -45,6 +45,8 @@ class RunState:
     device: str = "cpu"
     precision: str = "fp32"
     seed: int = 0
+    rank: int = 0
+    world: int = 1
     graph_text: Callable[[], str] | None = None
     force: frozenset[str] = frozenset()
     cancel: threading.Event = field(default_factory=threading.Event)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CHUNK = 1 << 20
+THREADS = 8
+AT_ONCE = 512
 Stat = tuple[int, int, int, int]
 
 
@@ -24,6 +27,11 @@ def sha256_file(path: Path) -> str:
 def _stat(path: Path) -> Stat:
     found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
+
+
+def stamp(path: Path) -> str:
+    """What changes whenever a file is written anew: size, mtime, inode, ctime."""
+    return repr(_stat(path))
 
 
 def files_below(path: Path) -> list[Path]:
@@ -91,6 +99,29 @@ class Fingerprints:
         for file in stats:
             merkle.update(f"{file.relative_to(path).as_posix()}\0{hashes[file]}\n".encode())
         return merkle.hexdigest()
+
+    def many(self, files: Iterable[Path], check: Callable[[int, int], None]) -> dict[Path, tuple[str, str]]:
+        """sha256 and stamp of many files, the unknown ones read by several threads.
+
+        The stamp is that of before a file was read: as long as it is the file's stamp, the hash is that of the file.
+
+        Args:
+            files: Files that exist.
+            check: Called now and then with the number of files done and of all; it may raise.
+        """
+        wanted = list(dict.fromkeys(files))
+        found: dict[Path, tuple[str, str]] = {}
+        with ThreadPoolExecutor(THREADS) as pool:
+            for start in range(0, len(wanted), AT_ONCE):
+                check(start, len(wanted))
+                stamps = {file: stamp(file) for file in wanted[start : start + AT_ONCE]}
+                hashes = self._remembered(stamps)
+                missing = [file for file in stamps if file not in hashes]
+                fresh = dict(zip(missing, pool.map(sha256_file, missing), strict=True))
+                self._remember({file: sha for file, sha in fresh.items() if stamp(file) == stamps[file]}, stamps)
+                hashes |= fresh
+                found |= {file: (hashes[file], stamps[file]) for file in stamps}
+        return found
 
     def _remembered(self, stats: Mapping[Path, str]) -> dict[Path, str]:
         found: dict[Path, str] = {}

@@ -3,6 +3,7 @@
 // With --check nothing is written: the exit code says whether the file is what it should be.
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { compile } from "json-schema-to-typescript";
 
@@ -52,7 +53,8 @@ async function generate(text) {
 }
 
 const options = process.argv.slice(2);
-const fresh = await generate(readFileSync(0, "utf8"));
+// not readFileSync(0): a bundle larger than a pipe holds comes in several parts
+const fresh = await generate(await text(process.stdin));
 if (!options.includes("--check")) {
   writeFileSync(TARGET, fresh);
 } else if (readFileSync(TARGET, "utf8") !== fresh) {

@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "Run a graph.",
     "serve": "Open the editor in the browser.",
     "validate": "Check a graph and list every problem.",
+    "check": "Say what a graph would train on.",
     "fmt": "Write graph files in their canonical form.",
     "diff": "Show what is different between two graphs.",
     "migrate": "Bring graph files up to date with the installed nodes.",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from ..errors import GraphError, GraphErrors, Problem
-from . import ServerState, page, routes_files, routes_graphs, routes_jobs, routes_specs
+from . import ServerState, page, routes_data, routes_files, routes_graphs, routes_jobs, routes_specs
 from .bodies import JSON_BYTES
 from .pool import HelperBug
 from .replies import STATE, failure
@@ -25,7 +25,7 @@ def create_app(state: ServerState) -> web.Application:
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(_parts)
     app.on_shutdown.append(_close_sockets)
-    for routes in (routes_specs, routes_graphs, routes_files, routes_jobs, page):
+    for routes in (routes_specs, routes_graphs, routes_data, routes_files, routes_jobs, page):
         routes.add(app)
     return app
 

@@ -1,6 +1,6 @@
 """The shape of everything that goes over the wire; `bundle` makes one JSON Schema of it (`hcpgraph schema`).
 
-The types of the editor (`web/src/api/schema.d.ts`) are generated from this file and the two that it stands on, never
+The types of the editor (`web/src/api/schema.d.ts`) are generated from this file and the three that it stands on, never
 the other way round.
 """
 
@@ -11,6 +11,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from .schema_data import DataReport, DataReportLine
 from .schema_graphs import FlatId, GraphFile, Json, Problem, Specs
 from .schema_runs import (
     ClientMessage,
@@ -31,6 +32,8 @@ __all__ = [
     "Capabilities",
     "Check",
     "ClientMessage",
+    "DataReport",
+    "DataReportLine",
     "FileEntry",
     "GraphEntry",
     "GraphFile",

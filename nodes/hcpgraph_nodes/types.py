@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,32 @@ class Images:
 @port_type(color="#8fbf7f", shape="square")
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """B texts, one a sample."""
+    """B texts, one a sample; `words` are values for the slots of a template, one mapping a sample."""
 
     texts: tuple[str, ...]
+    keys: Keys | None = None
+    words: tuple[Mapping[str, str], ...] | None = None
+
+
+@port_type(color="#b5544d", shape="square")
+@dataclass(frozen=True, slots=True)
+class LossMask:
+    """How much every pixel of B pictures counts in the loss (B, 1, H, W), float32, ≥ 0."""
+
+    data: Tensor
+    keys: Keys | None = None
+
+
+@port_type(color="#6fb3b8", shape="square")
+@dataclass(frozen=True, slots=True)
+class CropInfo:
+    """Sizes of B pictures before and after cropping (B, 6), int64, in SDXL's order.
+
+    A row is original height and width, top and left of the crop in the scaled picture, height and width of the crop
+    (Podell et al., "SDXL", 2023, section 2.2: what diffusers calls add_time_ids).
+    """
+
+    data: Tensor
     keys: Keys | None = None
 
 

@@ -75,7 +75,7 @@ def by_hand(unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: i
     parameters = list(unet.requires_grad_(True).parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     for step in range(steps):
-        images, captions = loader.batch(step)
+        images, captions, *_ = loader.batch(step)
         keys = images.keys
 
         def draws(stream, sample, step=step, keys=keys):

@@ -108,11 +108,11 @@ def test_all_bad_pictures_are_named(tmp_path: Path, pictures: Path) -> None:
     cut = (pictures / "sub/Größe-3.jpg").read_bytes()
     (pictures / "sub/Größe-3.jpg").write_bytes(cut[: len(cut) // 2])
     with pytest.raises(GraphError, match=r"E_PICTURE 2 of 4 pictures.*a\.png \(.*\); sub/Größe-3\.jpg \(") as error:
-        read(tmp_path)
+        read(tmp_path, check="decode")
     assert str(tmp_path) not in str(error.value)
     with pytest.raises(GraphError, match="1 of 4"):
-        read(tmp_path, check="header")
-    assert [s.id for s in read(tmp_path, on_bad="skip").samples] == ["b cat.png", "sub/deep/x.webp"]
+        read(tmp_path)
+    assert [s.id for s in read(tmp_path, on_bad="skip", check="decode").samples] == ["b cat.png", "sub/deep/x.webp"]
 
 
 def test_captions_must_be_utf8(tmp_path: Path, pictures: Path) -> None:

@@ -14,11 +14,12 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from hcpgraph_nodes.data.batch import batch
+from hcpgraph_nodes.data.batch import Pictures, batch
+from hcpgraph_nodes.data.bucketed import Bucketed
 from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
 from hcpgraph_nodes.data.loader import Batch, Loader, loader
 from hcpgraph_nodes.data.openmoji import openmoji
-from hcpgraph_nodes.data.ratio_bucket import Bucketed, ratio_bucket
+from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
 from hcpgraph_nodes.data.resize import crop_to, resize_cover
 
 from hcpgraph.errors import GraphError
@@ -50,7 +51,7 @@ def bucketed(pictures: Dataset, workspace: Path, **settings: Any) -> Bucketed:
     return ratio_bucket(context(workspace), pictures, target_area=32 * 32, **settings)
 
 
-def same(a: Batch, b: Batch) -> bool:
+def same(a: Batch | Pictures, b: Batch) -> bool:
     return torch.equal(a.images.data, b.images.data) and (a.images.keys, a.captions) == (b.images.keys, b.captions)
 
 
@@ -147,8 +148,8 @@ def test_drop_without_a_full_batch(pictures: Dataset, workspace: Path) -> None:
 
 def test_nodes(pictures: Dataset, workspace: Path) -> None:
     made = loader(context(workspace), bucketed(pictures, workspace), batch_size=4, seed=9)
-    images, captions = batch(context(workspace, step=11), made)
-    assert same(Batch(images, captions), Loader(made.data, 4, seed=9).batch(11))
+    images, captions, masks, sizes = batch(context(workspace, step=11), made)
+    assert same(Pictures(images, captions, masks, sizes), Loader(made.data, 4, seed=9).batch(11))
 
 
 CHILD = """

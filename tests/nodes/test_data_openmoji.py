@@ -141,7 +141,7 @@ def test_picklable(workspace: Path) -> None:
 def test_what_matches_nothing_says_what_is_near(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], hint: str
 ) -> None:
-    monkeypatch.setattr("hcpgraph_nodes.data.openmoji.PATTERN_SECONDS", 0.3)
+    monkeypatch.setattr("hcpgraph_nodes.data.patterns.SECONDS", 0.3)
     with pytest.raises(GraphError) as error:
         pictures(workspace, **settings)
     assert hint in str(error.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hcpgraph_nodes.image.load import load
-from hcpgraph_nodes.image.read import check_picture, read_picture
+from hcpgraph_nodes.image.read import read_header, read_picture
 from PIL import Image, ImageOps
 
 from hcpgraph.errors import GraphError
@@ -31,14 +31,14 @@ def test_exif_orientation_agrees_with_pillow(tmp_path: Path, suffix: str, turn: 
         expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     assert np.array_equal(read_picture(path), expected)
     for decode in (False, True):
-        assert check_picture(path, decode=decode) == expected.shape[1::-1]
+        assert read_header(path, decode=decode).size == expected.shape[1::-1]
 
 
 def test_tiff_is_turned_once(tmp_path: Path) -> None:
     path = tmp_path / "turned.tif"
     Image.fromarray(gradient()).save(path, tiffinfo={0x0112: 6})
     assert np.array_equal(read_picture(path), np.rot90(gradient(), -1))
-    assert check_picture(path, decode=False) == (24, 40)
+    assert read_header(path, decode=False).size == (24, 40)
 
 
 def test_transparency_shows_the_background(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_truncated_files_are_found(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(GraphError, match="E_PICTURE"):
         read_picture(path)
     with pytest.raises(Exception):  # noqa: B017 - whatever Pillow raises
-        check_picture(path, decode=True)
+        read_header(path, decode=True)
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

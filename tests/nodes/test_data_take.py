@@ -40,14 +40,14 @@ def test_chosen_and_cropped(emoji: Dataset, tmp_path: Path) -> None:
         take(context(tmp_path), emoji, indices=[9], width=8, height=8)
 
 
-def test_merge(emoji: Dataset) -> None:
+def test_merge(emoji: Dataset, tmp_path: Path) -> None:
     other = Dataset("other", emoji.samples[:2])
-    both = merge((emoji, other))
+    both = merge(context(tmp_path), (emoji, other))
     assert both.name == "openmoji+other" and len(both) == 11
     assert both.caption(9) == emoji.caption(0) and np.array_equal(both.load(10), emoji.load(1))
-    assert merge((emoji, other), name="all").name == "all"
+    assert merge(context(tmp_path), (emoji, other), name="all").name == "all"
     with pytest.raises(GraphError, match="E_DATA"):
-        merge(())
+        merge(context(tmp_path), ())
 
 
 def test_dropout_depends_on_the_key_alone(tmp_path: Path) -> None:

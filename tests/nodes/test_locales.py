@@ -185,10 +185,11 @@ def test_categories_and_types_have_names(registry, pack):
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "../locales/zh-CN", "", "zh-CN\0"])
-def test_a_language_that_is_not_there_gives_english(language, registry, pack):
+def test_a_language_that_is_not_there_gives_english(language, registry, pack, chinese):
     source = registry.specs["data.folder"].to_json()
     result = locales.localized(source, pack, language)
     assert (result.pop("title_en", "Folder"), result.pop("help_en", source["help"])) == ("Folder", source["help"])
+    assert result.pop("also") == [chinese["data.folder"]["title"]], "the titles of other languages can be searched"
     assert result == source
     assert locales.categories(pack, language) == {}
 

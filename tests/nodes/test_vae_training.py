@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from hcpgraph_nodes.data.bucketed import Bucketed
 from hcpgraph_nodes.data.openmoji import openmoji
-from hcpgraph_nodes.data.ratio_bucket import Bucketed, ratio_bucket
+from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
 from hcpgraph_nodes.data.take import take
 from hcpgraph_nodes.diffusion.encode_image import encode_image
 from hcpgraph_nodes.image.decode import decode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from hcpgraph import Context, node
 from hcpgraph.widgets import Slider
 
+from ..text.draws import draw_keys
 from ..types import Captions
 
 
@@ -21,15 +23,14 @@ def caption_dropout(
 ) -> Captions:
     """Replace captions by an empty text with some probability, so that classifier-free guidance works.
 
-    Source: Ho & Salimans, "Classifier-Free Diffusion Guidance", 2022. Whether a caption is dropped depends on its
-    sample key; captions without keys are told apart by their position.
+    Source: Ho & Salimans, "Classifier-Free Diffusion Guidance", 2022. It belongs at the end of a chain of text nodes:
+    a template behind it would put words into the empty text. HCP-Diffusion calls it TagErase. Whether a caption is
+    dropped depends on its sample key; captions without keys are told apart by their position.
 
     Args:
         captions: B captions.
         probability: Probability that a caption is dropped.
     """
-    keys = captions.keys if captions.keys is not None else range(len(captions.texts))
-    dropped = (ctx.seed(key) < probability * 2**63 for key in keys)
-    return Captions(
-        tuple("" if drop else text for text, drop in zip(captions.texts, dropped, strict=True)), captions.keys
-    )
+    dropped = (ctx.seed(key) < probability * 2**63 for key in draw_keys(captions))
+    texts = zip(captions.texts, dropped, strict=True)
+    return replace(captions, texts=tuple("" if drop else text for text, drop in texts))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from hcpgraph.types import port_type
 
 from ..image.color import RGB
 from ..image.read import read_picture
+from .transform import Transform
 
 
 class Source(Protocol):
@@ -27,6 +29,21 @@ class Source(Protocol):
         """The picture (H, W, 3), uint8."""
 
 
+@runtime_checkable
+class Shrinking(Protocol):
+    """A source that need not decode all of a picture that is wanted small."""
+
+    def load_for(self, size: tuple[int, int]) -> np.ndarray:
+        """The picture (H, W, 3), uint8, in its own size or a smaller one that is still far larger than `size`."""
+
+
+class Mask(Protocol):
+    """How much every pixel of a picture counts in the loss; hashable and picklable."""
+
+    def load(self) -> np.ndarray:
+        """Weights (H, W), float32, ≥ 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class PictureFile:
     """A picture file; transparency is composed over `background`."""
@@ -37,6 +54,9 @@ class PictureFile:
 
     def load(self) -> np.ndarray:
         return read_picture(self.path, self.background)
+
+    def load_for(self, size: tuple[int, int]) -> np.ndarray:
+        return read_picture(self.path, self.background, at_least=size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +86,25 @@ def _mapped(path: str) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture and its caption; `id` names it in messages."""
+    """One picture and what belongs to it.
 
-    source: Source
+    Attributes:
+        source: The picture; None where a data set is of texts alone.
+        caption: Its caption.
+        id: Names it in messages and in cached files; its path below the data set's folder where it has one.
+        condition: A second picture of the same scene, such as an edge map for a ControlNet.
+        mask: How much every pixel counts in the loss; None counts all of them once.
+        words: Values of further slots of its prompt template, such as `class`.
+        transforms: What is done to it after it was cropped, in order.
+    """
+
+    source: Source | None
     caption: str
     id: str
+    condition: Source | None = None
+    mask: Mask | None = None
+    words: Mapping[str, str] | None = None
+    transforms: tuple[Transform, ...] = ()
 
 
 @port_type(color="#c9b458", shape="square")
@@ -86,11 +120,26 @@ class Dataset:
 
     def load(self, index: int) -> np.ndarray:
         """Picture `index` (H, W, 3), uint8. Raises GraphError E_PICTURE if it cannot be decoded."""
-        return self.samples[index].source.load()
+        return self._source(index).load()
 
     def size(self, index: int) -> tuple[int, int]:
         """(width, height) of picture `index`, without decoding it."""
-        return self.samples[index].source.size
+        return self._source(index).size
 
     def caption(self, index: int) -> str:
         return self.samples[index].caption
+
+    @property
+    def pictures(self) -> bool:
+        """Whether its samples have pictures; a data set of texts alone has none."""
+        return bool(self.samples) and self.samples[0].source is not None
+
+    def _source(self, index: int) -> Source:
+        source = self.samples[index].source
+        if source is None:
+            raise GraphError(
+                "E_DATA",
+                f"the data set '{self.name}' is of texts alone",
+                hint="take data.caption_batch for its texts, or wire a data set of pictures",
+            )
+        return source

@@ -1,57 +1,67 @@
-"""`data.folder`: a folder of pictures with captions from side files."""
+"""`data.folder`: a folder of pictures with captions."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, node
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import HexColor, rgb
-from ..image.read import SUFFIXES, check_picture, reason
-from . import captions as read
+from ..python.object import PythonObject
+from .caption_files import Columns
+from .captions import BESIDE, Kind, OnMissing, Origin, captions_of, settled
 from .dataset import Dataset, PictureFile, Sample
-
-SHOWN = 20
-THREADS = 8
-CHUNK = 256
+from .listing import Check, OnBad, list_folder, readable
 
 
 @node("data.folder", effects="read")
 def folder(
     ctx: Context,
+    captions_from: PythonObject | None = None,
     *,
     path: Annotated[str, PathPicker(kind_of="folder", primary=True)],
     recursive: bool = True,
-    captions: Literal["txt", "json", "filename", "none"] = "txt",
-    on_missing: Literal["error", "empty", "filename", "skip"] = "error",
+    captions: Kind = "txt",
+    captions_file: Annotated[str, PathPicker(kind_of="file", advanced=True)] = "",
+    name_column: Annotated[str, Field(max_length=200), Hint(advanced=True)] = "",
+    caption_column: Annotated[str, Field(max_length=200), Hint(advanced=True)] = "",
+    on_missing: OnMissing = "error",
     trigger: Annotated[str, Field(max_length=200)] = "",
     repeats: Annotated[int, Field(ge=1, le=10_000)] = 1,
     background: HexColor = "#ffffff",
-    on_bad: Literal["error", "skip"] = "error",
-    check: Annotated[Literal["decode", "header"], Hint(advanced=True)] = "decode",
+    on_bad: OnBad = "error",
+    check: Annotated[Check, Hint(advanced=True)] = "header",
     name: Annotated[str, Field(max_length=100), Hint(advanced=True)] = "",
 ) -> Dataset:
     """A folder of pictures with captions.
 
     Pictures are PNG, JPEG, WebP, BMP, GIF, TIFF and AVIF files, sorted by their path; names that begin with a dot are
-    left out, linked folders are not entered. EXIF orientation is applied.
+    left out, linked folders are not entered. EXIF orientation is applied. Only headers are read here, in parallel, and
+    remembered: a picture that has not changed is not opened again.
 
-    Captions are UTF-8. `txt`: the text of `cat.txt` beside `cat.png`. `json`: `cat.json` beside `cat.png` (a text
-    or `{"caption": text}`), else the entry of `captions.json` in the folder, `{"sub/cat.png": text}`, where the suffix
-    may be left out. `filename`: `black_cat-03.png` gives "black cat".
+    Captions are UTF-8. `txt`, `json`, `yaml`: the file `cat.txt` (`cat.json`, `cat.yaml`) beside `cat.png`; JSON and
+    YAML hold a text or `{"caption": text}`. `lines`: every line of `cat.txt` is a caption of its own, with the trigger in
+    front, of which text.pick_line draws one. For a picture without such a file, `json` and `yaml` take the entry of
+    `captions.json` or `captions.yaml` in the folder, `{"sub/cat.png": text}`. `jsonl`, `csv`, `parquet`: the row of
+    `captions.jsonl` or `metadata.jsonl` (`.csv`, `.tsv`, `.parquet`) with a column for the picture and one for its
+    caption. The ending of a picture may be left out in all of them. `auto`: whichever of these the folder has; it must
+    not have two. `filename`: `black_cat-03.png` gives "black cat". Caption files and entries without a picture are
+    logged as a warning.
 
     Args:
+        captions_from: A class of your own that knows the captions. If it has `load()`, that gives a mapping from
+            picture paths, relative to the folder, with or without ending, to texts; otherwise its object is called
+            with the path of each picture and gives a text or None.
         path: The folder, such as `data:cats`.
         recursive: Whether pictures in sub-folders belong to it.
         captions: Where captions come from.
+        captions_file: One file with all captions (json, yaml, jsonl, csv, tsv, parquet), wherever it lies, read by its
+            ending instead of what `captions` says.
+        name_column: Column of a table that names the picture; empty takes `file_name`, `file`, `image` or the like.
+        caption_column: Column of a table that holds the caption; empty takes `caption`, `text` or `prompt`.
         on_missing: What to do with a picture without caption: stop, use no text, use its file name, or leave it out.
         trigger: Put in front of every caption: `trigger, caption`.
         repeats: How many times every picture counts in an epoch.
@@ -62,100 +72,20 @@ def folder(
         name: Name of the data set in sample keys, on which random draws depend; empty takes the name of the folder.
 
     Raises:
-        GraphError: E_DATA (no pictures, captions missing), E_PICTURE (unreadable pictures), E_CAPTION (a side file).
+        GraphError: E_DATA (no pictures, captions missing), E_PICTURE (unreadable pictures), E_CAPTION, E_LIST (a file
+            of captions), E_OBJECT (the loader), E_PACKAGE (parquet needs an extra).
     """
-    root = ctx.path(path)
-    if not root.is_dir():
-        raise GraphError("E_DATA", f"'{path}' is no folder", hint="name the folder, not one of its files")
-    files = _pictures(ctx, root, path, recursive)
-    if not files:
-        raise GraphError("E_DATA", f"'{path}' holds no pictures", hint=f"endings: {' '.join(SUFFIXES)}")
-
-    sizes = _sizes(ctx, root, files, check == "decode")
-    bad = {file: size for file, size in sizes.items() if isinstance(size, str)}
-    if bad and on_bad == "error":
-        listed = "; ".join(f"{file} ({why})" for file, why in list(bad.items())[:SHOWN])
-        raise GraphError(
-            "E_PICTURE",
-            f"{len(bad)} of {len(files)} pictures in '{path}' cannot be read: {listed}{_more(len(bad))}",
-            hint="replace or remove them, or set on_bad to skip",
-        )
-    texts = _captions(root, [file for file in files if file not in bad], captions)
-    missing = [file for file, text in texts.items() if text is None]
-    if missing and on_missing == "error":
-        raise GraphError(
-            "E_DATA",
-            f"{len(missing)} of {len(texts)} pictures in '{path}' have no caption: "
-            f"{', '.join(missing[:SHOWN])}{_more(len(missing))}",
-            hint="write the side files, or set on_missing or captions",
-        )
-    if on_missing == "skip":
-        texts = {file: text for file, text in texts.items() if text is not None}
-    elif on_missing == "filename":
-        texts |= {file: read.from_filename(Path(file)) for file in missing}
-    if not texts:
-        raise GraphError("E_DATA", f"no picture of '{path}' is left", hint="all of them were skipped; see the settings")
-
+    found = list_folder(ctx, path, recursive=recursive, beside=BESIDE)
+    headers = readable(
+        ctx, path, {file: found.path(file) for file in found.pictures}, decode=check == "decode", on_bad=on_bad
+    )
+    origin = Origin(captions, captions_file, Columns(name_column, caption_column), captions_from)
+    texts = settled(captions_of(ctx, found, list(headers), origin), path, on_missing, trigger)
     color = rgb(background)
     samples = tuple(
-        Sample(PictureFile(str(root / file), sizes[file], color), _with(trigger, text or ""), file)  # type: ignore[arg-type]
+        Sample(PictureFile(str(found.path(file)), headers[file].size, color), text, file)
         for file, text in texts.items()
     )
-    skipped = len(files) - len(samples)
+    skipped = len(found.pictures) - len(samples)
     ctx.log(f"{len(samples)} pictures in {path}" + (f", {skipped} skipped" if skipped else ""))
-    return Dataset(name or root.name, samples * repeats)
-
-
-def _pictures(ctx: Context, root: Path, uri: str, recursive: bool) -> list[str]:
-    """Relative paths of all pictures, sorted; a linked file must lie below the same named root."""
-    found = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [f for f in folders if recursive and not f.startswith(".")]
-        for file in files:
-            if file.startswith(".") or not file.lower().endswith(SUFFIXES):
-                continue
-            path = Path(folder, file)
-            relative = path.relative_to(root).as_posix()
-            if path.is_symlink():
-                ctx.path(f"{uri.rstrip('/')}{'' if uri.endswith(':') else '/'}{relative}")
-            found.append(relative)
-        ctx.check()
-    return sorted(found)
-
-
-def _sizes(ctx: Context, root: Path, files: list[str], decode: bool) -> dict[str, tuple[int, int] | str]:
-    """(width, height) of every picture, or why it cannot be read."""
-    sizes: dict[str, tuple[int, int] | str] = {}
-    with ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(files), CHUNK):
-            ctx.check()
-            chunk = files[start : start + CHUNK]
-            sizes |= zip(chunk, pool.map(partial(_size, root, decode), chunk), strict=True)
-            ctx.progress(len(sizes), len(files))
-    return sizes
-
-
-def _size(root: Path, decode: bool, file: str) -> tuple[int, int] | str:
-    try:
-        return check_picture(root / file, decode=decode)
-    except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
-        return reason(error, root / file)
-
-
-def _captions(root: Path, files: Iterable[str], kind: str) -> dict[str, str | None]:
-    if kind == "none":
-        return dict.fromkeys(files, "")
-    if kind == "filename":
-        return {file: read.from_filename(Path(file)) for file in files}
-    if kind == "txt":
-        return {file: read.from_txt(root / file) for file in files}
-    common = read.read_common(root)
-    return {file: read.from_json(root / file, file, common) for file in files}
-
-
-def _with(trigger: str, text: str) -> str:
-    return ", ".join(part for part in (trigger, text) if part)
-
-
-def _more(count: int) -> str:
-    return f" … and {count - SHOWN} more" if count > SHOWN else ""
+    return Dataset(name or found.root.name, samples * repeats)

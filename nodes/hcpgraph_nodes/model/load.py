@@ -11,7 +11,7 @@ from ..families.probe import probe_family
 from ..families.registry import FAMILIES
 from ..families.registry import family as implementation
 from ..types import NoiseSchedule
-from .handles import Denoiser, Placement, TextEncoder, Vae
+from .handles import Denoiser, Placement, TextEncoder, Vae, named
 
 
 class LoadedModel(NamedTuple):
@@ -66,6 +66,8 @@ def load_model(
     placement = Placement(ctx.device, ctx.dtype, checkpointing)
     kind = None if prediction_type == "auto" else prediction_type
     if source.is_dir():
-        return LoadedModel(*implementation(name).load_folder(source, placement, kind))
-    described = None if config is None else ctx.path(config)
-    return LoadedModel(*implementation(name).load_file(source, placement, kind, described))
+        parts = implementation(name).load_folder(source, placement, kind)
+    else:
+        described = None if config is None else ctx.path(config)
+        parts = implementation(name).load_file(source, placement, kind, described)
+    return LoadedModel(*named(ctx, parts))

@@ -14,7 +14,7 @@ from ..families.clip_bpe import FULL, SMALLEST
 from ..families.registry import family
 from ..families.sd15_config import SCALING_FACTOR, Sizes
 from ..types import NoiseSchedule
-from .handles import Denoiser, Placement, TextEncoder, Vae
+from .handles import Denoiser, Placement, TextEncoder, Vae, named
 
 Size = Annotated[int, Field(ge=1, le=16384)]
 Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]
@@ -104,6 +104,5 @@ def new_model(
         resolution=resolution,
     )
     placement = Placement(ctx.device, ctx.dtype, checkpointing)
-    return NewModel(
-        *family("sd15").new(sizes, placement, prediction_type, lambda component: stream_seed(seed, component))
-    )
+    parts = family("sd15").new(sizes, placement, prediction_type, lambda component: stream_seed(seed, component))
+    return NewModel(*named(ctx, parts))

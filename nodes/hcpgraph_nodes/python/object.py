@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,7 @@ def python_object(*, path: str, args: dict[str, Any] = {}) -> PythonObject:  # n
         path: The class, written package.module:Class, for example torch.optim:AdamW.
         args: Arguments by name.
     """
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it asks the package index
     cls = resolve(path)
     try:
         inspect.signature(cls).bind_partial(**args)

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hcpgraph import Facts, Port, node
+from hcpgraph import Context, Facts, Port, node
+from hcpgraph.widgets import Hint
 
 from ..families.registry import family
 from ..model.handles import TextEncoder
 from ..types import Captions, Conditioning
+from .embeddings import embeddings
+
+
+def encode_text(text_encoder: TextEncoder, captions: Captions, *, clip_skip: int = 0) -> Conditioning:
+    """Embeddings (B, L, D) of captions, with gradients where the encoder is trained."""
+    return Conditioning(family(text_encoder.family).encode_prompt(text_encoder, captions.texts, clip_skip))
 
 
 @node("text.encode", packages=("transformers",))
-def encode_text(
-    text_encoder: TextEncoder, captions: Captions, *, clip_skip: Annotated[int, Field(ge=0, le=11)] = 0
+def encode(
+    ctx: Context,
+    text_encoder: TextEncoder,
+    captions: Captions,
+    *,
+    clip_skip: Annotated[int, Field(ge=0, le=11)] = 0,
+    cache: Annotated[Literal["off", "ram", "disk"], Hint(advanced=True)] = "off",
 ) -> Annotated[Conditioning, Facts(family=Port("text_encoder"))]:
     """Encode text into the conditioning of the denoiser.
 
+    With a cache every caption is encoded once, as it is after all changes to it: shuffled tags are another caption.
+    The key of an embedding is the caption, clip_skip, and the weights of the encoder with its plugins. Once 100 batches
+    in a row were all known, the encoder leaves memory; it is read again when it is needed.
+
     Args:
         text_encoder: The text encoder.
-        captions: B texts; what is longer than the encoder's length is cut off.
+        captions: B texts; what is longer than the encoder's length is cut.
         clip_skip: Last layers to leave out, as in diffusers; 1 is what other programs call "clip skip 2".
+        cache: `off` encodes every time; `ram` keeps up to 1 GB of embeddings while the program runs; `disk` keeps them
+            below `cache:` as well, for later runs.
 
     Returns:
         out: Embeddings (B, L, D).
+
+    Raises:
+        GraphError: E_CLIP_SKIP, the encoder has no more layers; E_CACHE, a cache for an encoder that is trained;
+            E_DISK.
     """
-    return Conditioning(family(text_encoder.family).encode_prompt(text_encoder, captions.texts, clip_skip))
+    if cache == "off":
+        return encode_text(text_encoder, captions, clip_skip=clip_skip)
+    known = embeddings(text_encoder)
+    return Conditioning(known.of(ctx, text_encoder, captions.texts, clip_skip, disk=cache == "disk"))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hcpgraph.errors import GraphError, did_you_mean
 
 SLOT = re.compile(r"\{(\w+)\}")
+
+
+def slots(templates: Iterable[str]) -> frozenset[str]:
+    """The names of all slots in some templates."""
+    return frozenset(name for template in templates for name in SLOT.findall(template))
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

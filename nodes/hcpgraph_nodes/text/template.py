@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
 from hcpgraph import Context, node
-from hcpgraph.widgets import TextArea
+from hcpgraph.widgets import PathPicker, TextArea
 
 from ..types import Captions
 from .fill import fill
+from .templates import drawn, lines
 
 
-@node("text.template", effects="random")
+@node("text.template", effects=("random", "read"))
 def template(
     ctx: Context,
     captions: Captions,
     *,
     templates: Annotated[list[str], Field(min_length=1, max_length=4096), TextArea(primary=True)] = ["{caption}"],  # noqa: B006
+    file: Annotated[str | None, PathPicker(kind_of="file", suffixes=(".txt",))] = None,
     words: dict[str, str] = {},  # noqa: B006 - a default of the schema, never changed
 ) -> Captions:
-    """Put every caption into a sentence drawn at random from a list.
+    """Put every caption into a sentence drawn at random from a list or a file.
 
-    The slot `{caption}` takes the caption, other slots take words by name: "a photo of {pt1}, {caption}" with
+    The slot `{caption}` takes the caption, other slots take words by name: those of `words`, else those that the sample
+    brought along, such as the columns of a list file or the class of a folder. "a photo of {pt1}, {caption}" with
     `{"pt1": "my-cat"}` is how an embedding gets its prompts (HCP-Diffusion's prompt templates). Slots inside a caption
     are left as they are. Which sentence a caption gets depends on its sample key; captions without keys are told apart
     by their position.
@@ -31,14 +35,13 @@ def template(
     Args:
         captions: B captions.
         templates: The sentences.
-        words: Word names and what is written for them.
+        file: A text file with one sentence a line instead of the list, such as `data:templates.txt` or
+            `builtin:templates/object.txt`. Empty lines and lines that begin with `#` are left out.
+        words: Word names and what is written for them; they come before those of the sample.
 
     Raises:
-        GraphError: E_SLOT, a slot that is neither `caption` nor a word name.
+        GraphError: E_SLOT (a slot of any sentence has no value), E_TEMPLATE (list and file are both set), E_TEXT_FILE,
+            E_NOT_FOUND.
     """
-    keys = captions.keys if captions.keys is not None else range(len(captions.texts))
-    texts = tuple(
-        fill(templates[ctx.seed(key) % len(templates)], {**words, "caption": text})
-        for text, key in zip(captions.texts, keys, strict=True)
-    )
-    return Captions(texts, captions.keys)
+    sentences = drawn(ctx, captions, lines(ctx, templates, file), words)
+    return replace(captions, texts=tuple(fill(line, {**own, **words}) for line, own in sentences))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
+import torch
+
 from hcpgraph import Context, Facts, GraphError, Port, node
 
-from ..data.encoding import encoded
-from ..data.ratio_bucket import Bucketed
+from ..data.bucketed import Bucketed
+from ..data.encoding import Task, batches, encoded
 from ..model.handles import Vae
 
 
@@ -21,18 +23,23 @@ def calibrate(ctx: Context, vae: Vae, data: Bucketed) -> Annotated[Vae, Facts(fa
 
     Args:
         vae: The trained autoencoder.
-        data: The pictures to measure on; their sizes and centre crops count, every picture once.
+        data: The pictures to measure on, every one once, in its bucket's size and with one draw of its crop.
 
     Returns:
         out: The autoencoder with the measured scaling factor; model.save and vae.save write it.
 
     Raises:
-        GraphError: E_LATENTS, the latents are constant or not finite; E_CROP, see data.latents.
+        GraphError: E_LATENTS (the latents are constant or not finite), E_PICTURE.
     """
     total = squares = 0.0
     count = 0
-    for _, mean in encoded(ctx, vae, data):
-        values = mean.double()
+    tasks = [
+        Task(number, index, ("calibrate", index))
+        for number, bucket in enumerate(data.buckets)
+        for index in bucket.members
+    ]
+    for group in encoded(ctx, vae, data, batches(data, tasks), len(tasks)):
+        values = torch.stack([mean for _, _, mean in group]).double()
         total += float(values.sum())
         squares += float(values.square().sum())
         count += values.numel()

@@ -8,7 +8,7 @@ from hcpgraph import Context, Facts, GraphError, Setting, node
 from hcpgraph.widgets import ModelPicker
 
 from ..families.registry import family as implementation
-from ..model.handles import Placement, Vae
+from ..model.handles import Placement, Vae, named
 
 
 @node("vae.load", effects=("read", "resource"), packages=("diffusers",), title="Load VAE")
@@ -38,4 +38,5 @@ def load_vae(
         raise GraphError(
             "E_MODEL_FOLDER", f"'{path}' is no folder", hint="give the folder with config.json and the weights"
         )
-    return implementation(family).load_vae(source, Placement(ctx.device, ctx.dtype))
+    vae: Vae = implementation(family).load_vae(source, Placement(ctx.device, ctx.dtype))
+    return named(ctx, (vae,))[0]

@@ -12,7 +12,7 @@ from hcpgraph.widgets import Hint, Seed
 
 from ..families.registry import family
 from ..families.sd15_config import Sizes
-from ..model.handles import Placement, Vae
+from ..model.handles import Placement, Vae, named
 
 Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]
 
@@ -48,4 +48,5 @@ def new_vae(
         scaling_factor=1.0,
         resolution=resolution,
     )
-    return family("sd15").new_vae(sizes, Placement(ctx.device, ctx.dtype), seed)
+    vae: Vae = family("sd15").new_vae(sizes, Placement(ctx.device, ctx.dtype), seed)
+    return named(ctx, (vae,))[0]

@@ -2,6 +2,8 @@ import { ApiFailure, failureOf, offline } from "./errors";
 import type {
   Capabilities,
   Check,
+  DataReport,
+  DataReportLine,
   FileEntry,
   GraphEntry,
   GraphFile,
@@ -32,6 +34,12 @@ export interface JobRequest {
   title?: string;
   front?: boolean;
 }
+export interface DataReportRequest {
+  graph: GraphFile;
+  lang: string;
+  /** Names the graph: the next report of the same name ends this one. */
+  of: string;
+}
 export type ThumbSize = 64 | 128 | 256 | 512;
 export type RunRequest = "sample" | "save" | "stop";
 
@@ -53,6 +61,21 @@ async function json<T>(reply: Response): Promise<T> {
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiFailure(reply.status, [{ code: "E_HTTP", message: "the reply is not JSON", severity: "error" }]);
+  }
+}
+
+/** Every line of a reply as it comes. */
+async function* jsonLines<T>(reply: Response): AsyncGenerator<T> {
+  const decoder = new TextDecoder();
+  const reader = reply.body?.getReader();
+  let rest = "";
+  for (;;) {
+    const part = await reader?.read();
+    rest += part?.value ? decoder.decode(part.value, { stream: true }) : "";
+    const lines = rest.split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line !== "") yield JSON.parse(line) as T;
+    if (!part || part.done) return;
   }
 }
 
@@ -93,6 +116,26 @@ export const api = {
     call<PlanReply>("POST", "/api/plan", { graph, targets }, options),
   capabilities: (graph: GraphFile, options?: Options) =>
     call<Capabilities>("POST", "/api/capabilities", { graph }, options),
+  /** What a training would see. Takes a while: `tell` hears how far it is; `signal` ends it. */
+  dataReport: async (
+    request: DataReportRequest,
+    tell: (line: DataReportLine) => void,
+    options?: Options,
+  ): Promise<DataReport> => {
+    const init = { headers: { "content-type": "application/json" }, body: JSON.stringify(request) };
+    const reply = await send("POST", "/api/data-report", init, options);
+    try {
+      for await (const line of jsonLines<DataReportLine>(reply)) {
+        if (line.report) return line.report;
+        if (line.problems) throw new ApiFailure(reply.status, line.problems);
+        tell(line);
+      }
+    } catch (error) {
+      if (error instanceof ApiFailure || (error instanceof DOMException && error.name === "AbortError")) throw error;
+      throw offline(error);
+    }
+    throw offline("the report ended early");
+  },
   layers: (graph: GraphFile, node: string, setting: string, patterns: string[], options?: Options) =>
     call<LayersReply>("POST", "/api/layers", { graph, node, setting, patterns }, options),
   /** A graph from a JSON file, a PNG, or the head of a safetensors file. */

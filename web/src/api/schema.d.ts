@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle 25ba14c2ba7c6a4ec29abeedcb4f2f998928aa44362dc917ef8c6183aa0f2ef1
+// bundle 8bbc1613506b9ee3481dfdd34462a667ef190a6c27cec7f27e07db5ebfb5aad6
 /**
  * Any JSON value.
  */
@@ -484,9 +484,12 @@ export interface DataWarning {
    * `node`, or `instance/node` inside a subgraph.
    */
   node: string;
+  /**
+   * Samples, groups of them, or buckets that it is about.
+   */
   count: number;
   /**
-   * Samples that it is about, or groups of them.
+   * The first of them.
    */
   ids: string[];
 }

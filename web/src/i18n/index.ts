@@ -7,7 +7,10 @@ export type Language = (typeof LANGUAGES)[number];
 /** Each language in its own words: whoever needs the switch may not read the present one. */
 export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN": "中文" };
 
-const english = merged(import.meta.glob<{ default: Record<string, string> }>("./en/*.json", { eager: true }));
+/** Without those of panels that bring their own, so that the first page goes without them. */
+const english = merged(
+  import.meta.glob<{ default: Record<string, string> }>(["./en/*.json", "!./en/dataReport.json"], { eager: true }),
+);
 
 /** The language to start with: the stored choice, else the first of the browser's that we have. */
 export function detectLanguage(stored: Language | null, wanted: readonly string[] = navigator.languages): Language {

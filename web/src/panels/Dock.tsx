@@ -1,4 +1,4 @@
-import { ChartLine, ChevronDown, ChevronUp, CircleAlert, Images, ListVideo, ScrollText } from "lucide-react";
+import { ChartLine, ChevronDown, ChevronUp, CircleAlert, Database, Images, ListVideo, ScrollText } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { historyOf, isOpen, queueOf, useQueue } from "../state/queue";
@@ -12,6 +12,7 @@ import { picturesOf } from "./pictures";
 import { useProblems } from "./useProblems";
 
 const Problems = lazy(() => import("./Problems").then(({ Problems }) => ({ default: Problems })));
+const DataReport = lazy(() => import("./DataReport").then(({ DataReport }) => ({ default: DataReport })));
 const Runs = lazy(() => import("./Runs").then(({ Runs }) => ({ default: Runs })));
 const Chart = lazy(() => import("./Chart").then(({ Chart }) => ({ default: Chart })));
 const Gallery = lazy(() => import("./Gallery").then(({ Gallery }) => ({ default: Gallery })));
@@ -19,12 +20,20 @@ const Log = lazy(() => import("./Log").then(({ Log }) => ({ default: Log })));
 
 const PANELS: Record<DockTab, () => ReactNode> = {
   problems: () => <Problems />,
+  data: () => <DataReport />,
   runs: () => <Runs />,
   loss: () => <Chart />,
   gallery: () => <Gallery />,
   log: () => <Log />,
 };
-const ICONS = { problems: CircleAlert, runs: ListVideo, loss: ChartLine, gallery: Images, log: ScrollText };
+const ICONS = {
+  problems: CircleAlert,
+  data: Database,
+  runs: ListVideo,
+  loss: ChartLine,
+  gallery: Images,
+  log: ScrollText,
+};
 /** What these show is that of one run, which is chosen beside them. */
 const OF_A_RUN: readonly DockTab[] = ["loss", "gallery", "log"];
 
@@ -80,6 +89,7 @@ function useItems(): TabItem<DockTab>[] {
   const lines = useRuns((state) => state.log.length);
   const counts: Record<DockTab, [number, Tone]> = {
     problems: [problems, worst],
+    data: [0, "neutral"],
     runs: [open, "running"],
     loss: [curves, "neutral"],
     gallery: [pictures, "neutral"],

@@ -13,6 +13,7 @@ const PARTS = [
   () => import("../canvas/Menus"),
   () => import("../canvas/Chooser"),
   () => import("../panels/Problems"),
+  () => import("../panels/DataReport"),
   () => import("../panels/Runs"),
   () => import("../panels/Chart"),
   () => import("../panels/Gallery"),

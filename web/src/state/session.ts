@@ -2,7 +2,7 @@ import { create } from "zustand";
 import type { DialogKind, DialogKinds } from "../dialogs/kinds";
 import { useTabs } from "./tabs";
 
-export type DockTab = "problems" | "runs" | "loss" | "gallery" | "log";
+export type DockTab = "problems" | "data" | "runs" | "loss" | "gallery" | "log";
 export type LeftTab = "palette" | "outline" | "files" | "templates";
 export type ViewMode = "graph" | "form";
 

@@ -1,0 +1,80 @@
+"""`data.texts`: a data set of texts alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from hcpgraph import Context, GraphError, node
+from hcpgraph.widgets import Hint, PathPicker
+
+from .caption_files import clean, read_text
+from .dataset import Dataset, Sample
+from .tables import CAPTION_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows
+
+
+@node("data.texts", effects="read")
+def texts(
+    ctx: Context,
+    *,
+    texts: list[str] = [],  # noqa: B006 - a default of the schema, never changed
+    path: Annotated[str, PathPicker(kind_of="file", suffixes=(".txt", *TABLES), primary=True)] = "",
+    caption_column: Annotated[str, Field(max_length=200), Hint(advanced=True)] = "",
+    repeats: Annotated[int, Field(ge=1, le=10_000)] = 1,
+    name: Annotated[str, Field(max_length=100), Hint(advanced=True)] = "",
+) -> Dataset:
+    """A data set of texts without pictures, for what trains on words alone.
+
+    They are a list, the lines of a UTF-8 text file, or the rows of a jsonl, csv, tsv or parquet file, whose further
+    columns become words for prompt templates. Blank lines are left out. data.caption_batch reads it.
+
+    Args:
+        texts: The texts.
+        path: A file with the texts instead, such as `data:prompts.txt`.
+        caption_column: Column of a table that holds the text; empty takes `caption`, `text` or `prompt`.
+        repeats: How many times every text counts in an epoch.
+        name: Name of the data set in sample keys; empty takes the name of the file, or `texts`.
+
+    Raises:
+        GraphError: E_DATA (no texts, both a list and a file), E_LIST (lines of the file), E_CAPTION (not UTF-8),
+            E_PACKAGE (parquet needs an extra).
+    """
+    if bool(texts) == bool(path):
+        message = "both texts and path are set" if path else "there are no texts"
+        raise GraphError("E_DATA", message, port="texts", hint="write texts, or name a file in path")
+    file = ctx.path(path) if path else None
+    if file is not None and not file.is_file():
+        raise GraphError("E_DATA", f"'{path}' is a folder", port="path", hint="name a file")
+    if file is None:
+        samples = [Sample(None, clean(text), str(i)) for i, text in enumerate(texts) if text.strip()]
+    elif file.suffix.lower() == ".txt":
+        lines = read_text(file).splitlines()
+        samples = [Sample(None, clean(line), f"{file.name}:{i}") for i, line in enumerate(lines, 1) if line.strip()]
+    else:
+        samples = _table(file, caption_column)
+    if not samples:
+        raise GraphError("E_DATA", f"'{path or 'texts'}' holds no text", hint="write one a line")
+    ctx.log(f"{len(samples)} texts")
+    return Dataset(name or (file.stem if file is not None else "texts"), tuple(samples) * repeats)
+
+
+def _table(file: Path, wanted: str) -> list[Sample]:
+    rows = read_rows(file)
+    if not rows:
+        return []
+    caption = column(rows, file, wanted, CAPTION_COLUMNS, "the text", needed=True)
+    if bad := [f"{row.where} has no text" for row in rows if as_text(row.values.get(caption)) is None]:
+        raise bad_lines(file, bad)
+    return [Sample(None, clean(_cell(row, caption)), row.where, words=row_words(row, (caption,))) for row in rows]
+
+
+def _cell(row: Row, name: str) -> str:
+    return as_text(row.values[name]) or ""
+
+
+def row_words(row: Row, taken: tuple[str, ...]) -> dict[str, str] | None:
+    """The columns of a row that mean nothing else, as words for prompt templates."""
+    found = {name: text for name, value in row.values.items() if name not in taken and (text := as_text(value))}
+    return found or None

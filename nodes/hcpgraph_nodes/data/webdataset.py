@@ -1,0 +1,228 @@
+"""`data.webdataset`: tar shards of pictures with captions."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from hcpgraph import Context, GraphError, node
+from hcpgraph.fingerprint import stamp
+from hcpgraph.widgets import Hint, PathPicker
+
+from ..image.color import RGB, HexColor, rgb
+from ..image.read import SUFFIXES, read_header, read_picture, reason
+from .caption_files import clean
+from .captions import filled, require_captions
+from .dataset import Dataset, Sample
+from .listing import OnBad, below
+from .remembered import read_remembered, write_remembered
+from .report import listed
+from .tables import CAPTION_COLUMNS, as_text
+
+LONGEST_TEXT = 1 << 20
+"""Bytes of one txt or json member."""
+
+Entry = dict[str, Any]
+"""What the index knows of a sample: `key`, place `at` and `size` of its picture, or its `problem`; `txt`, `json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TarMember:
+    """A picture inside an uncompressed tar file, read where it lies."""
+
+    path: str
+    offset: int
+    length: int
+    name: str
+    size: tuple[int, int]
+    background: RGB = (255, 255, 255)
+
+    def load(self) -> np.ndarray:
+        """The picture (H, W, 3), uint8. Raises GraphError E_PICTURE."""
+        return read_picture(self._bytes(), self.background, name=self.name)
+
+    def load_for(self, size: tuple[int, int]) -> np.ndarray:
+        return read_picture(self._bytes(), self.background, name=self.name, at_least=size)
+
+    def content(self) -> str:
+        """sha256 of the file in the archive and of the background."""
+        return sha256(repr(self.background).encode() + self._bytes()).hexdigest()
+
+    def _bytes(self) -> bytes:
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                return file.read(self.length)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise GraphError("E_PICTURE", f"'{self.name}' cannot be read: {why}", hint="see the shard") from error
+
+
+@node("data.webdataset", effects="read")
+def webdataset(
+    ctx: Context,
+    *,
+    path: Annotated[str, PathPicker(kind_of="any", suffixes=(".tar",), primary=True)],
+    caption_field: Annotated[str, Field(max_length=200), Hint(advanced=True)] = "",
+    on_missing: Literal["error", "empty", "skip"] = "error",
+    trigger: Annotated[str, Field(max_length=200)] = "",
+    background: HexColor = "#ffffff",
+    on_bad: OnBad = "error",
+    name: Annotated[str, Field(max_length=100), Hint(advanced=True)] = "",
+) -> Dataset:
+    """Tar shards of pictures with captions, as the WebDataset format has them.
+
+    Files that follow each other and share a name up to its first dot are one sample: `0001.jpg` with `0001.txt`, or
+    with `0001.json`, whose `caption` (or `text`, `prompt`) is taken where there is no txt; the other fields of the JSON
+    become words for prompt templates. Nothing is unpacked: a shard is read through once for an index that is
+    remembered, and pictures are read where they lie, in any order. Compressed shards cannot be read this way.
+
+    Args:
+        path: A tar file, or a folder of them, sorted by name: `data:shards`.
+        caption_field: Field of the JSON that holds the caption; empty takes `caption`, `text` or `prompt`.
+        on_missing: What to do with a picture without caption: stop and name them all, use no text, or leave it out.
+        trigger: Put in front of every caption: `trigger, caption`.
+        background: What shows through transparent pictures, `#rrggbb`.
+        on_bad: What to do with pictures whose header cannot be read: stop and name them all, or leave them out.
+        name: Name of the data set in sample keys; empty takes the name of the file or folder.
+
+    Raises:
+        GraphError: E_DATA (no shards, a damaged or compressed shard, captions missing), E_PICTURE.
+    """
+    place = ctx.path(path)
+    shards = [place] if place.is_file() else sorted(file for file in place.glob("*.tar") if file.name[0] != ".")
+    if not shards:
+        raise GraphError("E_DATA", f"'{path}' holds no tar files", hint="shards are uncompressed, ending .tar")
+    if place.is_dir():
+        for shard in shards:
+            if shard.is_symlink():
+                ctx.path(below(path, shard.name))
+    entries: list[tuple[Path, Entry]] = []
+    for number, shard in enumerate(shards):
+        entries += [(shard, entry) for entry in _index(ctx, shard)]
+        ctx.progress(number + 1, len(shards))
+
+    bad = [f"{shard.name}:{e['key']} ({e['problem']})" for shard, e in entries if "problem" in e]
+    if bad:
+        message = f"{len(bad)} of {len(entries)} pictures in '{path}' cannot be read: {listed(bad, '; ')}"
+        if on_bad == "error":
+            raise GraphError("E_PICTURE", message, hint="replace or remove them, or set on_bad to skip")
+        ctx.log(f"left out, {message}", level="warning")
+    good = [(shard, entry, _caption(entry, caption_field)) for shard, entry in entries if "problem" not in entry]
+    missing = [f"{shard.name}:{entry['key']}" for shard, entry, text in good if text is None]
+    require_captions(missing, len(good), path, on_missing)
+    color = rgb(background)
+    samples: list[Sample] = []
+    for shard, entry, text in good:
+        caption = filled(entry["key"], text, on_missing, trigger)
+        if caption is None:
+            continue
+        id = f"{shard.stem}/{entry['key']}"
+        (offset, length), (width, height) = entry["at"], entry["size"]
+        source = TarMember(str(shard), offset, length, id, (width, height), color)
+        samples.append(Sample(source, caption, id, words=_words(entry, caption_field)))
+    if not samples:
+        raise GraphError("E_DATA", f"no picture of '{path}' is left", hint="see on_missing and on_bad")
+    ctx.log(f"{len(samples)} pictures in {len(shards)} shards of {path}")
+    return Dataset(name or (place.stem if place.is_file() else place.name), tuple(samples))
+
+
+def _index(ctx: Context, shard: Path) -> list[Entry]:
+    """The samples of a shard; read through again only if the file has changed."""
+    state = f"{shard} {stamp(shard)}"
+    file = ctx.path(f"cache:webdataset/{sha256(state.encode()).hexdigest()[:32]}.json", must_exist=False)
+    entries: list[Entry] | None = read_remembered(file, state)
+    if entries is None:
+        entries = _read_through(ctx, shard)
+        if state == f"{shard} {stamp(shard)}":
+            write_remembered(file, state, entries)
+    return entries
+
+
+def _read_through(ctx: Context, shard: Path) -> list[Entry]:
+    entries: list[Entry] = []
+    parts: Entry = {}
+    seen: set[str] = set()
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for member in tar:
+                ctx.check()
+                if not member.isreg() or member.issparse() or member.name.rpartition("/")[2].startswith("."):
+                    continue
+                folder, slash, base = member.name.rpartition("/")
+                stem, _, ending = base.partition(".")
+                key = f"{folder}{slash}{stem}"
+                if key != parts.get("key"):
+                    if key in seen:
+                        raise GraphError(
+                            "E_DATA",
+                            f"the files of '{key}' in '{shard.name}' do not follow each other",
+                            hint="write the shard with its files sorted by name",
+                        )
+                    seen.add(key)
+                    parts = {"key": key}
+                    entries.append(parts)
+                opened = tar.extractfile(member)
+                if opened is not None:
+                    _add(parts, f".{ending.lower()}", member, opened)
+    except tarfile.TarError as error:
+        raise GraphError(
+            "E_DATA",
+            f"'{shard.name}' cannot be read as an uncompressed tar file: {error}",
+            hint="unpack .tar.gz to .tar, or write the shard again",
+        ) from None
+    return [entry for entry in entries if "at" in entry]
+
+
+def _add(parts: Entry, ending: str, member: tarfile.TarInfo, file: IO[bytes]) -> None:
+    """Take one file of a sample into its entry; what is neither picture nor text is passed over."""
+    if ending in SUFFIXES:
+        if "at" in parts:
+            parts["problem"] = "two pictures of one name"
+            return
+        parts["at"] = [member.offset_data, member.size]
+        try:
+            parts["size"] = list(read_header(file).size)
+        except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
+            parts["problem"] = reason(error, member.name)
+    elif ending in (".txt", ".json"):
+        content = file.read(LONGEST_TEXT + 1)
+        try:
+            if len(content) > LONGEST_TEXT:
+                raise ValueError(f"longer than {LONGEST_TEXT} bytes")
+            text = content.decode("utf-8-sig")
+            parts[ending[1:]] = text if ending == ".txt" else json.loads(text)
+        except (ValueError, RecursionError) as error:
+            parts["problem"] = f"its {ending[1:]}: {error}"
+
+
+def _caption(entry: Mapping[str, Any], field: str) -> str | None:
+    if "txt" in entry and not field:
+        return clean(entry["txt"])
+    found = entry.get("json")
+    if isinstance(found, str) and not field:
+        return clean(found)
+    values = found if isinstance(found, dict) else {}
+    name = _field(values, field)
+    text = as_text(values.get(name)) if name else None
+    return None if text is None else clean(text)
+
+
+def _field(values: Mapping[str, Any], field: str) -> str:
+    return field or next((name for name in CAPTION_COLUMNS if name in values), "")
+
+
+def _words(entry: Mapping[str, Any], field: str) -> dict[str, str] | None:
+    values = entry.get("json")
+    if not isinstance(values, dict):
+        return None
+    taken = _field(values, field)
+    return {k: text for k, value in values.items() if k != taken and (text := as_text(value))} or None

@@ -1,0 +1,119 @@
+"""Embeddings of captions that were encoded before."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Sequence
+from hashlib import sha256
+
+import torch
+from torch import Tensor
+
+from hcpgraph import Context, GraphError
+
+from ..data.store import FOLDER, SampleStore
+from ..families.registry import family
+from ..model.encoder import arithmetic, encoder_digest
+from ..model.handles import Root, TextEncoder
+
+VERSION = 1
+"""Rises when the same caption gives another embedding."""
+RAM_BYTES = 2**30
+AFTER_HITS = 100
+
+
+class Embeddings:
+    """The embeddings that one text encoder has made, the least recently used of them bounded by `RAM_BYTES`.
+
+    Attributes:
+        encoded: How many captions went through the encoder.
+    """
+
+    def __init__(self) -> None:
+        self.encoded = 0
+        self._rows: OrderedDict[str, Tensor] = OrderedDict()
+        self._bytes = 0
+        self._hits = 0
+        self._digests: dict[tuple[weakref.ref[torch.nn.Module], ...], str] = {}
+        self._store: SampleStore | None = None
+
+    def of(
+        self, ctx: Context, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int, *, disk: bool
+    ) -> Tensor:
+        """Embeddings (B, L, D), float32, on the encoder's device.
+
+        A caption that is not known yet is encoded alone: its embedding is the same whatever it shared a batch with, so
+        that a resumed run sees what it would have seen.
+
+        Args:
+            ctx: The context of the node.
+            text_encoder: The text encoder, frozen.
+            texts: B captions, as they are after every change to them.
+            clip_skip: Last layers to leave out.
+            disk: Whether they are kept on disk too.
+        """
+        base = (VERSION, self._digest(ctx, text_encoder), arithmetic(text_encoder), clip_skip)
+        keys = [sha256(repr((*base, text)).encode()).hexdigest() for text in texts]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
+        kept = self._opened(ctx).get(missing) if missing and disk else {}
+        rows = {key: torch.from_numpy(arrays["embedding"]) for key, arrays in kept.items()}
+        fresh: dict[str, Tensor] = {}
+        implementation = family(text_encoder.family)
+        for key, text in missing.items():
+            if key not in rows:
+                with torch.no_grad():
+                    fresh[key] = implementation.encode_prompt(text_encoder, [text], clip_skip)[0].cpu()
+        if fresh and disk:
+            self._opened(ctx).put({key: {"embedding": row.numpy()} for key, row in fresh.items()})
+        self.encoded += len(fresh)
+        self._hits = 0 if fresh else self._hits + 1
+        if self._hits >= AFTER_HITS and text_encoder.root.release():
+            ctx.log(f"the last {self._hits} batches were all known: the text encoder has left memory")
+        rows |= fresh
+        found = [rows[key] if key in rows else self._rows[key] for key in keys]
+        self._keep(keys, found)
+        return torch.stack(found).to(text_encoder.device)
+
+    def _digest(self, ctx: Context, text_encoder: TextEncoder) -> str:
+        stack = tuple(weakref.ref(plugin) for plugin in text_encoder.stack)
+        if stack not in self._digests:
+            self._digests[stack] = encoder_digest(ctx, text_encoder)
+        return self._digests[stack]
+
+    def _opened(self, ctx: Context) -> SampleStore:
+        folder = ctx.path(FOLDER, must_exist=False)
+        if self._store is None or self._store.folder != folder:
+            self._store = SampleStore(folder)
+        return self._store
+
+    def _keep(self, keys: Sequence[str], rows: Sequence[Tensor]) -> None:
+        for key, row in zip(keys, rows, strict=True):
+            if key not in self._rows:
+                self._bytes += row.nbytes
+            self._rows[key] = row
+            self._rows.move_to_end(key)
+        while self._bytes > RAM_BYTES:
+            self._bytes -= self._rows.popitem(last=False)[1].nbytes
+
+
+_of_roots: weakref.WeakKeyDictionary[Root, Embeddings] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def embeddings(text_encoder: TextEncoder) -> Embeddings:
+    """What is known of a text encoder; forgotten with its weights' last handle.
+
+    Raises:
+        GraphError: E_CACHE, it is trained, so that its embeddings change with every step.
+    """
+    if text_encoder.trainable:
+        raise GraphError(
+            "E_CACHE",
+            "the text encoder is trained: what it gives changes with every step",
+            port="text_encoder",
+            hint="set cache to off, or wire the text encoder that is not trained",
+        )
+    with _lock:
+        return _of_roots.setdefault(text_encoder.root, Embeddings())
