@@ -2,14 +2,16 @@
 
     python benchmarks/picture_loader.py [--pictures 48] [--rounds 5] [--workers 2] [--size 512]
 
-All three do the same work in the same run, in turn: JPEG files -> batches of 4 pictures (4, 3, size, size), float32, in
-[-1, 1] as the encoder takes them, scaled with Lanczos until they cover the size and cropped at the centre, by as many
-worker processes. The other two are written down from what those projects do: `Resize(LANCZOS)`, `CenterCrop`, `ToTensor`,
-`Normalize` for every picture in a DataLoader (diffusers, examples/text_to_image); PIL, resize to cover, crop, `ToTensor`
-and `Normalize` for every picture in a DataLoader (HCP-Diffusion 0.9, resize_crop_fix). Pictures are photographs of
-scikit-image put together, in two sizes: 12 megapixels, as phones take them, and 2 megapixels. `pip install scikit-image`.
+All three do the same work in the same run, in turn: JPEG files -> batches of 4 pictures (4, 3, size, size), float32,
+in [-1, 1] as the encoder takes them, scaled with Lanczos until they cover the size and cropped at the centre, by as
+many worker processes. The other two are written down from what those projects do: `Resize(LANCZOS)`, `CenterCrop`,
+`ToTensor`, `Normalize` for every picture in a DataLoader (diffusers, examples/text_to_image); PIL, resize to cover,
+crop, `ToTensor` and `Normalize` for every picture in a DataLoader (HCP-Diffusion 0.9, resize_crop_fix). Pictures are
+photographs of scikit-image put together, in two sizes: 12 megapixels, as phones take them, and 2 megapixels. `pip
+install scikit-image`.
 
-Printed are pictures a second from the second batch on, once the workers run, the ratio to the faster of the other two (median over rounds), and how far pixels differ.
+Printed are pictures a second from the second batch on, once the workers run, the ratio to the faster of the other two
+(median over rounds), and how far pixels differ.
 """
 
 import argparse
@@ -155,9 +157,8 @@ def main() -> None:
             a / max(b, c) for a, b, c in zip(rates["hcpgraph"], rates["diffusers"], rates["HCP-Diffusion"], strict=True)
         ]
         print(f"  ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
-        print(
-            f"  pixels off by {off.mean():.2f} of 255 in the mean, 99 % at most {np.percentile(off, 99):.0f}, all {off.max():.0f}"
-        )
+        most = np.percentile(off, 99)
+        print(f"  pixels off by {off.mean():.2f} of 255 in the mean, 99 % at most {most:.0f}, all {off.max():.0f}")
 
 
 if __name__ == "__main__":

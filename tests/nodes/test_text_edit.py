@@ -34,7 +34,8 @@ def test_replace_in_order() -> None:
     spaced = replace(given, find=[r"re:(\w)_(?=\w)"], replacement=r"\1 ")
     assert spaced.texts == ("1girl, long hair ^_^", "", "a.a")
     assert replace(spaced, find=["1girl", "."], replacement="\\1").texts == ("\\1, long hair ^_^", "", "a\\1a")
-    assert replace(given, find=["1", "girl, ", "re:_+"]).texts == ("longhair ^^", "", "a.a")
+    assert replace(given, find=["1", "girl, ", "re:_+"], replacement="").texts == ("longhair ^^", "", "a.a")
+    assert replace(given).texts == ("1girl, long hair ^ ^", "", "a.a")
     assert replace(GIVEN, find=["one"], replacement="二👍") == Captions(("二👍", ""), KEYS, OWN)
 
 

@@ -43,8 +43,8 @@ def folder(
     remembered: a picture that has not changed is not opened again.
 
     Captions are UTF-8. `txt`, `json`, `yaml`: the file `cat.txt` (`cat.json`, `cat.yaml`) beside `cat.png`; JSON and
-    YAML hold a text or `{"caption": text}`. `lines`: every line of `cat.txt` is a caption of its own, with the trigger in
-    front, of which text.pick_line draws one. For a picture without such a file, `json` and `yaml` take the entry of
+    YAML hold a text or `{"caption": text}`. `lines`: every line of `cat.txt` is a caption of its own, with the trigger
+    in front, of which text.pick_line draws one. For a picture without such a file, `json` and `yaml` take the entry of
     `captions.json` or `captions.yaml` in the folder, `{"sub/cat.png": text}`. `jsonl`, `csv`, `parquet`: the row of
     `captions.jsonl` or `metadata.jsonl` (`.csv`, `.tsv`, `.parquet`) with a column for the picture and one for its
     caption. The ending of a picture may be left out in all of them. `auto`: whichever of these the folder has; it must

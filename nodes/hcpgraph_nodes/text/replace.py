@@ -19,10 +19,10 @@ from .patterns import replacer
 def replace(
     captions: Captions,
     *,
-    find: Annotated[list[str], Field(min_length=1, max_length=4096), Hint(primary=True)],
-    replacement: Annotated[str, Hint(primary=True)] = "",
+    find: Annotated[list[str], Field(min_length=1, max_length=4096), Hint(primary=True)] = ["_"],  # noqa: B006
+    replacement: Annotated[str, Hint(primary=True)] = " ",
 ) -> Captions:
-    r"""Replace pieces of captions.
+    r"""Replace pieces of captions; as it comes it makes spaces of the underscores of tags.
 
     Args:
         captions: B captions.
