@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +26,9 @@ from hcpgraph_nodes.python.object import PythonObject, python_object
 from hcpgraph import trust
 from hcpgraph.errors import GraphError
 
+from .ramps import Ramp, RampMask
+
 V2 = "torchvision.transforms.v2"
-
-
-@dataclass(frozen=True)
-class Ramp:
-    """A picture whose red is its column and whose green is its row, so that a pixel tells where it comes from."""
-
-    size: tuple[int, int]
-    shade: int = 0
-
-    def load(self) -> np.ndarray:
-        width, height = self.size
-        red, green = np.meshgrid(np.arange(width), np.arange(height))
-        return np.stack([red, green, np.full_like(red, self.shade)], axis=2).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class RampMask:
-    size: tuple[int, int]
-
-    def load(self) -> np.ndarray:
-        return Ramp(self.size).load()[..., 0].astype(np.float32)
 
 
 def ramps(count: int = 6, size: tuple[int, int] = (40, 20)) -> Dataset:

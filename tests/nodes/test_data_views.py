@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +19,7 @@ from hcpgraph_nodes.types import LossMask, SampleLoss
 from hcpgraph.errors import GraphError
 from hcpgraph.testing import context
 
-
-@dataclass(frozen=True)
-class Ramp:
-    """A picture whose red is its column and whose green is its row, so that a pixel tells where it comes from."""
-
-    size: tuple[int, int]
-    shade: int = 0
-
-    def load(self) -> np.ndarray:
-        width, height = self.size
-        red, green = np.meshgrid(np.arange(width), np.arange(height))
-        return np.stack([red, green, np.full_like(red, self.shade)], axis=2).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class RampMask:
-    size: tuple[int, int]
-
-    def load(self) -> np.ndarray:
-        return Ramp(self.size).load()[..., 0].astype(np.float32)
+from .ramps import Ramp, RampMask
 
 
 def dataset(sizes: list[tuple[int, int]], *, extras: bool = True) -> Dataset:
