@@ -113,6 +113,7 @@ const VIEW: Command[] = [
   { id: "view.dock", titleKey: "shell.dock", group: "view", run: () => session().toggleDock() },
   { id: "view.problems", titleKey: "shell.show.problems", group: "view", run: () => dock("problems") },
   { id: "view.runs", titleKey: "shell.show.runs", group: "view", run: () => dock("runs") },
+  { id: "view.data", titleKey: "shell.show.data", group: "view", run: () => dock("data") },
   { id: "view.loss", titleKey: "shell.show.loss", group: "view", run: () => dock("loss") },
   { id: "view.gallery", titleKey: "shell.show.gallery", group: "view", run: () => dock("gallery") },
   { id: "view.log", titleKey: "shell.show.log", group: "view", run: () => dock("log") },
