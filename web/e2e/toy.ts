@@ -23,7 +23,7 @@ export const PIECES: readonly Piece[] = [
   { id: "encode", type: "text.encode", inside: "loop", at: { below: "encode_image" } },
   { id: "gaussian", type: "noise.gaussian", inside: "loop", at: { below: "encode" } },
   { id: "timesteps", type: "diffusion.timesteps", inside: "loop", at: { below: "gaussian" } },
-  { id: "add_noise", type: "diffusion.add_noise", inside: "loop", at: [1080, 80] },
+  { id: "add_noise", type: "diffusion.add_noise", inside: "loop", at: [1110, 80] },
   { id: "predict", type: "diffusion.predict", inside: "loop", at: { below: "add_noise" } },
   { id: "target", type: "diffusion.target", inside: "loop", at: { below: "predict" } },
   { id: "mse", type: "loss.mse", inside: "loop", at: { below: "target" } },

@@ -86,21 +86,11 @@ function WireChip({ id, source, type, index, x, y, short }: ChipProps) {
     // biome-ignore lint/a11y/noStaticElementInteractions: a resting place of the pointer, not a control
     <div
       className={cx(styles.chip, "nodrag", "nopan")}
-      style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}
+      // the button stands on the wire, so that the pointer finds it; the text beside it lets ports below it be taken
+      style={{ transform: `translate(${readOnly ? "-50%" : "-13px"}, -50%) translate(${x}px, ${y}px)` }}
       onMouseEnter={() => hoverWire(id)}
       onMouseLeave={() => hoverWire(null)}
     >
-      {!short && (
-        <span className={styles.text}>
-          {index !== null && <span className={styles.index}>{index + 1}</span>}
-          {type}
-          {known.map(([name, value]) => (
-            <span key={name} className={styles.fact}>
-              {typeof value === "boolean" ? (value ? name : "") : String(value)}
-            </span>
-          ))}
-        </span>
-      )}
       {!readOnly && (
         <button
           type="button"
@@ -114,6 +104,17 @@ function WireChip({ id, source, type, index, x, y, short }: ChipProps) {
         >
           <Plus size={13} aria-hidden />
         </button>
+      )}
+      {!short && (
+        <span className={styles.text}>
+          {index !== null && <span className={styles.index}>{index + 1}</span>}
+          {type}
+          {known.map(([name, value]) => (
+            <span key={name} className={styles.fact}>
+              {typeof value === "boolean" ? (value ? name : "") : String(value)}
+            </span>
+          ))}
+        </span>
       )}
     </div>
   );
