@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import type { Job } from "../api/schema";
 import { attempt } from "../shell/report";
-import { placeBefore, putJob, queueOf } from "../state/queue";
+import { placeBefore, putReply, queueOf } from "../state/queue";
 import { announce, cx, IconButton } from "../ui";
 import styles from "./Runs.module.css";
 
@@ -21,7 +21,7 @@ export function Queue({ jobs, row }: { jobs: readonly Job[]; row: (job: Job) => 
 
   const move = (job: Job, to: number) =>
     attempt(async () => {
-      for (const moved of await api.moveJob(job.id, placeBefore(ids, job.id, to))) putJob(moved);
+      for (const moved of await api.moveJob(job.id, placeBefore(ids, job.id, to))) putReply(moved);
       announce(t("dock.said.moved", { title: job.title, place: to + 1 }));
     });
   const drop = (event: DragEvent, target: Job) => {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Job, JobStatus } from "../api/schema";
-import { historyOf, placeBefore, queueOf, withJob, withQueue } from "./queue";
+import { historyOf, placeBefore, queueOf, withJob, withQueue, withReply } from "./queue";
 
 function job(id: string, status: JobStatus, created: number, position = 0): Job {
   return {
@@ -36,6 +36,13 @@ it("replaces a job in its place", () => {
   const jobs = [job("a", "running", 1), job("b", "queued", 2)];
   expect(withJob(jobs, job("a", "done", 1)).map((one) => one.status)).toEqual(["done", "queued"]);
   expect(ids(withJob(jobs, job("c", "queued", 3)))).toEqual(["a", "b", "c"]);
+});
+
+it("leaves a job as it is when an older word of it comes late", () => {
+  const jobs = [job("a", "running", 1), job("b", "cancelled", 2)];
+  expect(withReply(jobs, job("a", "queued", 1))).toBe(jobs);
+  expect(withReply(jobs, job("b", "running", 2))).toBe(jobs);
+  expect(withReply(jobs, { ...job("a", "running", 1), picture: "out:a.png" })[0]?.picture).toBe("out:a.png");
 });
 
 it("keeps older history beside a queue message, and drops what was deleted elsewhere", () => {

@@ -35,6 +35,14 @@ export function withJob(jobs: readonly Job[], job: Job): readonly Job[] {
   return at < 0 ? [...jobs, job] : jobs.with(at, job);
 }
 
+const STAGE: Record<Job["status"], number> = { queued: 0, running: 1, done: 2, failed: 2, cancelled: 2 };
+
+/** The jobs with one out of a reply: it may come after the message that the job has begun, and is the older word then. */
+export function withReply(jobs: readonly Job[], job: Job): readonly Job[] {
+  const known = jobs.find((one) => one.id === job.id);
+  return known && STAGE[job.status] < STAGE[known.status] ? jobs : withJob(jobs, job);
+}
+
 /**
  * The queue as the server tells it: everything that is queued or runs, and the last runs that ended. What we have
  * besides is older history; `lost` are jobs that were open here and of which the message says nothing.
@@ -81,6 +89,10 @@ export function putJob(job: Job): void {
   useQueue.setState(({ jobs }) => ({ jobs: withJob(jobs, job) }));
 }
 
+export function putReply(job: Job): void {
+  useQueue.setState(({ jobs }) => ({ jobs: withReply(jobs, job) }));
+}
+
 export function dropJob(id: string): void {
   useQueue.setState(({ jobs }) => ({ jobs: jobs.filter((job) => job.id !== id) }));
 }
@@ -95,7 +107,7 @@ export async function takeQueue(told: readonly Job[]): Promise<void> {
 /** Bring in one job that the list does not have; one that is gone stays away. */
 async function readJob(id: string): Promise<void> {
   try {
-    putJob((await api.snapshot(id)).job);
+    putReply((await api.snapshot(id)).job);
   } catch {
     dropJob(id);
   }

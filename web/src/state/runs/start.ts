@@ -8,7 +8,7 @@ import { announce } from "../../ui";
 import { rollSeeds } from "../../widgets/rollSeeds";
 import { useCheck } from "../check";
 import type { DocStore } from "../document";
-import { isOpen, putJob, useQueue } from "../queue";
+import { isOpen, putReply, useQueue } from "../queue";
 import { useSession } from "../session";
 import { currentDoc } from "../tabs";
 import { useRuns } from "./store";
@@ -65,7 +65,7 @@ export async function runAgain(earlier: Job): Promise<void> {
 }
 
 function started(job: Job, canvas: boolean): void {
-  putJob(job);
+  putReply(job);
   useRuns.getState().follow(job.id, canvas);
   announce(i18n.t("dock.said.queued", { title: job.title }));
 }
@@ -90,7 +90,7 @@ export function openJob(): Job | null {
 export async function cancelRun(id?: string): Promise<void> {
   const job = id ?? openJob()?.id;
   if (job === undefined) return;
-  await attempt(async () => putJob(await api.cancel(job)));
+  await attempt(async () => putReply(await api.cancel(job)));
 }
 
 /** Ask the running training for pictures, a checkpoint, or its end after this step. */
