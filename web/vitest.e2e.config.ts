@@ -8,6 +8,8 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 900_000,
     hookTimeout: 300_000,
+    // A machine that builds for many stalls now and then; what fails twice fails.
+    retry: process.env.CI === "true" ? 1 : 0,
     reporters: ["verbose"],
   },
 });
