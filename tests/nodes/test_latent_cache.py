@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,73 +12,20 @@ import numpy as np
 import pytest
 import torch
 from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.content import contents
-from hcpgraph_nodes.data.dataset import ArrayRow, Dataset, PictureFile, Sample
+from hcpgraph_nodes.data.dataset import Dataset
 from hcpgraph_nodes.data.latent_batch import latent_batch, latent_conditions
 from hcpgraph_nodes.data.latent_loader import LatentLoader, latent_loader
-from hcpgraph_nodes.data.latents import LatentSet, latents
 from hcpgraph_nodes.data.loader import Loader
-from hcpgraph_nodes.data.masks import MaskFile
-from hcpgraph_nodes.data.openmoji import openmoji
-from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
 from hcpgraph_nodes.data.transform import Transform, Views
 from hcpgraph_nodes.diffusion.encode_image import encode_image
-from hcpgraph_nodes.model.handles import Vae
-from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.model.trainable import trainable
-from hcpgraph_nodes.types import Images
-from hcpgraph_nodes.vae.new import new_vae
 from PIL import Image
 
-import hcpgraph
-from hcpgraph import Graph, GraphError
+from hcpgraph import GraphError
 from hcpgraph.testing import context
 
-SIZES = [(32, 32), (48, 32), (32, 44), (32, 32), (50, 34), (32, 40)]
+from .latent_sets import SIZES, bucketed, dataset, encode, folder, opened, painted
 
-
-@pytest.fixture
-def folder(workspace: Path) -> Path:
-    """Six real pictures in three shapes with masks and conditions."""
-    source = openmoji(context(workspace), groups=["animals-nature"], limit=6, size=48)
-    for kind in ("pictures", "masks", "edges"):
-        (workspace / "data" / kind).mkdir(parents=True)
-    for i, size in enumerate(SIZES):
-        picture = Image.fromarray(source.load(i)).resize(size)
-        picture.save(workspace / f"data/pictures/{i}.png")
-        picture.convert("L").save(workspace / f"data/masks/{i}.png")
-        picture.rotate(180).save(workspace / f"data/edges/{i}.png")
-    return workspace / "data/pictures"
-
-
-def dataset(folder: Path, *, masks: bool = False, edges: bool = False, **fields: Any) -> Dataset:
-    samples = []
-    for path in sorted(folder.glob("*.png")):
-        size = Image.open(path).size
-        side = {kind: folder.parent / kind / path.name for kind in ("masks", "edges")}
-        mask = MaskFile(str(side["masks"]), "linear") if masks and side["masks"].exists() else None
-        edge = PictureFile(str(side["edges"]), size) if edges and side["edges"].exists() else None
-        samples.append(Sample(PictureFile(str(path), size), path.stem, path.name, edge, mask, None, **fields))
-    return Dataset("zoo", tuple(samples))
-
-
-def bucketed(folder: Path, data: Dataset | None = None, **settings: Any) -> Bucketed:
-    made = data or dataset(folder)
-    return ratio_bucket(context(folder), made, **{"target_area": 256, "crop": "center", "step_size": 4, **settings})
-
-
-def opened(workspace: Path, **settings: Any) -> Vae:
-    return load_model(context(workspace), path="models:tiny", **settings).vae
-
-
-def encode(workspace: Path, data: Bucketed, vae: Vae | None = None, **settings: Any) -> tuple[LatentSet, str]:
-    """The set, and what the node said: `n of m`."""
-    events: list[dict[str, Any]] = []
-    ctx = context(workspace)
-    ctx.run.events.listener = events.append
-    made = latents(ctx, data, vae or opened(workspace), **settings)
-    told = [event["message"] for event in events if event["kind"] == "log"]
-    return made, next(text.removesuffix(" encoded") for text in told if text.endswith("encoded"))
+__all__ = ["folder"]  # a fixture
 
 
 # ---------------------------------------------------------------------------------- equal to encoding in every step
@@ -143,10 +87,6 @@ def rewritten(folder: Path) -> None:
     os.utime(folder / "2.png", (1, 1))
     for kind in ("pictures", "masks", "edges"):
         (folder.parent / kind / "3.png").rename(folder.parent / kind / "x.png")
-
-
-def painted(folder: Path) -> None:
-    Image.new("RGB", SIZES[2], "white").save(folder / "2.png")
 
 
 def added(folder: Path) -> None:
@@ -271,229 +211,3 @@ def test_the_same_bytes_are_one_item_with_one_draw(workspace: Path, folder: Path
     assert told.startswith("0 of")
     names = [sample.id for sample in made.data.dataset.samples]
     assert made.rows[0][names.index("copy.png")] == made.rows[0][names.index("2.png")]
-
-
-# ------------------------------------------------------------------------------------------------------- the encoder
-
-
-def graph(**settings: Any) -> Graph:
-    g = Graph()
-    g.add("data.folder", "pictures", path="data:pictures", captions="filename")
-    g.add("data.ratio_bucket", "buckets", target_area=256, crop="center")
-    g.connect("pictures.out", "buckets.dataset")
-    g.add("model.load", "model", path="models:tiny", **settings)
-    g.add("data.latents", "latents")
-    g.connect("buckets.out", "latents.data")
-    g.connect("model.vae", "latents.vae")
-    return g
-
-
-def ran(workspace: Path, g: Graph) -> tuple[str, hcpgraph.Result]:
-    events: list[dict[str, Any]] = []
-    result = hcpgraph.run(g, workspace=workspace, targets=["latents", "model.vae"], on_event=events.append)
-    assert result.status == "done", result.failed
-    told = [e["message"] for e in events if e["kind"] == "log" and e["node"] == "latents"]
-    return told[0], result
-
-
-def test_weights_count_and_are_not_read_once_all_is_cached(workspace: Path, folder: Path) -> None:
-    told, first = ran(workspace, graph())
-    root = first.outputs["model.vae"].root
-    assert told == "6 of 6 encoded" and root.reads == 1 and not root.loaded, "it was read for this alone, and has left"
-    told, second = ran(workspace, graph())
-    assert told == "0 of 6 encoded" and second.outputs["model.vae"].root.reads == 0
-    told, other = ran(workspace, graph(checkpointing=True))
-    assert told == "0 of 6 encoded" and other.outputs["model.vae"].root.reads == 1, (
-        "read to know that they are the same"
-    )
-    assert ran(workspace, graph(checkpointing=True))[1].outputs["model.vae"].root.reads == 0
-
-    config = workspace / "models/tiny/vae/config.json"
-    config.write_text(config.read_text().replace("0.18215", "0.5"))
-    told, scaled = ran(workspace, graph())
-    before, after = (
-        LatentLoader(result.outputs["latents.out"], 6, shuffle=False).batch(0).latents.data
-        for result in (first, scaled)
-    )
-    assert told == "0 of 6 encoded", "latents are scaled after the cache"
-    torch.testing.assert_close(after / before, torch.full_like(after, 0.5 / 0.18215))
-
-    from safetensors.torch import load_file, save_file
-
-    file = workspace / "models/tiny/vae/diffusion_pytorch_model.safetensors"
-    state = load_file(file)
-    state["encoder.conv_in.bias"] += 0.1
-    save_file(state, file, {"format": "pt"})
-    assert ran(workspace, graph())[0] == "6 of 6 encoded"
-
-
-def test_a_trained_vae_is_not_taken_for_the_old_one(workspace: Path, folder: Path) -> None:
-    data, vae = bucketed(folder), opened(workspace)
-    vae.root.origin = "the key of its node"
-    encode(workspace, data, vae)
-    tuned = trainable(context(workspace), vae, layers=["encoder.conv_in"])
-    assert encode(workspace, data, tuned.model)[1] == "0 of 6", "not trained yet"
-    with torch.no_grad():
-        next(iter(tuned.params.groups[0]["params"].values())).add_(0.1)
-    assert encode(workspace, data, tuned.model)[1] == "6 of 6"
-    assert tuned.model.root.loaded, "its weights are in memory alone"
-    fresh = opened(workspace)
-    fresh.root.origin = vae.root.origin
-    assert encode(workspace, data, fresh)[1] == "0 of 6" and fresh.root.reads == 0
-
-
-def mean(workspace: Path, vae: Vae) -> torch.Tensor:
-    pictures = Images(torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
-    return encode_image(context(workspace), vae, pictures, mode="mean").data
-
-
-def test_a_released_root_reads_the_same_weights(workspace: Path) -> None:
-    for vae in (opened(workspace), new_vae(context(workspace), channels=[8, 16], seed=3)):
-        assert not vae.root.release()
-        first = mean(workspace, vae)
-        with vae.active():
-            assert not vae.root.release(), "in use"
-        assert vae.root.release() and not vae.root.loaded
-        assert torch.equal(mean(workspace, vae), first) and vae.root.reads == 2
-        twin = vae.copy({})
-        assert not twin.root.release(), "a copy is in memory alone"
-
-
-# -------------------------------------------------------------------------------------------------- damage and trouble
-
-
-def test_unreadable_pictures_are_all_named_and_the_rest_is_kept(workspace: Path, folder: Path) -> None:
-    data = bucketed(folder)
-    for name in ("1.png", "4.png"):
-        (folder / name).write_bytes((folder / name).read_bytes()[:200])
-    with pytest.raises(GraphError, match=r"E_PICTURE 2 pictures cannot be read: 1\.png.*4\.png"):
-        encode(workspace, data)
-    for number in (1, 4):
-        Image.new("RGB", SIZES[number]).save(folder / f"{number}.png")
-    assert encode(workspace, data)[1] == "2 of 6"
-
-
-def test_a_picture_that_is_written_meanwhile(workspace: Path, folder: Path) -> None:
-    @dataclass(frozen=True)
-    class Meddle(Transform):
-        def apply(self, views: Views, draw: int) -> Views:
-            painted(folder)
-            return views
-
-    with pytest.raises(GraphError, match=r"E_CHANGED written while they were being encoded: 2\.png"):
-        encode(workspace, bucketed(folder, dataset(folder, transforms=(Meddle(),))))
-
-
-def test_latents_that_are_not_finite_are_named_and_not_kept(workspace: Path, folder: Path) -> None:
-    vae = opened(workspace)
-    vae.root.module.quant_conv.bias.data.fill_(float("nan"))
-    with pytest.raises(GraphError, match=r"E_LATENTS the latents of .*\.png.* are not finite"):
-        encode(workspace, bucketed(folder), vae)
-    assert encode(workspace, bucketed(folder))[1] == "6 of 6"
-
-
-def test_contents_of_every_kind(workspace: Path, folder: Path) -> None:
-    @dataclass(frozen=True)
-    class Member:
-        digest: str
-
-        def content(self) -> str:
-            return self.digest
-
-    @dataclass(frozen=True)
-    class Drawn:
-        grey: int
-
-        def load(self) -> np.ndarray:
-            return np.full((4, 4, 3), self.grey, np.uint8)
-
-    np.save(workspace / "rows.npy", np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3))
-    file, rows = str(folder / "0.png"), str(workspace / "rows.npy")
-    (folder / "same.png").write_bytes((folder / "0.png").read_bytes())
-    parts = [
-        PictureFile(file, (32, 32)),
-        PictureFile(file, (32, 32), (0, 0, 0)),
-        PictureFile(str(folder / "1.png"), (48, 32)),
-        MaskFile(file, "hcp"),
-        MaskFile(file, "linear"),
-        ArrayRow(rows, 0, (4, 4)),
-        ArrayRow(rows, 1, (4, 4)),
-        Member("a"),
-        Member("b"),
-        Drawn(1),
-        Drawn(2),
-    ]
-    found = contents(context(workspace), parts).digests
-    assert len(set(found.values())) == len(parts)
-    same = PictureFile(str(folder / "same.png"), (32, 32))
-    assert contents(context(workspace), [same]).digests[same] == found[parts[0]]
-
-
-CHILD = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from tests.nodes.test_latent_cache import bucketed, dataset, encode, Slow
-data = bucketed(Path(sys.argv[2]), dataset(Path(sys.argv[2]), transforms=(Slow(),)), num_buckets=3)
-print("ready", flush=True)
-sys.stdin.readline()
-print(encode(Path(sys.argv[1]), data)[1], flush=True)
-"""
-
-
-@dataclass(frozen=True)
-class Slow(Transform):
-    """Takes its time, so that a process can be killed in the middle."""
-
-    @property
-    def random(self) -> bool:
-        return False
-
-    def apply(self, views: Views, draw: int) -> Views:
-        import time
-
-        time.sleep(0.3)
-        return views
-
-
-def child(workspace: Path, folder: Path) -> subprocess.Popen[str]:
-    root = str(Path(__file__).resolve().parents[2])
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(workspace), str(folder), root],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL there")
-def test_two_runs_at_once_one_killed_and_one_after_them(workspace: Path, folder: Path) -> None:
-    both = [child(workspace, folder) for _ in range(2)]
-    try:
-        for one in both:
-            assert one.stdin is not None and one.stdout is not None
-            assert one.stdout.readline() == "ready\n"
-        for one in both:
-            assert one.stdin is not None
-            one.stdin.write("go\n")
-            one.stdin.flush()
-        store = workspace / "cache/samples"
-        while not any(pack.stat().st_size for pack in store.glob("*.pack")):
-            assert both[0].poll() is None
-        both[0].kill()
-        assert both[1].stdout is not None
-        survivor = both[1].stdout.read().strip()
-        assert survivor.endswith("of 6") and both[1].wait(60) == 0
-    finally:
-        for one in both:
-            one.kill()
-            one.communicate()
-    data = bucketed(folder, dataset(folder, transforms=(Slow(),)), num_buckets=3)
-    after, told = encode(workspace, data)
-    assert told == "0 of 6"
-    undisturbed, _ = encode(workspace / "elsewhere", data, opened(workspace))
-    for one, other in zip(after.rows, undisturbed.rows, strict=True):
-        for index in one:
-            a, b = after.items.read(one[index][0]), undisturbed.items.read(other[index][0])
-            assert a.keys() == b.keys() and all(np.allclose(a[name], b[name], atol=1e-5) for name in a)

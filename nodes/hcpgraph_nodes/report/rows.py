@@ -39,15 +39,20 @@ def training(one: DataTraining, words: Texts) -> list[Pair]:
     steps = f"{one['steps']}"
     if one["accumulate"] > 1:
         steps += f", {words('accumulated', accumulate=one['accumulate'])}"
-    seen = words("times", seen=f"{one['seen']:.3g}")
+    seen = words("times", seen=_number(one["seen"]))
     if one["never"]:
         seen += f"; {words('never', never=one['never'])}"
     return [
         (words("training", node=one["node"]), f"{words('steps')}: {steps}"),
-        (words("epochs"), f"{one['epochs']:.4g}"),
+        (words("epochs"), _number(one["epochs"])),
         (words("samplesSeen"), f"{one['samples']}"),
         (words("seen"), seen),
     ]
+
+
+def _number(value: float) -> str:
+    """2.5, 12.3, 2,667: three digits, but never fewer than stand before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _size(size: tuple[int, int]) -> str:
