@@ -1,6 +1,7 @@
 """What the editor shows of this pack's values while a run goes on, and which layers a selector means.
 
-Only the worker imports this: it needs torch. Latents have no preview: without their VAE there is no picture of them.
+Only the worker and `hcpgraph layers` import this: it needs torch. Latents have no preview: without their VAE there is
+no picture of them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from hcpgraph import GraphError
+from hcpgraph import Context, GraphError, GraphErrors
+from hcpgraph.context import RunState, Scope
+from hcpgraph.paths import Roots
 
 from .data.dataset import Dataset
 from .model.handles import Handle
+from .model.load import load_model
 from .plugins.lora import LoraBlock
-from .plugins.selector import near_misses, select
+from .plugins.selector import Point, near_misses, points
 from .types import Images, Reconstruction
 
 SHOWN = 4
@@ -26,6 +30,8 @@ SIDE = 256
 LARGEST = 16_000_000
 """Pixels of a picture of a data set that is still decoded for a preview."""
 NAMES = 500
+WHOLE_LAYERS = frozenset({"plugin.lora", "model.trainable"})
+"""Nodes whose selectors mean layers and never their inputs."""
 
 
 def tensor_picture(value: Images | Reconstruction) -> Image.Image | None:
@@ -55,10 +61,46 @@ PREVIEWS: Mapping[str, Callable[[Any], Image.Image | None]] = {
 
 
 def outline(value: Any) -> dict[str, Any] | None:
-    """The layers of a model by name: their classes, and whether they have weights of their own."""
+    """The layers of a model by name: their classes, and the shapes of their own weights."""
     if not isinstance(value, Handle):
         return None
-    return {name: [_classes(layer), _weights(layer)] for name, layer in value.root.layers.items()}
+    return {name: [_classes(layer), _shapes(layer)] for name, layer in value.root.layers.items()}
+
+
+def model_outline(path: str, roots: Roots, part: str) -> dict[str, Any]:
+    """The layers of a part of a model that no graph has opened; its weights go nowhere.
+
+    Args:
+        path: As `model.load` takes it.
+        roots: Where named roots lie.
+        part: denoiser, text_encoder or vae.
+
+    Raises:
+        GraphError: what `model.load` and the reading of weights raise.
+    """
+    model = load_model(Context("layers", RunState(roots=roots, device="meta"), Scope()), path=path)
+    found = outline(getattr(model, part))
+    assert found is not None
+    return found
+
+
+def matching(known: Mapping[str, Any], patterns: Sequence[str], *, hooks: bool = True) -> list[Point]:
+    """The places that selectors mean in an outline; the layers are stand-ins with nothing but their class's name.
+
+    Raises:
+        GraphErrors: E_SELECTOR, E_NO_LAYER with near misses; all of them at once.
+    """
+    stand_ins = {name: _stand_in(tuple(classes)) for name, (classes, _) in known.items()}
+    found: dict[tuple[str, bool], Point] = {}
+    problems = []
+    for pattern in patterns:
+        try:
+            found.update(((point.path, point.pre), point) for point in points(stand_ins, [pattern], hooks=hooks))
+        except GraphError as error:
+            problems.append(error.problem)
+    if problems:
+        raise GraphErrors(problems)
+    return list(found.values())
 
 
 def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) -> dict[str, Any]:
@@ -67,29 +109,30 @@ def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) ->
     Args:
         known: An outline.
         patterns: The selectors.
-        node_type: The node they are for: a LoRA goes to layers of its own kinds, other nodes to all that have weights.
+        node_type: The node they are for: a LoRA goes to layers of its own kinds among and below what is selected, a
+            plugin of your own to these layers themselves, other nodes to all that have weights.
 
     Returns:
         The number of layers that the node could use and of those that it would, their names, and near misses where a
         selector matches nothing.
 
     Raises:
-        GraphError: E_SELECTOR, a selector cannot be read.
+        GraphErrors: E_SELECTOR, a selector cannot be read.
     """
-    stand_ins = {name: _stand_in(tuple(classes)) for name, (classes, _) in known.items()}
+    exact = node_type == "plugin.custom"
     usable = [name for name, (classes, weights) in known.items() if _usable(classes, weights, node_type)]
     near: list[str] = []
     selected: list[str] = []
     for pattern in patterns:
         try:
-            selected += select(stand_ins, [pattern])
-        except GraphError as error:
-            if error.problem.code != "E_NO_LAYER":
+            selected += [point.path for point in matching(known, [pattern], hooks=node_type not in WHOLE_LAYERS)]
+        except GraphErrors as errors:
+            if errors.problems[0].code != "E_NO_LAYER":
                 raise
-            near += near_misses(pattern, stand_ins)
-    whole = "" in selected
+            near += near_misses(pattern, known)
     roots = set(selected)
-    found = [name for name in usable if whole or any(part in roots for part in _prefixes(name))]
+    whole = "" in roots and not exact
+    found = [name for name in usable if whole or any(part in roots for part in ([name] if exact else _prefixes(name)))]
     return {
         "total": len(usable),
         "matched": len(found),
@@ -126,8 +169,8 @@ def _classes(layer: nn.Module) -> list[str]:
     return [cls.__name__ for cls in type(layer).__mro__ if cls is not nn.Module and issubclass(cls, nn.Module)]
 
 
-def _weights(layer: nn.Module) -> bool:
-    return any(True for _ in layer.parameters(recurse=False))
+def _shapes(layer: nn.Module) -> dict[str, list[int]]:
+    return {name: list(weights.shape) for name, weights in layer.named_parameters(recurse=False)}
 
 
 def _stand_in(classes: tuple[str, ...]) -> Any:
@@ -135,10 +178,10 @@ def _stand_in(classes: tuple[str, ...]) -> Any:
     return type(classes[0] if classes else "Module", (), {})()
 
 
-def _usable(classes: Sequence[str], weights: bool, node_type: str) -> bool:
+def _usable(classes: Sequence[str], weights: Any, node_type: str) -> bool:
     if node_type == "plugin.lora":
         return any(cls.__name__ in classes for cls in LoraBlock.wraps)
-    return weights
+    return node_type == "plugin.custom" or bool(weights)
 
 
 def _prefixes(name: str) -> list[str]:

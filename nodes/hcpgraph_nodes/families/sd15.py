@@ -217,7 +217,7 @@ class SD15:
             return_tensors="pt",
         )
         ids = tokens.input_ids.to(text_encoder.device)
-        with text_encoder.gradients(), text_encoder.active() as module:
+        with text_encoder.gradients(), text_encoder.active(ids=ids) as module:
             if not clip_skip:
                 return module(ids).last_hidden_state.float()
             hidden = module(ids, output_hidden_states=True).hidden_states[-1 - clip_skip]
@@ -226,8 +226,9 @@ class SD15:
     def predict(self, denoiser: Denoiser, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
         """The UNet's output (B, C, h, w), float32; `timesteps` is (B,) or a single number."""
         dtype = denoiser.root.placement.dtype
-        with denoiser.active() as module:
-            return module(noisy.to(dtype), timesteps, conditioning.to(dtype), return_dict=False)[0].float()
+        noisy, conditioning = noisy.to(dtype), conditioning.to(dtype)
+        with denoiser.active(noisy=noisy, timesteps=timesteps, conditioning=conditioning) as module:
+            return module(noisy, timesteps, conditioning, return_dict=False)[0].float()
 
     def encode_image(self, vae: Vae, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], before scaling."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hcpgraph import Context
+from hcpgraph import Context, GraphError
 
 from .digest import folder_digest
 from .handles import Handle, TextEncoder
@@ -36,7 +36,11 @@ def encoder_digest(ctx: Context, handle: Handle) -> str:
     Args:
         ctx: The context of the node.
         handle: A VAE or text encoder.
+
+    Raises:
+        GraphError: E_CACHE, its plugins have side inputs, which may be others in every call.
     """
+    without_inputs(handle)
     root = handle.root
     known = bool(root.origin) and not root.trainable and not handle.stack
     memory = ctx.path(MEMORY, must_exist=False)
@@ -47,6 +51,21 @@ def encoder_digest(ctx: Context, handle: Handle) -> str:
     if known:
         _remember(memory, root.origin, digest)
     return digest
+
+
+def without_inputs(handle: Handle, port: str | None = None) -> None:
+    """What an encoder gives is kept only if it depends on nothing but its weights and what it encodes.
+
+    Raises:
+        GraphError: E_CACHE.
+    """
+    if handle.stack and handle.inputs:
+        raise GraphError(
+            "E_CACHE",
+            f"plugins of the encoder have side inputs ({', '.join(sorted(handle.inputs))}): its results are not kept",
+            port=port,
+            hint="set cache to off, or encode without plugin.input",
+        )
 
 
 def arithmetic(handle: Handle) -> str:

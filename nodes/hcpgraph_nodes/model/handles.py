@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from hcpgraph import Context, GraphError
 from hcpgraph.types import port_type
+
+from .activation import Activation, Call, checkpointed, tap
 
 if TYPE_CHECKING:
     from ..plugins.base import Plugin
@@ -52,7 +53,8 @@ class Root:
     It is a bound method, so that a deep copy of the module calls its own layers.
 
     Attributes:
-        active: The stack that is switched on.
+        active: The call that is going on; None when no stack is switched on.
+        uses: How many calls are going on.
         trainable: Whether its own weights are, or ever were, trained.
         origin: Names what the weights are made of, such as the key of the node that opened a file and the component;
             empty where nothing names it. Roots of one origin have the same weights while they are not trainable.
@@ -63,7 +65,8 @@ class Root:
         self, load: Callable[[], nn.Module], placement: Placement, rename: Callable[[str], str] = lambda name: name
     ) -> None:
         self.placement = placement
-        self.active: tuple[Plugin, ...] = ()
+        self.active: Call | None = None
+        self.uses = 0
         self.trainable = False
         self.origin = ""
         self.reads = 0
@@ -71,7 +74,6 @@ class Root:
         self._rename = rename
         self._module: nn.Module | None = None
         self._copied = False
-        self._uses = 0
         self._lock = threading.RLock()
         self._layers: dict[str, nn.Module] = {}
         self._taps: dict[str, int] = {}
@@ -105,7 +107,7 @@ class Root:
                     module = self._load().requires_grad_(False).eval()
                 nn.Module.to(module, device=self.placement.device, dtype=self.placement.dtype)
                 if self.placement.checkpointing:
-                    module.enable_gradient_checkpointing(self._checkpoint)  # type: ignore[operator]
+                    module.enable_gradient_checkpointing(partial(checkpointed, self))  # type: ignore[operator]
                 self._module = module
                 self.reads += 1
             return self._module
@@ -117,24 +119,11 @@ class Root:
         is using are needed.
         """
         with self._lock:
-            if self._module is None or self.trainable or self._copied or self._uses or self._taps:
+            if self._module is None or self.trainable or self._copied or self.uses or self._taps:
                 return False
             self._module = None
             self._layers = {}
             return True
-
-    def _checkpoint(self, call: Callable[..., Any], *args: Any) -> Any:
-        """`torch.utils.checkpoint` whose recomputation, which runs after `active()` was left, enters the same stack."""
-        stack = self.active
-
-        def run(*args: Any) -> Any:
-            previous, self.active = self.active, stack
-            try:
-                return call(*args)
-            finally:
-                self.active = previous
-
-        return checkpoint(run, *args, use_reentrant=False)
 
     def copy(self, values: Mapping[int, torch.Tensor]) -> Root:
         """Frozen weights of its own, without taps: a copy of the module, but with `values` by id of the parameter."""
@@ -156,13 +145,13 @@ class Root:
         with self._lock:
             if plugin in self._attached:
                 return
-            for path in plugin.blocks:
+            for path in plugin.hooks:
                 if path not in self._taps:
                     layer = self.layers[path]
-                    layer.forward = MethodType(_tap(self, path, type(layer).forward), layer)
+                    layer.forward = MethodType(tap(self, path, type(layer).forward), layer)
                 self._taps[path] = self._taps.get(path, 0) + 1
             self._attached.add(plugin)
-            weakref.finalize(plugin, _release, weakref.ref(self), tuple(plugin.blocks)).atexit = False
+            weakref.finalize(plugin, _release, weakref.ref(self), tuple(plugin.hooks)).atexit = False
 
     def untap(self, paths: tuple[str, ...]) -> None:
         with self._lock:
@@ -176,21 +165,6 @@ class Root:
     def tapped(self) -> tuple[str, ...]:
         """Names of the layers that have a tap."""
         return tuple(self._taps)
-
-
-def _tap(root: Root, path: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        stack = root.active
-        if not stack:
-            return original(self, *args, **kwargs)
-        call: Callable[..., Any] = partial(original, self)
-        for plugin in stack:
-            block = plugin.blocks.get(path)
-            if block is not None:
-                call = partial(block, call)
-        return call(*args, **kwargs)
-
-    return forward
 
 
 def _release(root: weakref.ref[Root], paths: tuple[str, ...]) -> None:
@@ -210,30 +184,6 @@ def copied(module: nn.Module, memo: dict[int, Any], values: Mapping[int, torch.T
     return deepcopy(module, {**memo, **replaced}).requires_grad_(False).eval()
 
 
-class Activation:
-    """`with handle.active() as module:`; restores in any case what was switched on before."""
-
-    __slots__ = ("_autocast", "_previous", "_root", "_stack")
-
-    def __init__(self, root: Root, stack: tuple[Plugin, ...]) -> None:
-        self._root = root
-        self._stack = stack
-        self._autocast = root.autocast()
-
-    def __enter__(self) -> nn.Module:
-        module = self._root.module
-        self._root._uses += 1
-        self._previous = self._root.active
-        self._root.active = self._stack
-        self._autocast.__enter__()
-        return module
-
-    def __exit__(self, *error: Any) -> None:
-        self._root._uses -= 1
-        self._root.active = self._previous
-        self._autocast.__exit__(*error)
-
-
 @port_type(color="#c9a227", weights="runs", facts=("family",), name="Model")
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Handle:
@@ -244,16 +194,26 @@ class Handle:
         family: Name of the model family.
         config: The component's configuration, known without reading weights.
         stack: The plugins that this handle switches on.
+        inputs: Side inputs by name, for the plugins that want them.
     """
 
     root: Root
     family: str
     config: Mapping[str, Any] = field(default_factory=dict)
     stack: tuple[Plugin, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
-    def active(self) -> Activation:
-        """Switch on exactly this handle's stack; gives the module."""
-        return Activation(self.root, self.stack)
+    def active(self, **inputs: Any) -> Activation:
+        """Switch on exactly this handle's stack; gives the module.
+
+        Args:
+            inputs: Side inputs of this call; those of `with_inputs` win over them.
+        """
+        return Activation(self.root, self.stack, {**inputs, **self.inputs})
+
+    def with_inputs(self, **inputs: Any) -> Self:
+        """A handle whose plugins also see these side inputs, in every call."""
+        return replace(self, inputs={**self.inputs, **inputs})
 
     def attach(self, plugin: Plugin) -> Self:
         """A handle with the plugin on top of the stack."""

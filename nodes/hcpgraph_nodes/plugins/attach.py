@@ -69,12 +69,22 @@ def lora(
     return adapted(model, name, Plugin(blocks), ctx.node, lr)
 
 
-def adapted(model: Any, name: str, plugin: Plugin, owner: str, lr: float | None) -> Adapted[Any]:
-    """Attach a plugin and make the node's outputs."""
+def adapted(
+    model: Any, name: str, plugin: Plugin, owner: str, lr: float | None, weight_decay: float | None = None
+) -> Adapted[Any]:
+    """Attach a plugin and make the node's outputs.
+
+    Args:
+        model: The model.
+        name: Which component it is.
+        plugin: The plugin.
+        owner: Name of the parameter group: the node's id.
+        lr: Learning rate of the plugin's weights; none given: the optimizer's.
+        weight_decay: Weight decay of them; none given: the optimizer's.
+    """
     handle: Handle = model.attach(plugin)
     group: dict[str, Any] = {"name": owner, "params": plugin.file_parameters()}
-    if lr is not None:
-        group["lr"] = lr
-    params = Params((group,) if plugin.trainable else ())
+    group |= {key: value for key, value in (("lr", lr), ("weight_decay", weight_decay)) if value is not None}
+    params = Params((group,) if plugin.trainable and group["params"] else ())
     kind = getattr(model, "prediction_type", "epsilon")
     return Adapted(handle, params, Adapter(plugin, name, model.family, kind))

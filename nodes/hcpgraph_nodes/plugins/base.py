@@ -2,30 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from hcpgraph import GraphError
+from hcpgraph.errors import did_you_mean
 from hcpgraph.types import port_type
 
 from ..model.handles import Handle
-from .selector import near_misses, select, within
+from .hooks import Hook, Wrap
+from .selector import Point, near_misses, points, within
+
+SHOWN = 20
 
 
-class WrapPluginBlock(nn.Module):
+class Block(nn.Module):
+    """What a plugin does at a layer, or between layers: a subclass of one of the four kinds.
+
+    Attributes:
+        wraps: Classes of the layers it is made for: it is attached to every such layer among and below the selected
+            ones. Without any it is attached to the selected layers themselves.
+        wants: Side inputs that its `forward` takes by name.
+        hyper_params: Attributes that `set_hyper_params` may change.
+    """
+
+    wraps: ClassVar[tuple[type[nn.Module], ...]] = ()
+    wants: ClassVar[tuple[str, ...]] = ()
+    hyper_params: ClassVar[tuple[str, ...]] = ()
+
+    def set_hyper_params(self, **values: Any) -> None:
+        """Change numbers that are no weights, such as a strength.
+
+        Raises:
+            GraphError: E_HYPER_PARAM, it has no such number.
+        """
+        self.check_hyper_params(values)
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def check_hyper_params(self, names: Iterable[str]) -> None:
+        """Whether all these numbers can be set.
+
+        Raises:
+            GraphError: E_HYPER_PARAM.
+        """
+        for name in names:
+            if name not in self.hyper_params:
+                raise GraphError(
+                    "E_HYPER_PARAM",
+                    f"{type(self).__name__} has no '{name}' to set",
+                    hint=did_you_mean(name, self.hyper_params, "numbers to set"),
+                )
+
+
+class WrapPluginBlock(Block):
     """A block in front of one layer; it holds the call of the original and decides what becomes of it.
 
     A subclass overrides `forward(host, *args, **kwargs)`, where `host` runs the layer with the plugins below.
     """
 
-    wraps: ClassVar[tuple[type[nn.Module], ...]] = (nn.Module,)
-
     def forward(self, host: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run the layer unchanged."""
         return host(*args, **kwargs)
+
+    @classmethod
+    def on(
+        cls,
+        model: Handle,
+        layers: Sequence[str],
+        make: Callable[[Point], Self] | None = None,
+        *,
+        trainable: bool = True,
+    ) -> Plugin:
+        """A plugin with one block a layer.
+
+        Args:
+            model: What it will be attached to.
+            layers: Selectors.
+            make: Makes the block of a layer; by default `cls(layer)`.
+            trainable: Whether its weights are trained.
+
+        Raises:
+            GraphError: E_SELECTOR, E_NO_LAYER.
+        """
+        found = chosen(model, layers, cls.wraps, hooks=False)
+        blocks = {point.path: placed(cls(point.layer) if make is None else make(point), model) for point in found}
+        return Plugin(blocks, trainable=trainable)
 
 
 class Plugin(nn.Module):
@@ -34,19 +100,36 @@ class Plugin(nn.Module):
     Its weights live here, never in the model. It acts only while a handle with it in its stack is active.
 
     Args:
-        blocks: Layer name -> block.
-        trainable: Whether its weights are trained.
+        blocks: Blocks by name; that of a block at one layer is the layer's.
+        trainable: Whether its weights are trained; those that a block itself has frozen stay so.
+        hooks: What stands at which layer; by default every block wraps the layer of its name.
 
     Attributes:
-        blocks: Layer name -> block, as the taps look it up.
+        blocks: Blocks by name.
+        hooks: Layer name -> what stands there, as the taps look it up.
+        revision: How often its numbers were set: what was computed with another revision is out of date.
     """
 
-    def __init__(self, blocks: Mapping[str, nn.Module], *, trainable: bool = True) -> None:
+    def __init__(
+        self,
+        blocks: Mapping[str, Block],
+        *,
+        trainable: bool = True,
+        hooks: Mapping[str, Sequence[Hook]] | None = None,
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleDict({path.replace(".", "/"): block for path, block in blocks.items()})
+        self.layers = nn.ModuleDict({"/" + path.replace(".", "/"): block for path, block in blocks.items()})
         self.blocks = dict(blocks)
+        wrapped: Mapping[str, Sequence[Hook]] = {path: (Wrap(block),) for path, block in blocks.items()}
+        self.hooks = {path: tuple(found) for path, found in (wrapped if hooks is None else hooks).items()}
         self.trainable = trainable
-        self.requires_grad_(trainable)
+        self._revision = 0
+        if not trainable:
+            self.requires_grad_(False)
+
+    @property
+    def revision(self) -> int:
+        return self._revision
 
     def file_parameters(self) -> dict[str, nn.Parameter]:
         """The trained parameters by names that are unique within the plugin: `layer.parameter`."""
@@ -54,7 +137,111 @@ class Plugin(nn.Module):
             f"{path}.{name}": parameter
             for path, block in self.blocks.items()
             for name, parameter in block.named_parameters()
+            if parameter.requires_grad
         }
+
+    def set_hyper_params(self, **values: Any) -> None:
+        """Change numbers of all blocks, such as a strength.
+
+        Raises:
+            GraphError: E_HYPER_PARAM, a block has no such number; then none is changed.
+        """
+        for block in self.blocks.values():
+            block.check_hyper_params(values)
+        for block in self.blocks.values():
+            block.set_hyper_params(**values)
+        self._revision += 1
+
+    def state(self) -> dict[str, Tensor]:
+        """All its weights and buffers, without those of the model, by `layer.name`."""
+        return {
+            f"{path}.{name}": value for path, block in self.blocks.items() for name, value in block.state_dict().items()
+        }
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` gave.
+
+        Raises:
+            GraphError: E_STATE, keys that are missing, unknown or of another shape; then nothing is taken over.
+        """
+        fill(self.state(), state)
+        self._revision += 1
+
+
+def fill(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Copy a state into tensors of the same names.
+
+    Raises:
+        GraphError: E_STATE.
+    """
+    wrong = [f"{name} is missing" for name in own if name not in state]
+    wrong += [f"{name} is unknown" for name in state if name not in own]
+    wrong += [
+        f"{name} has the shape {list(state[name].shape)} instead of {list(value.shape)}"
+        for name, value in own.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise GraphError(
+            "E_STATE",
+            f"the weights do not fit: {'; '.join(wrong[:SHOWN])}{more}",
+            hint="attach plugins of the same kinds to the same layers, in the same order",
+        )
+    for name, value in own.items():
+        value.copy_(state[name])
+
+
+def model_state(model: Handle, *, host: bool = True) -> dict[str, Tensor]:
+    """The weights that a handle runs: the model's by their names in files, then `plugins.<place in the stack>.<name>`.
+
+    Args:
+        model: The handle.
+        host: Whether the model's own weights are among them.
+    """
+    root = model.root
+    own = root.module.state_dict() if host else {}
+    return {root.parameter_name(name): value for name, value in own.items()} | {
+        f"plugins.{place}.{name}": value
+        for place, plugin in enumerate(model.stack)
+        for name, value in plugin.state().items()
+    }
+
+
+@torch.no_grad()
+def load_model_state(model: Handle, state: Mapping[str, Tensor], *, host: bool = True) -> None:
+    """Take over what `model_state` gave.
+
+    Raises:
+        GraphError: E_STATE; then nothing is taken over.
+    """
+    fill(model_state(model, host=host), state)
+
+
+def chosen(
+    model: Handle, selectors: Sequence[str], classes: tuple[type[nn.Module], ...] = (), *, hooks: bool = True
+) -> list[Point]:
+    """The layers that selectors mean for a block: themselves, or those of its classes among and below them.
+
+    Raises:
+        GraphError: E_SELECTOR, E_NO_LAYER; the hint lists near misses.
+    """
+    layers = model.root.layers
+    selected = points(layers, selectors, hooks=hooks)
+    if not classes:
+        return selected
+    below = [Point(path, layers[path], at.pre) for at in selected for path in within(layers, [at.path], classes)]
+    found = list(dict.fromkeys(below))
+    if not found:
+        kinds = " or ".join(cls.__name__ for cls in classes)
+        candidates = within(layers, [""], classes)
+        raise GraphError(
+            "E_NO_LAYER",
+            f"{', '.join(selectors)}: there is no {kinds} layer",
+            hint=f"near misses: {', '.join(near_misses(selectors[0], candidates)) if selectors else 'give a selector'}",
+        )
+    return found
 
 
 def wrap(
@@ -68,18 +255,13 @@ def wrap(
     Raises:
         GraphError: E_SELECTOR, E_NO_LAYER; the hint lists near misses.
     """
-    layers = handle.root.layers
-    selected = select(layers, selectors)
-    paths = within(layers, selected, block.wraps)
-    if not paths:
-        kinds = " or ".join(cls.__name__ for cls in block.wraps)
-        candidates = within(layers, [""], block.wraps)
-        raise GraphError(
-            "E_NO_LAYER",
-            f"{', '.join(selectors)}: there is no {kinds} layer",
-            hint=f"near misses: {', '.join(near_misses(selectors[0], candidates)) if selectors else 'give a selector'}",
-        )
-    return {path: make(path, layers[path]) for path in paths}
+    found = chosen(handle, selectors, block.wraps, hooks=False)
+    return {point.path: make(point.path, point.layer) for point in found}
+
+
+def placed(block: Any, model: Handle) -> Any:
+    """The block on the model's device."""
+    return block.to(model.device)
 
 
 @port_type(color="#d08770", weights="carries", facts=("family",))

@@ -30,6 +30,7 @@ class LoraBlock(WrapPluginBlock):
     """
 
     wraps: ClassVar[tuple[type[nn.Module], ...]] = (nn.Linear, nn.Conv2d)
+    hyper_params: ClassVar[tuple[str, ...]] = ("alpha", "strength")
 
     def __init__(
         self, layer: nn.Module, *, rank: int, alpha: float, dropout: float = 0.0, strength: float = 1.0
@@ -37,7 +38,7 @@ class LoraBlock(WrapPluginBlock):
         super().__init__()
         self.rank = rank
         self.alpha = alpha
-        self.scale = strength * alpha / rank
+        self.strength = strength
         self.dropout = nn.Dropout(dropout)
         options: dict[str, Any] = {"bias": False, "device": layer.weight.device, "dtype": torch.float32}
         if isinstance(layer, nn.Conv2d):
@@ -60,6 +61,11 @@ class LoraBlock(WrapPluginBlock):
         else:
             self.down = _empty(nn.Linear, layer.in_features, rank, **options)
             self.up = _empty(nn.Linear, rank, layer.out_features, **options)
+
+    @property
+    def scale(self) -> float:
+        """Factor of the branch."""
+        return self.strength * self.alpha / self.rank
 
     def initialise(self, generator: torch.Generator) -> LoraBlock:
         """Kaiming-uniform (a = √5) for `down`, zeros for `up`; drawn on the CPU."""

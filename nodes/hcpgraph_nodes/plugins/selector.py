@@ -2,7 +2,10 @@
 
 * `down_blocks.0.attentions.0` — exactly this layer; an empty text is the whole model;
 * `re:.*attn1` — every layer whose name matches the regular expression from its start;
-* `cls:Linear` — every layer of this class; `cls:Linear:re:down_blocks` — those of them that also match.
+* `cls:Linear` — every layer of this class; `cls:Linear:re:down_blocks` — those of them that also match;
+* `pre_hook:conv_in`, `pre_hook:re:.*conv` — the input of these layers, where a plugin can take one.
+
+The three may stand in any order, each once, before the name or the pattern.
 """
 
 from __future__ import annotations
@@ -21,51 +24,78 @@ SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Selector:
-    """A parsed selector: an exact name or a pattern, and a class name if one is asked for."""
+    """A parsed selector: an exact name or a pattern, a class name if one is asked for, and whether inputs are meant."""
 
     text: str
     name: str | None = None
     pattern: str | None = None
     cls: str | None = None
+    pre: bool = False
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in a model where a plugin can act: a layer's output, or its input if `pre`."""
+
+    path: str
+    layer: nn.Module
+    pre: bool = False
+
+    @property
+    def name(self) -> str:
+        """As a selector names it."""
+        return f"pre_hook:{self.path}" if self.pre else self.path
 
 
 def parse(text: str) -> Selector:
     """Read a selector.
 
     Raises:
-        GraphError: E_SELECTOR, `pre_hook:` or an empty class name.
+        GraphError: E_SELECTOR, an empty class name or a part that stands there twice.
     """
-    rest, cls = text, None
-    if rest.startswith("cls:"):
-        cls, colon, rest = rest[4:].partition(":")
-        if not cls:
-            raise GraphError("E_SELECTOR", f"'{text}' names no class", hint="write cls:Linear")
-        if not colon:
-            return Selector(text, cls=cls)
-    if rest.startswith("pre_hook:"):
-        raise GraphError(
-            "E_SELECTOR", f"'{text}': this plugin replaces layers and has no pre_hook", hint="remove pre_hook:"
-        )
-    if rest.startswith("re:"):
-        return Selector(text, pattern=rest[3:], cls=cls)
-    return Selector(text, name=rest, cls=cls)
+    rest = text
+    cls: str | None = None
+    is_pattern = pre = False
+    while True:
+        if rest.startswith("cls:") and cls is None:
+            cls, colon, rest = rest[4:].partition(":")
+            if not cls:
+                raise GraphError("E_SELECTOR", f"'{text}' names no class", hint="write cls:Linear")
+            if not colon and not is_pattern:
+                return Selector(text, cls=cls, pre=pre)
+        elif rest.startswith("pre_hook:") and not pre:
+            pre, rest = True, rest[9:]
+        elif rest.startswith("re:") and not is_pattern:
+            is_pattern, rest = True, rest[3:]
+        else:
+            break
+    if rest.startswith(("cls:", "pre_hook:", "re:")):
+        raise GraphError("E_SELECTOR", f"'{text}' says {rest.partition(':')[0]}: twice", hint="write it once")
+    if is_pattern:
+        return Selector(text, pattern=rest, cls=cls, pre=pre)
+    return Selector(text, name=rest, cls=cls, pre=pre)
 
 
-def select(layers: Mapping[str, nn.Module], selectors: Sequence[str]) -> list[str]:
-    """Names of the layers that the selectors match, in order, without repetition.
+def points(layers: Mapping[str, nn.Module], selectors: Sequence[str], *, hooks: bool = True) -> list[Point]:
+    """The places that the selectors match, in order, without repetition.
 
     Args:
         layers: Every layer by its name; `''` is the whole model.
         selectors: The selectors.
+        hooks: Whether `pre_hook:` means something here.
 
     Raises:
-        GraphError: E_SELECTOR (not readable, or too slow), E_NO_LAYER (matches nothing; the hint lists near misses).
+        GraphError: E_SELECTOR (not readable, too slow, or a pre_hook where there is none), E_NO_LAYER (matches
+            nothing; the hint lists near misses).
     """
-    found: dict[str, None] = {}
+    found: dict[Point, None] = {}
     for text in selectors:
         selector = parse(text)
+        if selector.pre and not hooks:
+            message = f"'{text}': this takes whole layers, not their inputs, and has no pre_hook"
+            raise GraphError("E_SELECTOR", message, hint="remove pre_hook:")
         matched = [
-            name
+            Point(name, layers[name], selector.pre)
             for name in _named(layers, selector)
             if selector.cls is None or type(layers[name]).__name__ == selector.cls
         ]
@@ -73,6 +103,15 @@ def select(layers: Mapping[str, nn.Module], selectors: Sequence[str]) -> list[st
             raise no_layer(text, layers)
         found.update(dict.fromkeys(matched))
     return list(found)
+
+
+def select(layers: Mapping[str, nn.Module], selectors: Sequence[str]) -> list[str]:
+    """Names of the layers that the selectors match, in order, without repetition.
+
+    Raises:
+        GraphError: E_SELECTOR (also for pre_hook), E_NO_LAYER.
+    """
+    return [point.path for point in points(layers, selectors, hooks=False)]
 
 
 def within(layers: Mapping[str, nn.Module], names: Iterable[str], classes: tuple[type[nn.Module], ...]) -> list[str]:
@@ -96,7 +135,7 @@ def near_misses(text: str, names: Iterable[str], count: int = 5) -> list[str]:
     """The layer names that look most like a selector."""
     import regex
 
-    literal = regex.sub(r"^(cls:[^:]*:)?(re:)?|\\(?=\.)|[\^$*+?()\[\]{}|]", "", text).strip(".")
+    literal = regex.sub(r"^(?:cls:[^:]*:|re:|pre_hook:)*|\\(?=\.)|[\^$*+?()\[\]{}|]", "", text).strip(".")
 
     def likeness(name: str) -> float:
         return SequenceMatcher(None, literal, name, autojunk=False).ratio()

@@ -15,7 +15,7 @@ from hcpgraph import Context, GraphError
 
 from ..data.store import FOLDER, SampleStore
 from ..families.registry import family
-from ..model.encoder import arithmetic, encoder_digest
+from ..model.encoder import arithmetic, encoder_digest, without_inputs
 from ..model.handles import Root, TextEncoder
 
 VERSION = 1
@@ -36,7 +36,7 @@ class Embeddings:
         self._rows: OrderedDict[str, Tensor] = OrderedDict()
         self._bytes = 0
         self._hits = 0
-        self._digests: dict[tuple[weakref.ref[torch.nn.Module], ...], str] = {}
+        self._digests: dict[tuple[tuple[weakref.ref[torch.nn.Module], int], ...], str] = {}
         self._store: SampleStore | None = None
 
     def of(
@@ -77,7 +77,7 @@ class Embeddings:
         return torch.stack(found).to(text_encoder.device)
 
     def _digest(self, ctx: Context, text_encoder: TextEncoder) -> str:
-        stack = tuple(weakref.ref(plugin) for plugin in text_encoder.stack)
+        stack = tuple((weakref.ref(plugin), plugin.revision) for plugin in text_encoder.stack)
         if stack not in self._digests:
             self._digests[stack] = encoder_digest(ctx, text_encoder)
         return self._digests[stack]
@@ -106,8 +106,9 @@ def embeddings(text_encoder: TextEncoder) -> Embeddings:
     """What is known of a text encoder; forgotten with its weights' last handle.
 
     Raises:
-        GraphError: E_CACHE, it is trained, so that its embeddings change with every step.
+        GraphError: E_CACHE, it is trained, so that its embeddings change with every step, or has side inputs.
     """
+    without_inputs(text_encoder, "text_encoder")
     if text_encoder.trainable:
         raise GraphError(
             "E_CACHE",

@@ -1,0 +1,85 @@
+"""`hcpgraph layers`: which layers of a model selectors match; the layer picker of the editor uses the same code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import GraphErrors
+from .common import Command, json_option, machine, pack_option, printable, root_option, said, workspace_option
+
+PARTS = ("denoiser", "text_encoder", "vae")
+HERE = "here"
+
+
+@click.command("layers", cls=Command)
+@click.argument("model")
+@click.argument("patterns", nargs=-1, metavar="[SELECTOR]...")
+@click.option("--part", type=click.Choice(PARTS), default=PARTS[0], show_default=True, help="Of which part.")
+@json_option
+@workspace_option
+@root_option
+@pack_option
+def command(
+    model: str,
+    patterns: tuple[str, ...],
+    part: str,
+    as_json: bool,
+    workspace: Path | None,
+    roots: dict[str, Path],
+    packs: tuple[Path, ...],
+) -> None:
+    """List the layers of MODEL that selectors match, with class and shapes; without a selector all of them.
+
+    MODEL is a diffusers folder or a .safetensors checkpoint, or its name in the workspace, such as models:sd15. A
+    selector is an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, and any of these behind
+    pre_hook: for the input of a layer. Exit code 2 if one matches nothing; near misses are told.
+    """
+    from ..analyse import default_roots
+
+    places = dict(roots)
+    if Path(model).exists():
+        path = Path(os.path.realpath(model))
+        places[HERE] = path.parent
+        model = f"{HERE}:{path.name}"
+    teller = _teller(packs)
+    known = teller.model_outline(model, default_roots(workspace, places), part)
+    matched = teller.matching(known, patterns or ("re:",))
+    rows = [_row(point.path, point.pre, known[point.path]) for point in matched]
+    if as_json:
+        machine({"ok": True, "part": part, "total": len(known), "matched": len(rows), "layers": rows})
+    else:
+        _show(rows, len(known))
+
+
+def _teller(packs: Sequence[Path]) -> Any:
+    """The `editor` module of a pack that can open models: the engine itself knows nothing of their layers.
+
+    Raises:
+        GraphErrors: E_PACK, no installed pack has one.
+    """
+    from ..registry import default_registry
+    from ..server.previews import editors
+
+    for module in editors(default_registry(packs)).values():
+        if hasattr(module, "model_outline"):
+            return module
+    raise GraphErrors.one("E_PACK", "no installed pack can open models", hint="pip install hcpgraph")
+
+
+def _row(path: str, pre: bool, told: Any) -> dict[str, Any]:
+    classes, shapes = told
+    return {"name": path, "input": pre, "class": classes[0] if classes else "Module", "shapes": shapes}
+
+
+def _show(rows: list[dict[str, Any]], total: int) -> None:
+    names = [("pre_hook:" if row["input"] else "") + (row["name"] or "''") for row in rows]
+    wide, kinds = max(map(len, names)), max(len(row["class"]) for row in rows)
+    for name, row in zip(names, rows, strict=True):
+        shapes = ", ".join(f"{key} {'×'.join(map(str, size)) or '1'}" for key, size in row["shapes"].items())
+        click.echo(printable(f"{name:{wide}}  {row['class']:{kinds}}  {shapes}".rstrip()))
+    said(f"{len(rows)} of {total} layers")
