@@ -24,7 +24,7 @@ SELF = r"re:(down|up)_blocks\.\d\.attentions\.0\.transformer_blocks\.0\.attn1\."
 
 def on_unet(base: Handle, workspace: Path, seed: int) -> Handle:
     """All kinds and a LoRA on a UNet, across layers of different blocks."""
-    model = lora(context(workspace, node="l"), base, rank=2).model
+    model = lora(context(workspace, node="l"), base, rank=2, alpha=1).model
     fill(model.stack[0], seed)
     plugins = (
         Scale.on(base, [r"re:.*attentions\.0$", "pre_hook:mid_block"]),
@@ -60,3 +60,16 @@ def test_every_kind_compiles_into_one_graph(workspace: Path) -> None:
     step = torch.compile(lambda h: predict(h, NOISY, TIME, TEXT).data, backend="eager", fullgraph=True)
     for each in (handle, base, handle):
         assert torch.equal(step(each), predict(each, NOISY, TIME, TEXT).data)
+
+
+def test_frozen_weights_in_half_precision_run_with_plugins_in_full(workspace: Path) -> None:
+    base = load_model(context(workspace, precision="bf16"), path="models:tiny").denoiser
+    handle = on_unet(base, workspace, 1)
+    output = predict(handle, NOISY, TIME, TEXT).data
+    output.square().mean().backward()
+    exact = predict(
+        on_unet(load_model(context(workspace), path="models:tiny").denoiser, workspace, 1), NOISY, TIME, TEXT
+    )
+    assert (output - exact.data).abs().max() < 0.1 * exact.data.abs().max()
+    trained = [parameter for plugin in handle.stack for parameter in plugin.parameters()]
+    assert all(p.dtype is torch.float32 and p.grad is not None and p.grad.isfinite().all() for p in trained)
