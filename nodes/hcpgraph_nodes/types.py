@@ -119,6 +119,11 @@ class Conditioning:
     data: Tensor
     pooled: Tensor | None = None
 
+    def rows(self, count: int) -> Conditioning:
+        """One row a sample: a single row stands for all of them."""
+        pooled = None if self.pooled is None else self.pooled.expand(count, -1)
+        return Conditioning(self.data.expand(count, -1, -1), pooled)
+
 
 @port_type(color="#c96f6f")
 @dataclass(frozen=True, slots=True)

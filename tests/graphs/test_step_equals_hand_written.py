@@ -20,7 +20,7 @@ def test_fifty_steps_are_equal_bit_for_bit(workspace):
         parts["new.denoiser"].root.module,
         parts["new.vae"].root.module,
         parts["new.text_encoder"].root.module,
-        parts["new.text_encoder"].tokens.tokenizer,
+        parts["new.text_encoder"].clips[0].tokens.tokenizer,
         parts["new.schedule"].alphas_cumprod,
         parts["loader.out"],
         STEPS,

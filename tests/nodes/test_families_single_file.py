@@ -131,7 +131,10 @@ def test_single_file_gives_the_same_weights(single) -> None:
         assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
     assert loaded.schedule.config == model.schedule.config
     text = "a photo of a cat"
-    assert loaded.text_encoder.tokens.tokenizer(text).input_ids == model.text_encoder.tokens.tokenizer(text).input_ids
+    assert (
+        loaded.text_encoder.clips[0].tokens.tokenizer(text).input_ids
+        == model.text_encoder.clips[0].tokens.tokenizer(text).input_ids
+    )
 
 
 def test_single_file_of_other_sizes_is_an_error_at_first_use(single) -> None:

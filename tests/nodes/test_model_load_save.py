@@ -188,7 +188,8 @@ def test_save_and_load_again_is_exact(workspace: Path) -> None:
         assert all(torch.equal(a[key], b[key]) for key in a)
     assert copy.schedule.config == model.schedule.config
     assert (
-        copy.text_encoder.tokens.tokenizer("a dog").input_ids == model.text_encoder.tokens.tokenizer("a dog").input_ids
+        copy.text_encoder.clips[0].tokens.tokenizer("a dog").input_ids
+        == model.text_encoder.clips[0].tokens.tokenizer("a dog").input_ids
     )
 
 

@@ -27,8 +27,8 @@ def predict(denoiser: Denoiser, noisy: NoisyLatents, timesteps: Timesteps, condi
     Returns:
         out: The prediction (B, C, h, w) and what it means.
     """
-    text = conditioning.data.expand(len(noisy.data), -1, -1)
-    data = family(denoiser.family).predict(denoiser, noisy.data, timesteps.data, text)
+    rows = conditioning.rows(len(noisy.data))
+    data = family(denoiser.family).predict(denoiser, noisy.data, timesteps.data, rows)
     return Prediction(data, denoiser.prediction_type)
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
-from ..model.handles import Denoiser, Handle, Placement, Root, TextEncoder, Tokens, Vae
-from ..types import NoiseSchedule
+from ..model.handles import Clip, Denoiser, Handle, Placement, Root, TextEncoder, Tokens, Vae
+from ..types import Conditioning, NoiseSchedule
 from . import schedule
 from .clip_bpe import clip_tokenizer
 from .pixel_vae import fill, pixel_vae_config
@@ -40,8 +40,16 @@ class SD15:
     """Stable Diffusion 1.x and everything of its shape."""
 
     name = "sd15"
-    lora_prefix: Mapping[str, str] = {"denoiser": "lora_unet_", "text_encoder": "lora_te_"}
-    peft_prefix: Mapping[str, str] = {"denoiser": "unet.", "text_encoder": "text_encoder."}
+    lora_prefix: Mapping[str, Mapping[str, str]] = {
+        "denoiser": {"": "lora_unet_"},
+        "text_encoder": {"": "lora_te_"},
+    }
+    """Component -> what a layer's name begins with -> what stands for that in kohya's keys."""
+    peft_prefix: Mapping[str, Mapping[str, str]] = {
+        "denoiser": {"": "unet."},
+        "text_encoder": {"": "text_encoder."},
+    }
+    """The same for PEFT's keys."""
     architecture = "stable-diffusion-v1"
     base_version = "sd_v1"
     resolution = "512x512"
@@ -187,12 +195,17 @@ class SD15:
         forward = schedule.read(noise, placement.device)
         return (
             Denoiser(root=unet, family=self.name, config=unet_settings, prediction_type=forward.prediction_type),
-            TextEncoder(root=text, family=self.name, config=text_settings, tokens=Tokens(tokenizer)),
+            TextEncoder(
+                root=text,
+                family=self.name,
+                config=text_settings,
+                clips=(Clip("text_encoder", "", Tokens(tokenizer), text_settings),),
+            ),
             Vae(root=vae, family=self.name, config=vae_settings),
             forward,
         )
 
-    def encode_prompt(self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int) -> Tensor:
+    def encode_prompt(self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int) -> Conditioning:
         """Text embeddings (B, L, D), float32; L = 77 in released models, longer prompts are cut.
 
         Args:
@@ -209,7 +222,7 @@ class SD15:
                 f"clip_skip {clip_skip} leaves no layer of {text_encoder.config['num_hidden_layers']}",
                 hint="use a smaller clip_skip",
             )
-        tokens = text_encoder.tokens.tokenizer(
+        tokens = text_encoder.clips[0].tokens.tokenizer(
             list(texts),
             padding="max_length",
             truncation=True,
@@ -219,16 +232,23 @@ class SD15:
         ids = tokens.input_ids.to(text_encoder.device)
         with text_encoder.gradients(), text_encoder.active(ids=ids) as module:
             if not clip_skip:
-                return module(ids).last_hidden_state.float()
+                return Conditioning(module(ids).last_hidden_state.float())
             hidden = module(ids, output_hidden_states=True).hidden_states[-1 - clip_skip]
-            return text_encoder.root.layers[TEXT_ROOT + "final_layer_norm"](hidden).float()
+            return Conditioning(text_encoder.root.layers[TEXT_ROOT + "final_layer_norm"](hidden).float())
 
-    def predict(self, denoiser: Denoiser, noisy: Tensor, timesteps: Tensor, conditioning: Tensor) -> Tensor:
-        """The UNet's output (B, C, h, w), float32; `timesteps` is (B,) or a single number."""
+    def predict(
+        self,
+        denoiser: Denoiser,
+        noisy: Tensor,
+        timesteps: Tensor,
+        conditioning: Conditioning,
+        sizes: Tensor | None = None,
+    ) -> Tensor:
+        """The UNet's output (B, C, h, w), float32; `timesteps` is (B,) or a single number, `sizes` is not read."""
         dtype = denoiser.root.placement.dtype
-        noisy, conditioning = noisy.to(dtype), conditioning.to(dtype)
-        with denoiser.active(noisy=noisy, timesteps=timesteps, conditioning=conditioning) as module:
-            return module(noisy, timesteps, conditioning, return_dict=False)[0].float()
+        noisy, text = noisy.to(dtype), conditioning.data.to(dtype)
+        with denoiser.active(noisy=noisy, timesteps=timesteps, conditioning=text) as module:
+            return module(noisy, timesteps, text, return_dict=False)[0].float()
 
     def encode_image(self, vae: Vae, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], before scaling."""
@@ -290,7 +310,7 @@ class SD15:
             write_json(part / "config.json", _full_config(handle, cls))
             write_weights(part / file, base_state(handle, dtype), {"format": "pt", **metadata})
         self.save_vae(folder / "vae", vae, dtype, metadata)
-        text_encoder.tokens.tokenizer.save_pretrained(folder / "tokenizer")
+        text_encoder.clips[0].tokens.tokenizer.save_pretrained(folder / "tokenizer")
         (folder / "scheduler").mkdir()
         write_json(folder / "scheduler" / "scheduler_config.json", dict(noise.config))
         write_json(

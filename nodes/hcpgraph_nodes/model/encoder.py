@@ -86,9 +86,10 @@ def _digest(handle: Handle) -> str:
         for line in _weights(plugin):
             hasher.update(line)
     if isinstance(handle, TextEncoder):
-        with tempfile.TemporaryDirectory() as folder:
-            handle.tokens.tokenizer.save_pretrained(folder)
-            hasher.update(folder_digest(Path(folder)).encode())
+        for clip in handle.clips:
+            with tempfile.TemporaryDirectory() as folder:
+                clip.tokens.tokenizer.save_pretrained(folder)
+                hasher.update(folder_digest(Path(folder)).encode())
     return hasher.hexdigest()
 
 

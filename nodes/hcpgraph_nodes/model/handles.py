@@ -284,12 +284,29 @@ class Tokens:
             return self._value
 
 
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One text network of a text encoder.
+
+    Attributes:
+        name: Its folder in a model that diffusers saved.
+        prefix: What the names of its layers begin with; empty where it is the only one.
+        tokens: Its tokenizer.
+        config: Its configuration.
+    """
+
+    name: str
+    prefix: str
+    tokens: Tokens
+    config: Mapping[str, Any]
+
+
 @port_type(color="#5f9e6e", weights="runs", facts=("family",))
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TextEncoder(Handle):
-    """The network that turns text into a conditioning, with its tokenizer."""
+    """The networks that turn text into a conditioning, with their tokenizers; several of them are one module."""
 
-    tokens: Tokens
+    clips: tuple[Clip, ...]
 
 
 @port_type(color="#c7608f", weights="runs", facts=("family",))

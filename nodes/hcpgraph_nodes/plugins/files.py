@@ -19,7 +19,7 @@ from ..types import SavedFile
 from .attach import Adapted, M, adapted
 from .base import Adapter, Plugin
 from .lora import LoraBlock
-from .lora_file import block, kohya_state, match, read_peft_config
+from .lora_file import kohya_state, match, read_peft_config
 
 PEFT_FILE = "adapter_model.safetensors"
 
@@ -133,7 +133,10 @@ def load_plugin(
     config = read_peft_config(file, metadata, model, name)
     found = match(state, config, model, name)
     layers = model.root.layers
-    blocks = {at: block(layers[at], weights, strength=strength, path=at) for at, weights in found.items()}
+    blocks = {
+        at: LoraBlock.from_tensors(layers[at], weights.tensors(), strength=strength, path=at)
+        for at, weights in found.items()
+    }
     return adapted(model, name, Plugin(blocks, trainable=trainable), ctx.node, None)
 
 

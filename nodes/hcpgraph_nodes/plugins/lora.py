@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import sqrt
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
-from .base import WrapPluginBlock
+from .adapter import AdapterBlock
 
 
-class LoraBlock(WrapPluginBlock):
+class LoraBlock(AdapterBlock):
     """Adds `strength · alpha / rank · up(down(dropout(x)))` to the output of a layer.
 
     For a k×k convolution `down` is k×k with the layer's stride and padding, `up` is 1×1.
@@ -29,8 +29,7 @@ class LoraBlock(WrapPluginBlock):
     Both weights are empty until `initialise` or `fill`; they are float32.
     """
 
-    wraps: ClassVar[tuple[type[nn.Module], ...]] = (nn.Linear, nn.Conv2d)
-    hyper_params: ClassVar[tuple[str, ...]] = ("alpha", "strength")
+    kind: ClassVar[str] = "lora"
 
     def __init__(
         self, layer: nn.Module, *, rank: int, alpha: float, dropout: float = 0.0, strength: float = 1.0
@@ -62,10 +61,29 @@ class LoraBlock(WrapPluginBlock):
             self.down = _empty(nn.Linear, layer.in_features, rank, **options)
             self.up = _empty(nn.Linear, rank, layer.out_features, **options)
 
-    @property
-    def scale(self) -> float:
-        """Factor of the branch."""
-        return self.strength * self.alpha / self.rank
+    def delta(self) -> Tensor:
+        up, down = self.up.weight, self.down.weight
+        return (up.flatten(1) @ down.flatten(1)).reshape(len(up), *down.shape[1:]) * self.scale
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {
+            "lora_down.weight": self.down.weight,
+            "lora_up.weight": self.up.weight,
+            "alpha": torch.tensor(float(self.alpha)),
+        }
+
+    @classmethod
+    def from_tensors(cls, layer: nn.Module, tensors: Mapping[str, Tensor], *, strength: float, path: str) -> Self:
+        down, up = tensors["lora_down.weight"], tensors["lora_up.weight"]
+        made = cls(layer, rank=len(down), alpha=float(tensors["alpha"]), strength=strength)
+        for name, value, own in (("down", down, made.down.weight), ("up", up, made.up.weight)):
+            if value.numel() != own.numel() or value.shape[:2] != own.shape[:2]:
+                raise GraphError(
+                    "E_LORA_SHAPE",
+                    f"{path}: {name} has the shape {list(value.shape)}, the layer needs {list(own.shape)}",
+                    hint="the file is for a model of other sizes",
+                )
+        return made.fill(down.reshape(made.down.weight.shape), up.reshape(made.up.weight.shape))
 
     def initialise(self, generator: torch.Generator) -> LoraBlock:
         """Kaiming-uniform (a = √5) for `down`, zeros for `up`; drawn on the CPU."""

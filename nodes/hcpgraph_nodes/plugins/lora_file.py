@@ -13,7 +13,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn, tensor
+from torch import Tensor, tensor
 
 from hcpgraph import GraphError
 
@@ -45,6 +45,15 @@ class LoraWeights:
     up: Tensor | None = None
     alpha: float | None = None
 
+    def tensors(self) -> dict[str, Tensor]:
+        """By the suffixes of `AdapterBlock.tensors`."""
+        assert self.down is not None and self.up is not None and self.alpha is not None
+        return {"lora_down.weight": self.down, "lora_up.weight": self.up, "alpha": tensor(self.alpha)}
+
+
+def _single(prefixes: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {component: table[""] for component, table in prefixes.items() if "" in table}
+
 
 def kohya_state(adapter: Adapter) -> dict[str, Tensor]:
     """The tensors of an adapter in kohya's layout, `lora_unet_<layer, underscores>.lora_down.weight` …, true alpha."""
@@ -54,9 +63,7 @@ def kohya_state(adapter: Adapter) -> dict[str, Tensor]:
         if not isinstance(block, LoraBlock):
             raise GraphError("E_ADAPTER", f"{type(block).__name__} cannot be written as a LoRA file")
         stem = prefix + path.replace(".", "_")
-        state[f"{stem}.lora_down.weight"] = block.down.weight
-        state[f"{stem}.lora_up.weight"] = block.up.weight
-        state[f"{stem}.alpha"] = tensor(float(block.alpha))
+        state |= {f"{stem}.{suffix}": value for suffix, value in block.tensors().items()}
     return state
 
 
@@ -66,7 +73,7 @@ def kohya_prefix(adapter: Adapter) -> str:
     Raises:
         GraphError: E_ADAPTER, LoRA files have no place for this component.
     """
-    prefix = implementation(adapter.family).lora_prefix.get(adapter.component)
+    prefix = _single(implementation(adapter.family).lora_prefix).get(adapter.component)
     if prefix is None:
         raise GraphError("E_ADAPTER", f"LoRA files have no place for the {adapter.component}")
     return str(prefix)
@@ -140,8 +147,8 @@ class Names:
         self.paths = {path for path, layer in handle.root.layers.items() if isinstance(layer, LoraBlock.wraps)}
         self.rename = handle.root.parameter_name
         self.flat = {path.replace(".", "_"): path for path in self.paths}
-        self.kohya: Mapping[str, str] = family.lora_prefix
-        self.peft: Mapping[str, str] = family.peft_prefix
+        self.kohya = _single(family.lora_prefix)
+        self.peft = _single(family.peft_prefix)
 
     def layer(self, stem: str) -> tuple[str | None, bool]:
         """The layer's name, or None; and whether the stem belongs to another component."""
@@ -183,7 +190,7 @@ def read_peft_config(path: Path, metadata: Mapping[str, str], handle: Handle, co
     Raises:
         GraphError: E_LORA_KIND, DoRA, which is no LoRA.
     """
-    prefix = implementation(handle.family).peft_prefix.get(component, "")
+    prefix = _single(implementation(handle.family).peft_prefix).get(component, "")
     config: dict[str, Any] = {}
     beside = path.with_name("adapter_config.json")
     if "lora_adapter_metadata" in metadata:
@@ -194,24 +201,6 @@ def read_peft_config(path: Path, metadata: Mapping[str, str], handle: Handle, co
     if config.get("use_dora"):
         raise GraphError("E_LORA_KIND", f"{path.name} is a DoRA, not a plain LoRA")
     return PeftConfig(config.get("lora_alpha"), config.get("alpha_pattern"), bool(config.get("use_rslora")))
-
-
-def block(layer: nn.Module, weights: LoraWeights, *, strength: float, path: str) -> LoraBlock:
-    """The block of one layer; 1×1 convolutions and linear layers take each other's weights.
-
-    Raises:
-        GraphError: E_LORA_SHAPE.
-    """
-    assert weights.down is not None and weights.up is not None and weights.alpha is not None
-    made = LoraBlock(layer, rank=len(weights.down), alpha=weights.alpha, strength=strength)
-    for name, value, own in (("down", weights.down, made.down.weight), ("up", weights.up, made.up.weight)):
-        if value.numel() != own.numel() or value.shape[:2] != own.shape[:2]:
-            raise GraphError(
-                "E_LORA_SHAPE",
-                f"{path}: {name} has the shape {list(value.shape)}, the layer needs {list(own.shape)}",
-                hint="the file is for a model of other sizes",
-            )
-    return made.fill(weights.down.reshape(made.down.weight.shape), weights.up.reshape(made.up.weight.shape))
 
 
 def _hint(keys: list[str]) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import Field
-from torch import Tensor
 
 from hcpgraph import Context, Facts, GraphError, Port, node
 from hcpgraph.rng import SEED_MAX
@@ -91,7 +90,7 @@ def denoise(
             if against is None:
                 output = predict(denoiser, scaled, timestep, text)
             elif other is denoiser:
-                both = predict(denoiser, torch.cat([scaled, scaled]), timestep, torch.cat([against, text]))
+                both = predict(denoiser, torch.cat([scaled, scaled]), timestep, _together(against, text))
                 without, output = both.chunk(2)
                 output = without + guidance * (output - without)
             else:
@@ -102,7 +101,7 @@ def denoise(
     return Latents(sample, latents.keys)
 
 
-def _rows(conditioning: Conditioning, count: int) -> Tensor:
+def _rows(conditioning: Conditioning, count: int) -> Conditioning:
     rows = len(conditioning.data)
     if rows not in (1, count):
         raise GraphError(
@@ -110,7 +109,12 @@ def _rows(conditioning: Conditioning, count: int) -> Tensor:
             f"{rows} prompts for {count} samples",
             hint="give one prompt for all or one a sample, or change count in sample.empty_latents",
         )
-    return conditioning.data.expand(count, -1, -1)
+    return conditioning.rows(count)
+
+
+def _together(first: Conditioning, second: Conditioning) -> Conditioning:
+    pooled = None if first.pooled is None or second.pooled is None else torch.cat([first.pooled, second.pooled])
+    return Conditioning(torch.cat([first.data, second.data]), pooled)
 
 
 def _step_arguments(scheduler: Any, generators: list[torch.Generator], eta: float) -> dict[str, Any]:

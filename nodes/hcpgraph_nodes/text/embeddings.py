@@ -64,7 +64,7 @@ class Embeddings:
         for key, text in missing.items():
             if key not in rows:
                 with torch.no_grad():
-                    fresh[key] = implementation.encode_prompt(text_encoder, [text], clip_skip)[0].cpu()
+                    fresh[key] = implementation.encode_prompt(text_encoder, [text], clip_skip).data[0].cpu()
         if fresh and disk:
             self._opened(ctx).put({key: {"embedding": row.numpy()} for key, row in fresh.items()})
         self.encoded += len(fresh)

@@ -17,7 +17,8 @@ from .embeddings import embeddings
 
 def encode_text(text_encoder: TextEncoder, captions: Captions, *, clip_skip: int = 0) -> Conditioning:
     """Embeddings (B, L, D) of captions, with gradients where the encoder is trained."""
-    return Conditioning(family(text_encoder.family).encode_prompt(text_encoder, captions.texts, clip_skip))
+    conditioning: Conditioning = family(text_encoder.family).encode_prompt(text_encoder, captions.texts, clip_skip)
+    return conditioning
 
 
 @node("text.encode", packages=("transformers",))
