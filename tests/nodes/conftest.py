@@ -1,4 +1,4 @@
-"""A tiny model in the Stable Diffusion layout, made with diffusers and transformers alone."""
+"""Tiny models of every family, made with diffusers and transformers alone."""
 
 from __future__ import annotations
 
@@ -49,6 +49,24 @@ SCHEDULE = {
     "set_alpha_to_one": False,
     "steps_offset": 1,
 }
+SD2_UNET = {**UNET, "attention_head_dim": (2, 4), "use_linear_projection": True}
+OPEN_CLIP = {**TEXT, "hidden_act": "gelu", "pad_token_id": 1}
+SDXL_UNET = {
+    **SD2_UNET,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    "transformer_layers_per_block": (1, 2),
+    "cross_attention_dim": 32 + 40,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 6 * 8 + 24,
+}
+SDXL_TEXT_2 = {**OPEN_CLIP, "hidden_size": 40, "projection_dim": 24}
+SDXL_SCHEDULE = {
+    **{key: SCHEDULE[key] for key in ("beta_start", "beta_end", "beta_schedule", "steps_offset")},
+    "timestep_spacing": "leading",
+    "interpolation_type": "linear",
+}
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +90,59 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
+        )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sd2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diffusers folder in the layout of SD 2.1: linear projections, OpenCLIP's text encoder, v-prediction."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from hcpgraph_nodes.families.clip_bpe import clip_tokenizer
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("tiny") / "sd2"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        pipeline = StableDiffusionPipeline(
+            vae=AutoencoderKL(**VAE),
+            text_encoder=CLIPTextModel(CLIPTextConfig(**OPEN_CLIP)),
+            tokenizer=clip_tokenizer(OPEN_CLIP["vocab_size"], pad="!"),
+            unet=UNet2DConditionModel(**SD2_UNET),
+            scheduler=DDIMScheduler(**SCHEDULE, prediction_type="v_prediction"),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diffusers folder in the layout of SDXL: text encoders of width 32 and 40, pooled of width 24."""
+    import torch
+    from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+    from hcpgraph_nodes.families.clip_bpe import clip_tokenizer
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("tiny") / "sdxl"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        pipeline = StableDiffusionXLPipeline(
+            vae=AutoencoderKL(**VAE, scaling_factor=0.13025, force_upcast=True),
+            text_encoder=CLIPTextModel(CLIPTextConfig(**TEXT)),
+            text_encoder_2=CLIPTextModelWithProjection(CLIPTextConfig(**SDXL_TEXT_2)),
+            tokenizer=clip_tokenizer(TEXT["vocab_size"]),
+            tokenizer_2=clip_tokenizer(SDXL_TEXT_2["vocab_size"], pad="!"),
+            unet=UNet2DConditionModel(**SDXL_UNET),
+            scheduler=EulerDiscreteScheduler(**SDXL_SCHEDULE),
+            force_zeros_for_empty_prompt=True,
+            add_watermarker=False,
         )
     pipeline.save_pretrained(folder)
     return folder

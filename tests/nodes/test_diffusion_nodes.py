@@ -8,7 +8,8 @@ import pytest
 import torch
 from hcpgraph_nodes.diffusion.encode_image import encode_image
 from hcpgraph_nodes.diffusion.forward import add_noise, target
-from hcpgraph_nodes.diffusion.predict import guide, predict
+from hcpgraph_nodes.diffusion.guide import guide
+from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.diffusion.timesteps import draw_timesteps
 from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import load_model

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from hcpgraph_nodes.diffusion.predict import guide, predict
+from hcpgraph_nodes.diffusion.guide import guide
+from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.plugins.attach import lora

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from hcpgraph_nodes.diffusion.predict import guide, predict
+from hcpgraph_nodes.diffusion.guide import guide
+from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.handles import Handle
 from hcpgraph_nodes.model.load import load_model

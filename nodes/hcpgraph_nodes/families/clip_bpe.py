@@ -49,12 +49,13 @@ def byte_symbols() -> list[str]:
     return [chr(byte) for byte in printable] + [chr(256 + index) for index in range(len(others))]
 
 
-def clip_tokenizer(vocab_size: int = FULL, length: int = 77) -> Any:
+def clip_tokenizer(vocab_size: int = FULL, length: int = 77, pad: str = END) -> Any:
     """A `transformers.CLIPTokenizer`.
 
     Args:
         vocab_size: 514 … 49408; fewer merges than CLIP's split rare words into more pieces.
         length: Tokens of a prompt, with start and end.
+        pad: The token that fills up a prompt; OpenCLIP's models take "!", which is token 0.
     """
     from transformers import CLIPTokenizer
 
@@ -68,4 +69,4 @@ def clip_tokenizer(vocab_size: int = FULL, length: int = 77) -> Any:
         END,
     ]
     vocabulary = {word: index for index, word in enumerate(words)}
-    return CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=length)
+    return CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=length, pad_token=pad)
