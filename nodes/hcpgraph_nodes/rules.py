@@ -12,6 +12,7 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from .families.registry import READS_SIZES, ZERO_NEGATIVE
 from .python.rule import untrusted
 
 Prober = Callable[[Mapping[str, Any], Callable[[str], Path]], Any]
@@ -59,7 +60,8 @@ def guidance_has_two_sides(view: Any) -> list[Problem]:
     guidance = view.settings.get("guidance", 1.0)
     if not isinstance(guidance, int | float):
         return []
-    if guidance > 1 and "negative" not in view.connected:
+    may_do_without = view.facts.get("denoiser", {}).get("family") in ZERO_NEGATIVE
+    if guidance > 1 and "negative" not in view.connected and not may_do_without:
         return [
             Problem(
                 "E_NO_NEGATIVE",
@@ -80,6 +82,45 @@ def guidance_has_two_sides(view: Any) -> list[Problem]:
                 severity="warning",
             )
         ]
+    return []
+
+
+@rule
+def sizes_are_read(view: Any) -> list[Problem]:
+    """Sizes of pictures have no effect on a family whose denoiser does not read them."""
+    family = view.facts.get("denoiser", {}).get("family")
+    if view.type != "diffusion.predict" or "sizes" not in view.connected or family is None or family in READS_SIZES:
+        return []
+    return [
+        Problem(
+            "W_SIZES_UNUSED",
+            f"a denoiser of the family {family} does not read the sizes of pictures",
+            node=view.node,
+            port="sizes",
+            hint="take the wire away, or use an SDXL model",
+            severity="warning",
+        )
+    ]
+
+
+def layout_problem(path: str, layout: str) -> str | None:
+    """What is wrong with the path of a saved model: single files have their ending, folders do not."""
+    single = path.endswith(".safetensors")
+    if layout == "single_file" and not single:
+        return f"a single file ends with .safetensors, and '{path}' does not"
+    if layout == "folder" and single:
+        return f"'{path}' is the name of a file, and layout is folder"
+    return None
+
+
+@rule
+def saved_model_path(view: Any) -> list[Problem]:
+    """The path of `model.save` fits its layout."""
+    path, layout = view.settings.get("path"), view.settings.get("layout")
+    if view.type != "model.save" or not isinstance(path, str) or not isinstance(layout, str):
+        return []
+    if problem := layout_problem(path, layout):
+        return [Problem("E_SETTING", problem, node=view.node, port="path", hint="change path or layout")]
     return []
 
 

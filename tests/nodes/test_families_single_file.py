@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from hcpgraph_nodes.families.probe import probe_family
-from hcpgraph_nodes.families.sd15_config import Sizes, text_config, unet_config, vae_config
+from hcpgraph_nodes.families.sizes import Sizes, text_configs, unet_config, vae_config
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.new import new_model
 from hcpgraph_nodes.model.save import save_model
@@ -26,7 +26,7 @@ def test_default_sizes_are_those_of_stable_diffusion_1_5() -> None:
     with init_empty_weights():
         modules = (
             UNet2DConditionModel(**unet_config(Sizes())),
-            CLIPTextModel(CLIPTextConfig(**text_config(Sizes()))),
+            CLIPTextModel(CLIPTextConfig(**text_configs(Sizes())[0])),
             AutoencoderKL(**vae_config(Sizes())),
         )
     assert [sum(p.numel() for p in m.parameters()) for m in modules] == [859_520_964, 123_060_480, 83_653_863]

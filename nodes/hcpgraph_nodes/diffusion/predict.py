@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from hcpgraph import node
+from hcpgraph import GraphError, node
 
 from ..families.registry import family
 from ..model.handles import Denoiser
-from ..types import Conditioning, NoisyLatents, Prediction, Timesteps
+from ..types import Conditioning, CropInfo, NoisyLatents, Prediction, Timesteps
 
 
 @node("diffusion.predict", packages=("diffusers",))
-def predict(denoiser: Denoiser, noisy: NoisyLatents, timesteps: Timesteps, conditioning: Conditioning) -> Prediction:
+def predict(
+    denoiser: Denoiser,
+    noisy: NoisyLatents,
+    timesteps: Timesteps,
+    conditioning: Conditioning,
+    sizes: CropInfo | None = None,
+) -> Prediction:
     """Run the denoiser once, with the plugins of its wire.
 
     Args:
@@ -18,10 +24,23 @@ def predict(denoiser: Denoiser, noisy: NoisyLatents, timesteps: Timesteps, condi
         noisy: Latents at the noise level of their timesteps (B, C, h, w).
         timesteps: Timesteps (B,).
         conditioning: Text embeddings of B samples, or of one for all.
+        sizes: Sizes of the pictures before and after cropping (B, 6), which SDXL reads; by default those of the latents,
+            not cropped. Other families do not read them.
 
     Returns:
         out: The prediction (B, C, h, w) and what it means.
+
+    Raises:
+        GraphError: E_BATCH, sizes of another number of pictures; E_POOLED, a conditioning without its pooled part.
     """
-    rows = conditioning.rows(len(noisy.data))
-    data = family(denoiser.family).predict(denoiser, noisy.data, timesteps.data, rows)
+    count = len(noisy.data)
+    if sizes is not None and len(sizes.data) not in (1, count):
+        raise GraphError(
+            "E_BATCH",
+            f"{len(sizes.data)} rows of sizes for {count} samples",
+            port="sizes",
+            hint="wire those of the batch",
+        )
+    read = None if sizes is None else sizes.data
+    data = family(denoiser.family).predict(denoiser, noisy.data, timesteps.data, conditioning.rows(count), read)
     return Prediction(data, denoiser.prediction_type)

@@ -8,8 +8,18 @@ from pathlib import Path
 from typing import Any
 
 HEADER_LIMIT = 100 * 1024 * 1024
-SD15_WIDTH = 768
+WIDTHS = {768: "sd15", 1024: "sd2"}
+"""Width of the text embeddings that the UNet reads."""
+OPEN_CLIP_ACT = "gelu"
+"""Activation of OpenCLIP's text model in SD 2.x; that of SD 1.x has quick_gelu."""
 LDM_UNET = "model.diffusion_model."
+LDM_SIZES = LDM_UNET + "label_emb.0.0.weight"
+LDM_TEXT = {
+    "sd15": "cond_stage_model.transformer.",
+    "sd2": "cond_stage_model.model.",
+    "sdxl": "conditioner.embedders.1.model.",
+}
+"""What the keys of a family's text network, of SDXL its second one, begin with."""
 LDM_CROSS_ATTENTION = LDM_UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 
 
@@ -36,24 +46,32 @@ def probe_family(path: Path) -> str | None:
     """The family of a diffusers folder or a .safetensors checkpoint, or None if it is not recognised."""
     try:
         return _folder(path) if path.is_dir() else _checkpoint(path)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
 
 
 def _folder(path: Path) -> str | None:
+    """SDXL has two text networks; those of SD 1.x and 2.x differ in their activation."""
     index = json.loads((path / "model_index.json").read_text("utf-8"))
-    unet = index.get("unet", [None, None])[1]
-    text = index.get("text_encoder", [None, None])[1]
-    if (unet, text) == ("UNet2DConditionModel", "CLIPTextModel") and "text_encoder_2" not in index:
-        return "sd15"
-    return None
+    unet, first, second = (index.get(name, [None, None])[1] for name in ("unet", "text_encoder", "text_encoder_2"))
+    if unet != "UNet2DConditionModel" or first != "CLIPTextModel":
+        return None
+    if second is not None:
+        return "sdxl" if second == "CLIPTextModelWithProjection" else None
+    text = json.loads((path / "text_encoder" / "config.json").read_text("utf-8"))
+    return "sd2" if text.get("hidden_act") == OPEN_CLIP_ACT else "sd15"
 
 
 def _checkpoint(path: Path) -> str | None:
+    """Families name their text networks differently; a file without them is told by what its UNet reads."""
     if path.suffix != ".safetensors":
         return None
-    shape = safetensors_header(path).get(LDM_CROSS_ATTENTION, {}).get("shape")
-    if shape is None:
+    header = safetensors_header(path)
+    if not any(key.startswith(LDM_UNET) for key in header):
         return None
-    clip = any(key.startswith("cond_stage_model.transformer.") for key in safetensors_header(path))
-    return "sd15" if clip or shape[1] == SD15_WIDTH else None
+    named = [name for name, prefix in LDM_TEXT.items() if any(key.startswith(prefix) for key in header)]
+    if LDM_SIZES in header or named:
+        reads_sizes = LDM_SIZES in header
+        return named[0] if len(named) == 1 and reads_sizes == (named[0] == "sdxl") else None
+    shape = header.get(LDM_CROSS_ATTENTION, {}).get("shape")
+    return None if shape is None else WIDTHS.get(shape[1])

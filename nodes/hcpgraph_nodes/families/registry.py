@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from hcpgraph.errors import GraphError, did_you_mean
 
-FAMILIES: dict[str, str] = {"sd15": "hcpgraph_nodes.families.sd15"}
+FAMILIES: dict[str, str] = {
+    "sd15": "hcpgraph_nodes.families.sd15",
+    "sd2": "hcpgraph_nodes.families.sd2",
+    "sdxl": "hcpgraph_nodes.families.sdxl",
+}
 """Name of a family -> the module whose `FAMILY` implements it."""
+
+FamilyName = Literal["sd15", "sd2", "sdxl"]
+"""What the settings of nodes offer; the keys of `FAMILIES`."""
+READS_SIZES = frozenset({"sdxl"})
+"""Families whose denoiser reads the sizes of pictures."""
+ZERO_NEGATIVE = frozenset({"sdxl"})
+"""Families that may do without a negative prompt: their models can say that zeros stand for it."""
 
 
 _loaded: dict[str, Any] = {}

@@ -42,17 +42,31 @@ def read_config(folder: Path, name: str, expected: str | None = None) -> dict[st
         raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} is not JSON: {error}") from None
     if not isinstance(config, dict):
         raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} is not a JSON object")
+    return checked_config(config, f"{folder.name}/{name}", expected)
+
+
+def checked_config(config: Mapping[str, Any], where: str, expected: str | None = None) -> dict[str, Any]:
+    """A configuration without what it may not decide.
+
+    Args:
+        config: The configuration of a component.
+        where: What holds it, for messages.
+        expected: The class it must be of, if it names one.
+
+    Raises:
+        GraphError: E_MODEL_CLASS, it is of another class, or asks for foreign code.
+    """
     if refused := [key for key in REFUSED if config.get(key)]:
         raise GraphError(
             "E_MODEL_CLASS",
-            f"{folder.name}/{name} asks for {', '.join(refused)}, which is never followed",
+            f"{where} asks for {', '.join(refused)}, which is never followed",
             hint="save the model in plain precision with the standard classes",
         )
     named = config.get("_class_name") or next(iter(config.get("architectures") or ()), None)
     if expected is not None and named not in (None, expected):
         raise GraphError(
             "E_MODEL_CLASS",
-            f"{folder.name} is a {named}; this family needs {expected}",
+            f"{where} is of a {named}; this family needs {expected}",
             hint="choose another family or another folder",
         )
     return {key: value for key, value in config.items() if key not in DROPPED}

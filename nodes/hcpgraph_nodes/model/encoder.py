@@ -94,7 +94,8 @@ def _digest(handle: Handle) -> str:
 
 
 def _config(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if not name.startswith("_") and name not in NO_MATTER}
+    kept = {name: value for name, value in config.items() if not name.startswith("_") and name not in NO_MATTER}
+    return {name: _config(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
 
 
 def _numbers(module: nn.Module) -> str:

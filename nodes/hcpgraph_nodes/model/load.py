@@ -8,7 +8,7 @@ from hcpgraph import Context, Facts, GraphError, Probe, node
 from hcpgraph.widgets import Hint, ModelPicker
 
 from ..families.probe import probe_family
-from ..families.registry import FAMILIES
+from ..families.registry import FAMILIES, FamilyName
 from ..families.registry import family as implementation
 from ..types import NoiseSchedule
 from .handles import Denoiser, Placement, TextEncoder, Vae, named
@@ -28,7 +28,7 @@ def load_model(
     ctx: Context,
     *,
     path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
-    family: Literal["auto", "sd15"] = "auto",
+    family: Literal["auto", FamilyName] = "auto",
     prediction_type: Literal["auto", "epsilon", "v_prediction", "sample"] = "auto",
     config: Annotated[str | None, ModelPicker(kind_of="folder", advanced=True)] = None,
     checkpointing: Annotated[bool, Hint(advanced=True)] = False,
@@ -41,19 +41,21 @@ def load_model(
     Args:
         path: A diffusers folder or a .safetensors file, such as models:sd15.
         family: Model family; auto reads it from the files.
-        prediction_type: What the denoiser predicts; auto: as the folder's scheduler says, epsilon for a single file.
-        config: For a single file of unusual sizes: a diffusers folder whose configuration files describe it.
+        prediction_type: What the denoiser predicts; auto: as the folder's scheduler or the file's header says. A single
+            file that does not say it has epsilon, but of SD 2.x that would be a guess and is asked for.
+        config: For a single file of unusual sizes: a diffusers folder whose configuration files describe it. Files of
+            model.save need none.
         checkpointing: Recompute the denoiser's activations in backward: less memory, about a third more time, the
             same gradients.
 
     Returns:
         denoiser: The UNet.
-        text_encoder: The text encoder with its tokenizer.
-        vae: The autoencoder.
+        text_encoder: The text encoder with its tokenizer; the two of SDXL are one.
+        vae: The autoencoder; in float32 where it would overflow in float16, as its configuration says.
         schedule: The forward process it was trained with.
 
     Raises:
-        GraphError: E_FAMILY, E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS; at first use E_WEIGHTS.
+        GraphError: E_FAMILY, E_PREDICTION, E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS; at first use E_WEIGHTS.
     """
     source = ctx.path(path)
     name = probe_family(source) if family == "auto" else family
@@ -69,5 +71,5 @@ def load_model(
         parts = implementation(name).load_folder(source, placement, kind)
     else:
         described = None if config is None else ctx.path(config)
-        parts = implementation(name).load_file(source, placement, kind, described)
+        parts = implementation(name).load_file(source, placement, kind, described, ctx.log)
     return LoadedModel(*named(ctx, parts))

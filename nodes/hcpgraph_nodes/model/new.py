@@ -6,13 +6,14 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from hcpgraph import Context, Facts, GraphError, node
+from hcpgraph import Context, Facts, GraphError, Setting, node
 from hcpgraph.rng import SEED_MAX, stream_seed
 from hcpgraph.widgets import Hint, Seed
 
 from ..families.clip_bpe import FULL, SMALLEST
-from ..families.registry import family
-from ..families.sd15_config import SCALING_FACTOR, Sizes
+from ..families.registry import FamilyName
+from ..families.registry import family as implementation
+from ..families.sizes import Sizes, TextSizes
 from ..types import NoiseSchedule
 from .handles import Denoiser, Placement, TextEncoder, Vae, named
 
@@ -23,16 +24,17 @@ Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]
 class NewModel(NamedTuple):
     """The parts of a model."""
 
-    denoiser: Annotated[Denoiser, Facts(family="sd15", weights="denoiser")]
-    text_encoder: Annotated[TextEncoder, Facts(family="sd15", weights="text_encoder")]
-    vae: Annotated[Vae, Facts(family="sd15", weights="vae")]
-    schedule: Annotated[NoiseSchedule, Facts(family="sd15")]
+    denoiser: Annotated[Denoiser, Facts(family=Setting("family"), weights="denoiser")]
+    text_encoder: Annotated[TextEncoder, Facts(family=Setting("family"), weights="text_encoder")]
+    vae: Annotated[Vae, Facts(family=Setting("family"), weights="vae")]
+    schedule: Annotated[NoiseSchedule, Facts(family=Setting("family"))]
 
 
 @node("model.new", effects="resource", packages=("diffusers", "transformers"))
 def new_model(
     ctx: Context,
     *,
+    family: Annotated[FamilyName, Hint(primary=True)] = "sd15",
     resolution: Annotated[int, Field(ge=8, le=4096), Hint(primary=True)] = 64,
     channels: Annotated[list[Channels], Field(min_length=1, max_length=8), Hint(group="UNet")] = [32, 64],  # noqa: B006
     layers: Annotated[int, Field(ge=1, le=8), Hint(group="UNet")] = 1,
@@ -50,26 +52,30 @@ def new_model(
     checkpointing: Annotated[bool, Hint(advanced=True)] = False,
     seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed()] = 0,
 ) -> NewModel:
-    """Make an untrained model of the Stable Diffusion 1.x shape, in any size.
+    """Make an untrained model of the shape of Stable Diffusion 1.x, 2.x or XL, in any size.
 
     AutoencoderKL, CLIPTextModel and UNet2DConditionModel of diffusers and transformers, CLIP's real tokenizer, and the
-    schedule of SD 1.5. Equal settings give equal weights. Without VAE channels the latents are the pixels themselves
-    (an AutoencoderKL that changes nothing), so that small pictures can be learnt without training a VAE first.
+    schedule of the released model. Equal settings give equal weights. Without VAE channels the latents are the pixels
+    themselves (an AutoencoderKL that changes nothing), so that small pictures can be learnt without training a VAE
+    first.
 
     Args:
+        family: Model family. The UNet of sdxl also reads the sizes of the picture and a pooled embedding; its second
+            text network has one head more than the first.
         resolution: Side of the pictures, pixels.
         channels: UNet channels, one number a resolution; each a multiple of heads.
         layers: ResNet blocks a resolution.
-        attention: Resolutions (0 = the highest) with cross attention; none given: all but the lowest, as SD does.
+        attention: Resolutions (0 = the highest) with cross attention; none given: all but the lowest, of sdxl all but
+            the highest.
         heads: Attention heads of the UNet.
-        text_width: Width of the text encoder, which is the UNet's cross-attention width.
-        text_layers: Layers of the text encoder.
+        text_width: Width of the text encoder, a multiple of text_heads; the UNet's cross-attention width follows.
+        text_layers: Layers of the text encoder; of sdxl at least 2, because the last one is not used.
         text_heads: Attention heads of the text encoder.
         text_length: Tokens of a prompt; 77 in released models.
         vocab_size: Tokens known to the tokenizer; 49408 is all of CLIP, fewer split rare words into more pieces.
         vae_channels: VAE channels, one number a resolution; each step halves the sides. Empty: latents are pixels.
         latent_channels: Channels of the latents; always 3 where the latents are pixels.
-        scaling_factor: Latents are multiplied by it; none given: 1 for pixels, else 0.18215 as in SD.
+        scaling_factor: Latents are multiplied by it; none given: 1 for pixels, else that of the released model.
         prediction_type: What the denoiser is to predict.
         checkpointing: Recompute the denoiser's activations in backward: less memory, about a third more time, the
             same gradients.
@@ -85,7 +91,20 @@ def new_model(
         GraphError: E_SIZE, sizes that do not fit each other; E_PACKAGE, the CLIP vocabulary is missing.
     """
     pixels = not vae_channels
-    levels = tuple(range(max(len(channels) - 1, 1))) if attention is None else tuple(attention)
+    made = implementation(family)
+    text = made.sizes.texts[0]
+    texts = [TextSizes(text_width, text_layers, text_heads, text.act, text_width, text.padding)]
+    if len(made.sizes.texts) > 1:
+        second = made.sizes.texts[1]
+        wide = text_width // text_heads * (text_heads + 1)
+        texts.append(TextSizes(wide, text_layers, text_heads + 1, second.act, wide, second.padding))
+    if made.skipped >= text_layers:
+        raise GraphError(
+            "E_SIZE", f"{family} leaves out the last text layer: text_layers {text_layers} is none", port="text_layers"
+        )
+    every = range(len(channels))
+    usual = every[1:] or every if 0 not in made.sizes.attention else every[:-1] or every
+    levels = tuple(usual) if attention is None else tuple(attention)
     if any(level >= len(channels) for level in levels):
         raise GraphError("E_SIZE", f"attention {list(levels)} names more than {len(channels)} resolutions")
     sizes = Sizes(
@@ -93,16 +112,16 @@ def new_model(
         layers=layers,
         attention=levels,
         heads=heads,
-        text_width=text_width,
-        text_layers=text_layers,
-        text_heads=text_heads,
+        linear=made.sizes.linear,
+        size_width=made.sizes.size_width,
+        texts=tuple(texts),
         vocab_size=vocab_size,
         text_length=text_length,
         vae_channels=tuple(vae_channels),
         latent_channels=3 if pixels else latent_channels,
-        scaling_factor=scaling_factor or (1.0 if pixels else SCALING_FACTOR),
+        scaling_factor=scaling_factor or (1.0 if pixels else made.sizes.scaling_factor),
         resolution=resolution,
     )
     placement = Placement(ctx.device, ctx.dtype, checkpointing)
-    parts = family("sd15").new(sizes, placement, prediction_type, lambda component: stream_seed(seed, component))
+    parts = made.new(sizes, placement, prediction_type, lambda component: stream_seed(seed, component))
     return NewModel(*named(ctx, parts))

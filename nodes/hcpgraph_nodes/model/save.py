@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-from hcpgraph import Context, node
-from hcpgraph.widgets import PathPicker
+from hcpgraph import Context, GraphError, node
+from hcpgraph.widgets import Hint, PathPicker
 
 from ..families.registry import family
+from ..rules import layout_problem
 from ..types import NoiseSchedule, SavedFile
+from .digest import file_digest
 from .folder import DTYPES, write_folder
 from .handles import Denoiser, TextEncoder, Vae
 
@@ -23,32 +26,56 @@ def save_model(
     vae: Vae,
     schedule: NoiseSchedule,
     *,
-    path: Annotated[str, PathPicker(kind_of="folder", write=True, primary=True)] = "out:model",
+    path: Annotated[str, PathPicker(kind_of="any", suffixes=(".safetensors",), write=True, primary=True)] = "out:model",
+    layout: Annotated[Literal["folder", "single_file"], Hint(primary=True)] = "folder",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
     overwrite: bool = False,
 ) -> SavedFile:
-    """Write a model as a diffusers folder.
+    """Write a model as a diffusers folder, or as one file that other programs read.
 
-    `StableDiffusionPipeline.from_pretrained` loads it. Plugins are not part of it: save them with plugin.save. The
-    weight files carry the graph that made them.
+    The family's pipeline in diffusers loads a folder with `from_pretrained` and a single file with `from_single_file`;
+    a single file has the original layout, which A1111, ComfyUI, Forge and kohya read, and its header the configurations
+    that model.load needs. Plugins are not part of it: save them with plugin.save. The weight files carry the graph that
+    made them.
 
     Args:
         denoiser: The UNet.
         text_encoder: The text encoder; its tokenizer is written too.
         vae: The autoencoder.
         schedule: The forward process, written as the scheduler.
-        path: Folder to write.
+        path: Folder or file to write; that of a single file ends with .safetensors.
+        layout: `folder` as diffusers has it, or `single_file` in the original layout.
         dtype: Precision of the weights in the files.
-        overwrite: Replace a folder of that name; otherwise the new one gets a number.
+        overwrite: Replace what has that name; otherwise the new one gets a number.
 
     Returns:
-        out: The folder, with the Merkle digest of its files.
+        out: The file, or the folder with the Merkle digest of its files.
 
     Raises:
-        GraphError: E_NOT_A_MODEL, `overwrite` would replace something else.
+        GraphError: E_SETTING (path and layout do not fit), E_NOT_A_MODEL (`overwrite` would replace something else),
+            E_FAMILY (parts of several families), E_LAYOUT and E_TOKENIZER (a single file has no place for a part).
     """
+    if problem := layout_problem(path, layout):
+        raise GraphError("E_SETTING", problem, port="path", hint="change path or layout")
+    families = {part.family for part in (denoiser, text_encoder, vae)}
+    if len(families) > 1:
+        message = f"the parts are of {', '.join(sorted(families))}: that is no model"
+        raise GraphError("E_FAMILY", message, hint="wire denoiser, text encoder and vae of one family")
+    model = (denoiser, text_encoder, vae, schedule)
+    implementation = family(denoiser.family)
+    if layout == "single_file":
+        return _file(ctx, path, partial(implementation.save_file, model=model, dtype=DTYPES[dtype]), overwrite)
 
     def write(folder: Path, metadata: Mapping[str, str]) -> None:
-        family(denoiser.family).save(folder, denoiser, text_encoder, vae, schedule, DTYPES[dtype], metadata)
+        implementation.save(folder, model, DTYPES[dtype], metadata)
 
     return write_folder(ctx, path, write, marker="model_index.json", overwrite=overwrite)
+
+
+def _file(ctx: Context, path: str, write: Callable[..., None], overwrite: bool) -> SavedFile:
+    target = ctx.output(path, overwrite=overwrite)
+    if target.is_dir():
+        raise GraphError("E_NOT_A_MODEL", f"'{path}' exists and is a folder", hint="choose another path")
+    write(target, metadata={"hcpgraph": ctx.run.embed} if ctx.run.embed else {})
+    ctx.artifact(target, "weights")
+    return SavedFile(ctx.run.roots.uri(target), file_digest(target))

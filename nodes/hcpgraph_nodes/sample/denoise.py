@@ -48,7 +48,7 @@ def denoise(
         schedule: The forward process it was trained with.
         positive: Condition of B samples, or one for all.
         latents: Their size and number (B, C, h, w).
-        negative: Condition to stay away from; needed for guidance above 1.
+        negative: Condition to stay away from; guidance above 1 needs it, but for SDXL models that take zeros instead.
         noise: Start noise (B, C, h, w) instead of the seed's own draw.
         negative_denoiser: Model for the negative condition, such as one with another LoRA; by default the same.
         scheduler: A diffusers scheduler class of your own choice, from python.object, instead of the sampler.
@@ -65,6 +65,8 @@ def denoise(
         GraphError: E_NO_NEGATIVE, E_BATCH, E_OBJECT.
     """
     count = len(latents.data)
+    if guidance > 1 and negative is None:
+        negative = family(denoiser.family).no_prompt(negative_denoiser or denoiser, positive)
     if guidance > 1 and negative is None:
         raise GraphError(
             "E_NO_NEGATIVE",

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import sha256
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,11 +18,16 @@ from ..data.store import FOLDER, SampleStore
 from ..families.registry import family
 from ..model.encoder import arithmetic, encoder_digest, without_inputs
 from ..model.handles import Root, TextEncoder
+from ..types import Conditioning
 
 VERSION = 1
 """Rises when the same caption gives another embedding."""
 RAM_BYTES = 2**30
 AFTER_HITS = 100
+PARTS = ("embedding", "pooled")
+"""Names of the parts of a row on disk."""
+Row = tuple[Tensor, ...]
+"""What is kept of a caption: its embedding (L, D) and, where the family has one, its pooled embedding (P,)."""
 
 
 class Embeddings:
@@ -33,7 +39,7 @@ class Embeddings:
 
     def __init__(self) -> None:
         self.encoded = 0
-        self._rows: OrderedDict[str, Tensor] = OrderedDict()
+        self._rows: OrderedDict[str, Row] = OrderedDict()
         self._bytes = 0
         self._hits = 0
         self._digests: dict[tuple[tuple[weakref.ref[torch.nn.Module], int], ...], str] = {}
@@ -41,8 +47,8 @@ class Embeddings:
 
     def of(
         self, ctx: Context, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int, *, disk: bool
-    ) -> Tensor:
-        """Embeddings (B, L, D), float32, on the encoder's device.
+    ) -> Conditioning:
+        """Embeddings (B, L, D), float32, on the encoder's device, and the pooled ones (B, P) where the family has them.
 
         A caption that is not known yet is encoded alone: its embedding is the same whatever it shared a batch with, so
         that a resumed run sees what it would have seen.
@@ -58,15 +64,19 @@ class Embeddings:
         keys = [sha256(repr((*base, text)).encode()).hexdigest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
         kept = self._opened(ctx).get(missing) if missing and disk else {}
-        rows = {key: torch.from_numpy(arrays["embedding"]) for key, arrays in kept.items()}
-        fresh: dict[str, Tensor] = {}
+        rows = {
+            key: tuple(torch.from_numpy(arrays[name]) for name in PARTS if name in arrays)
+            for key, arrays in kept.items()
+        }
+        fresh: dict[str, Row] = {}
         implementation = family(text_encoder.family)
         for key, text in missing.items():
             if key not in rows:
                 with torch.no_grad():
-                    fresh[key] = implementation.encode_prompt(text_encoder, [text], clip_skip).data[0].cpu()
+                    encoded = implementation.encode_prompt(text_encoder, [text], clip_skip)
+                fresh[key] = tuple(part[0].cpu() for part in (encoded.data, encoded.pooled) if part is not None)
         if fresh and disk:
-            self._opened(ctx).put({key: {"embedding": row.numpy()} for key, row in fresh.items()})
+            self._opened(ctx).put({key: _arrays(row) for key, row in fresh.items()})
         self.encoded += len(fresh)
         self._hits = 0 if fresh else self._hits + 1
         if self._hits >= AFTER_HITS and text_encoder.root.release():
@@ -74,7 +84,7 @@ class Embeddings:
         rows |= fresh
         found = [rows[key] if key in rows else self._rows[key] for key in keys]
         self._keep(keys, found)
-        return torch.stack(found).to(text_encoder.device)
+        return Conditioning(*(torch.stack(part).to(text_encoder.device) for part in zip(*found, strict=True)))
 
     def _digest(self, ctx: Context, text_encoder: TextEncoder) -> str:
         stack = tuple((weakref.ref(plugin), plugin.revision) for plugin in text_encoder.stack)
@@ -88,14 +98,22 @@ class Embeddings:
             self._store = SampleStore(folder)
         return self._store
 
-    def _keep(self, keys: Sequence[str], rows: Sequence[Tensor]) -> None:
+    def _keep(self, keys: Sequence[str], rows: Sequence[Row]) -> None:
         for key, row in zip(keys, rows, strict=True):
             if key not in self._rows:
-                self._bytes += row.nbytes
+                self._bytes += _size(row)
             self._rows[key] = row
             self._rows.move_to_end(key)
         while self._bytes > RAM_BYTES:
-            self._bytes -= self._rows.popitem(last=False)[1].nbytes
+            self._bytes -= _size(self._rows.popitem(last=False)[1])
+
+
+def _size(row: Row) -> int:
+    return sum(part.nbytes for part in row)
+
+
+def _arrays(row: Row) -> dict[str, np.ndarray]:
+    return {name: part.numpy() for name, part in zip(PARTS, row, strict=False)}
 
 
 _of_roots: weakref.WeakKeyDictionary[Root, Embeddings] = weakref.WeakKeyDictionary()

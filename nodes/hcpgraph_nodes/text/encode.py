@@ -27,7 +27,7 @@ def encode(
     text_encoder: TextEncoder,
     captions: Captions,
     *,
-    clip_skip: Annotated[int, Field(ge=0, le=11)] = 0,
+    clip_skip: Annotated[int, Field(ge=0, le=31)] = 0,
     cache: Annotated[Literal["off", "ram", "disk"], Hint(advanced=True)] = "off",
 ) -> Annotated[Conditioning, Facts(family=Port("text_encoder"))]:
     """Encode text into the conditioning of the denoiser.
@@ -39,12 +39,13 @@ def encode(
     Args:
         text_encoder: The text encoder.
         captions: B texts; what is longer than the encoder's length is cut.
-        clip_skip: Last layers to leave out, as in diffusers; 1 is what other programs call "clip skip 2".
+        clip_skip: Last layers to leave out, as in diffusers: of SD 1.x 1 is what other programs call "clip skip 2", of
+            SDXL, which never uses the last one, 0 is.
         cache: `off` encodes every time; `ram` keeps up to 1 GB of embeddings while the program runs; `disk` keeps them
             below `cache:` as well, for later runs.
 
     Returns:
-        out: Embeddings (B, L, D).
+        out: Embeddings (B, L, D); of SDXL those of both networks side by side, and the pooled one.
 
     Raises:
         GraphError: E_CLIP_SKIP, the encoder has no more layers; E_CACHE, a cache for an encoder that is trained;
@@ -53,4 +54,4 @@ def encode(
     if cache == "off":
         return encode_text(text_encoder, captions, clip_skip=clip_skip)
     known = embeddings(text_encoder)
-    return Conditioning(known.of(ctx, text_encoder, captions.texts, clip_skip, disk=cache == "disk"))
+    return known.of(ctx, text_encoder, captions.texts, clip_skip, disk=cache == "disk")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from hcpgraph import Context, Facts, GraphError, Setting, node
 from hcpgraph.widgets import ModelPicker
 
+from ..families.registry import FamilyName
 from ..families.registry import family as implementation
 from ..model.handles import Placement, Vae, named
 
@@ -16,7 +17,7 @@ def load_vae(
     ctx: Context,
     *,
     path: Annotated[str, ModelPicker(kind_of="folder", primary=True)],
-    family: Literal["sd15"] = "sd15",
+    family: FamilyName = "sd15",
 ) -> Annotated[Vae, Facts(family=Setting("family"))]:
     """Open an autoencoder without the rest of a model.
 

@@ -11,7 +11,7 @@ from hcpgraph.rng import SEED_MAX
 from hcpgraph.widgets import Hint, Seed
 
 from ..families.registry import family
-from ..families.sd15_config import Sizes
+from ..families.sizes import Sizes
 from ..model.handles import Placement, Vae, named
 
 Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]

@@ -1,0 +1,129 @@
+"""Single .safetensors files in the original layout (LDM, sgm), read and written offline.
+
+Prefixes of the parts: `model.diffusion_model.`, `first_stage_model.`, and of a text network what its family says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from hcpgraph import GraphError
+
+from .ldm_names import UNetNames
+from .ldm_vae import original_vae
+from .open_clip import from_open_clip, to_open_clip
+
+UNET = "model.diffusion_model."
+VAE = "first_stage_model."
+CONFIGS = "hcpgraph.configs"
+"""Entry of the header that holds the configurations of a model that we wrote, as JSON by component."""
+V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
+"""Empty tensors by which files of SDXL models say v-prediction, and a schedule rescaled to zero terminal SNR."""
+
+
+def unet_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The UNet's weights by their names in diffusers; what has none keeps its own."""
+    names = UNetNames(config)
+    found = {key.removeprefix(UNET): value for key, value in _read(path, UNET).items()}
+    return {names.to_diffusers(key) or key: value for key, value in found.items()}
+
+
+def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The VAE's weights by their names in diffusers."""
+    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+
+    converted: dict[str, Tensor] = convert_ldm_vae_checkpoint(_read(path, VAE), config=dict(config))
+    return converted
+
+
+def text_state(path: Path, prefix: str, config: Mapping[str, Any], *, open_clip: bool) -> dict[str, Tensor]:
+    """A text network's weights by their names in transformers."""
+    found = _read(path, prefix)
+    if open_clip:
+        return from_open_clip(found, prefix, config)
+    return {key.removeprefix(prefix): value for key, value in found.items()}
+
+
+def unet_keys(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The UNet's weights by their keys in a single file.
+
+    Raises:
+        GraphError: E_LAYOUT, a weight has no place in the original layout.
+    """
+    names = UNetNames(config)
+    places = {name: names.to_ldm(name) for name in state}
+    if homeless := [name for name, place in places.items() if place is None]:
+        more = f" … and {len(homeless) - 20} more" if len(homeless) > 20 else ""
+        raise GraphError(
+            "E_LAYOUT",
+            f"the UNet has weights that the original layout has no place for: {', '.join(homeless[:20])}{more}",
+            hint="save it as a folder",
+        )
+    return {f"{UNET}{places[name]}": value for name, value in state.items()}
+
+
+def vae_keys(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The VAE's weights by their keys in a single file.
+
+    Raises:
+        GraphError: E_LAYOUT.
+    """
+    return {f"{VAE}{name}": value for name, value in original_vae(state, config).items()}
+
+
+def text_keys(state: Mapping[str, Tensor], prefix: str, *, open_clip: bool) -> dict[str, Tensor]:
+    """A text network's weights by their keys in a single file."""
+    named = to_open_clip(state) if open_clip else state
+    return {f"{prefix}{name}": value for name, value in named.items()}
+
+
+def marks(path: Path) -> tuple[dict[str, str], frozenset[str]]:
+    """The text entries of a file's header, and its keys, without reading weights.
+
+    Raises:
+        GraphError: E_NO_SAFETENSORS.
+    """
+    with _opened(path) as file:
+        return file.metadata() or {}, frozenset(file.keys())
+
+
+def written_configs(metadata: Mapping[str, str]) -> dict[str, dict[str, Any]] | None:
+    """The configurations by component in the header of a file that `model.save` wrote; None in other files."""
+    try:
+        found = json.loads(metadata[CONFIGS])
+    except (KeyError, ValueError):
+        return None
+    whole = isinstance(found, dict) and all(isinstance(part, dict) for part in found.values())
+    return found if whole else None
+
+
+def marked_prediction(metadata: Mapping[str, str], keys: frozenset[str]) -> str | None:
+    """What the model predicts, where the file says so: by modelspec's entry or by the mark of SDXL files."""
+    if V_MARK in keys:
+        return "v_prediction"
+    named = metadata.get("modelspec.prediction_type")
+    return {"epsilon": "epsilon", "v": "v_prediction"}.get(str(named))
+
+
+def _opened(path: Path) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix != ".safetensors":
+        raise GraphError("E_NO_SAFETENSORS", f"{path.name} is no .safetensors file", hint="convert it to safetensors")
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise GraphError("E_NO_SAFETENSORS", f"{path.name} cannot be read: {error}", hint="fetch it again") from None
+
+
+def _read(path: Path, prefix: str) -> dict[str, Tensor]:
+    with _opened(path) as file:
+        state = {key: file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
+    if not state:
+        raise GraphError("E_WEIGHTS", f"{path.name} has no weights below '{prefix}'", hint="give a full checkpoint")
+    return state

@@ -1,0 +1,132 @@
+"""Stable Diffusion XL: two text networks, a pooled embedding, and the sizes of the picture.
+
+Source: Podell et al. 2023, https://arxiv.org/abs/2307.01952 (section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from hcpgraph import GraphError
+
+from ..model.handles import Denoiser, TextEncoder
+from ..types import Conditioning, NoiseSchedule
+from . import ldm_file
+from .networks import TextPart
+from .sizes import SCHEDULE, Sizes, TextSizes
+from .unet_family import FACTOR, ZEROS, Prefixes, UNetFamily
+
+FORCE_ZEROS = "force_zeros_for_empty_prompt"
+NOT_OF_EULER = ("_class_name", "clip_sample", "set_alpha_to_one", "skip_prk_steps")
+
+
+class SDXL(UNetFamily):
+    """CLIP ViT-L/14 and OpenCLIP ViT-bigG/14, joined; a UNet that also reads the pooled embedding and sizes."""
+
+    name = "sdxl"
+    lora_prefix: ClassVar[Prefixes] = {
+        "denoiser": {"": "lora_unet_"},
+        "text_encoder": {"text_encoder.": "lora_te1_", "text_encoder_2.": "lora_te2_"},
+    }
+    peft_prefix: ClassVar[Prefixes] = {
+        "denoiser": {"": "unet."},
+        "text_encoder": {"text_encoder.": "text_encoder.", "text_encoder_2.": "text_encoder_2."},
+    }
+    architecture = "stable-diffusion-xl-v1-base"
+    base_version = "sdxl_base_v1-0"
+    resolution = "1024x1024"
+    sizes = Sizes(
+        channels=(320, 640, 1280),
+        attention=(1, 2),
+        depth=(1, 2, 10),
+        heads=(5, 10, 20),
+        linear=True,
+        size_width=256,
+        texts=(
+            TextSizes(projection=768),
+            TextSizes(width=1280, layers=32, heads=20, act="gelu", projection=1280, padding=1),
+        ),
+        scaling_factor=0.13025,
+        resolution=1024,
+    )
+    texts = (
+        TextPart(
+            name="text_encoder",
+            tokenizer="tokenizer",
+            prefix="text_encoder.",
+            single="conditioner.embedders.0.transformer.",
+            open_clip=False,
+            padding="<|endoftext|>",
+        ),
+        TextPart(
+            name="text_encoder_2",
+            tokenizer="tokenizer_2",
+            prefix="text_encoder_2.",
+            single="conditioner.embedders.1.model.",
+            open_clip=True,
+            padding="!",
+            projected=True,
+        ),
+    )
+    pipeline = "StableDiffusionXLPipeline"
+    nulls = ("feature_extractor", "image_encoder")
+    schedule: ClassVar[Mapping[str, Any]] = {
+        "_class_name": "EulerDiscreteScheduler",
+        "interpolation_type": "linear",
+        "use_karras_sigmas": False,
+        **{key: value for key, value in SCHEDULE.items() if key not in NOT_OF_EULER},
+    }
+    upcast_vae = True
+    skipped = 1
+
+    def model_index(self, denoiser: Denoiser) -> dict[str, Any]:
+        return {FORCE_ZEROS: bool(denoiser.config.get(ZEROS))}
+
+    def released_zeros(self, index: Mapping[str, Any]) -> bool:
+        return bool(index.get(FORCE_ZEROS, True))
+
+    def file_marks(self, noise: NoiseSchedule) -> dict[str, Tensor]:
+        marks = {
+            ldm_file.V_MARK: noise.prediction_type == "v_prediction",
+            ldm_file.ZERO_SNR_MARK: bool(noise.config.get("rescale_betas_zero_snr")),
+        }
+        return {name: torch.zeros(0) for name, said in marks.items() if said}
+
+    def embed(
+        self, text_encoder: TextEncoder, module: nn.Module, ids: Sequence[Tensor], clip_skip: int
+    ) -> Conditioning:
+        """The last layer but one of both networks, without the final norm; the second one's pooled embedding."""
+        outputs = module({clip.name: each for clip, each in zip(text_encoder.clips, ids, strict=True)})
+        hidden = [outputs[clip.name].hidden_states[-2 - clip_skip].float() for clip in text_encoder.clips]
+        return Conditioning(torch.cat(hidden, dim=-1), outputs[text_encoder.clips[-1].name].text_embeds.float())
+
+    def extra_conditions(
+        self, denoiser: Denoiser, noisy: Tensor, conditioning: Conditioning, sizes: Tensor | None
+    ) -> dict[str, Any]:
+        """`added_cond_kwargs`: the pooled embedding, and the six size numbers of every row.
+
+        Raises:
+            GraphError: E_POOLED, the conditioning is of a family without a pooled embedding.
+        """
+        if conditioning.pooled is None:
+            raise GraphError(
+                "E_POOLED",
+                "an SDXL denoiser needs the pooled text embedding, and the conditioning has none",
+                port="conditioning",
+                hint="encode the text with the text encoder of an SDXL model",
+            )
+        rows, _, height, width = noisy.shape
+        if sizes is None:
+            factor = denoiser.config[FACTOR]
+            height, width = height * factor, width * factor
+            sizes = torch.tensor([[height, width, 0, 0, height, width]])
+        numbers = sizes.to(noisy.device, torch.float32).expand(rows, -1)
+        pooled = conditioning.pooled.to(denoiser.root.placement.dtype)
+        return {"added_cond_kwargs": {"text_embeds": pooled, "time_ids": numbers}}
+
+
+FAMILY = SDXL()

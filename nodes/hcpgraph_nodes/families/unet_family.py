@@ -1,0 +1,354 @@
+"""What the Stable Diffusion families share: a UNet, CLIP's text networks, an AutoencoderKL, a forward process.
+
+A family of this kind says how large the released model is, which text networks it has, what its embeddings are and
+what else its UNet reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from hcpgraph import GraphError
+
+from ..model.handles import Clip, Denoiser, Placement, Root, TextEncoder, Tokens, Vae
+from ..types import Conditioning, NoiseSchedule
+from . import ldm_file, networks, schedule
+from .clip_bpe import clip_tokenizer
+from .kl_vae import DIFFUSION, KlVae
+from .networks import Config, State, TextPart
+from .pixel_vae import fill, pixel_vae_config
+from .saving import save_folder, save_single
+from .sizes import SCHEDULE, Sizes, text_configs, unet_config, vae_config
+from .weights import build, checked_config, read_config, read_folder
+
+Components = tuple[Denoiser, TextEncoder, Vae, NoiseSchedule]
+Prefixes = Mapping[str, Mapping[str, str]]
+Described = tuple[dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], dict[str, Any]]
+TRANSFORMER = "model"
+FACTOR = "_vae_scale_factor"
+"""Entry of a denoiser's configuration: pixels a latent, along one side."""
+ZEROS = "_force_zeros_for_empty_prompt"
+"""Entry of a denoiser's configuration: without a negative prompt guidance compares with zeros."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """The modules of a model to come, their configurations, and what goes with them."""
+
+    unet: tuple[Config, Callable[[], nn.Module]]
+    texts: tuple[tuple[Config, ...], Callable[[], nn.Module]]
+    vae: tuple[Config, Callable[[], nn.Module]]
+    noise: Mapping[str, Any]
+    tokenizers: tuple[Callable[[], Any], ...]
+    zeros: bool
+
+
+class UNetFamily(KlVae):
+    """Base of the families; a family is one subclass and one object of it.
+
+    Attributes:
+        lora_prefix: Component -> what a layer's name begins with -> what stands for that in kohya's keys.
+        peft_prefix: The same for PEFT's keys.
+        architecture: As modelspec calls it.
+        base_version: As kohya's `ss_base_model_version` calls it.
+        resolution: As modelspec writes it.
+        texts: The text networks.
+        pipeline: The class in diffusers.
+        nulls: Components of that pipeline that a saved folder leaves empty.
+        schedule: The forward process of the released model.
+        file_prediction: What a single file that does not say it is taken to predict; None: that would be a guess.
+        skipped: Last layers of a text network that are left out at clip_skip 0.
+    """
+
+    lora_prefix: ClassVar[Prefixes]
+    peft_prefix: ClassVar[Prefixes]
+    architecture: ClassVar[str]
+    base_version: ClassVar[str]
+    resolution: ClassVar[str]
+    texts: ClassVar[tuple[TextPart, ...]]
+    pipeline: ClassVar[str] = "StableDiffusionPipeline"
+    nulls: ClassVar[tuple[str, ...]] = ("feature_extractor", "image_encoder", "safety_checker")
+    schedule: ClassVar[Mapping[str, Any]] = SCHEDULE
+    file_prediction: ClassVar[str | None] = "epsilon"
+    skipped: ClassVar[int] = 0
+
+    def save(self, folder: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        """Write a folder that the family's pipeline in diffusers loads, with the weights of the roots."""
+        save_folder(self, folder, model, dtype, metadata)
+
+    def save_file(self, path: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        """Write a single file in the original layout, with the weights of the roots.
+
+        Raises:
+            GraphError: E_LAYOUT, E_TOKENIZER: the layout has no place for a part of the model.
+        """
+        save_single(self, path, model, dtype, metadata)
+
+    def model_index(self, denoiser: Denoiser) -> dict[str, Any]:
+        """Plain settings of the pipeline in diffusers."""
+        return {"requires_safety_checker": False}
+
+    def released_zeros(self, index: Mapping[str, Any]) -> bool:
+        """Whether a pipeline with these settings compares with zeros where no negative prompt is given."""
+        return False
+
+    def file_marks(self, noise: NoiseSchedule) -> dict[str, Tensor]:
+        """Tensors by which a single file says what is particular to its forward process."""
+        return {}
+
+    def spec_architecture(self, prediction_type: str) -> str:
+        """How modelspec calls a model of this family that predicts this."""
+        return self.architecture
+
+    def embed(
+        self, text_encoder: TextEncoder, module: nn.Module, ids: Sequence[Tensor], clip_skip: int
+    ) -> Conditioning:
+        """The conditioning of token ids (B, L), one tensor a text network; the encoder's stack is switched on."""
+        if not clip_skip:
+            return Conditioning(module(ids[0]).last_hidden_state.float())
+        hidden = module(ids[0], output_hidden_states=True).hidden_states[-1 - clip_skip]
+        return Conditioning(text_encoder.root.layers[networks.TEXT_ROOT + "final_layer_norm"](hidden).float())
+
+    def extra_conditions(
+        self, denoiser: Denoiser, noisy: Tensor, conditioning: Conditioning, sizes: Tensor | None
+    ) -> dict[str, Any]:
+        """Further arguments of the UNet's call."""
+        return {}
+
+    # Opening and making
+
+    def load_folder(self, path: Path, placement: Placement, prediction_type: str | None) -> Components:
+        """Handles of a diffusers folder; its configurations are read now, its weights when first used.
+
+        Raises:
+            GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, and at first use E_NO_SAFETENSORS, E_WEIGHTS.
+        """
+        unet, texts, vae, noise = self._described(path)
+        named = (path / "model_index.json").is_file()
+        index = read_config(path, "model_index.json") if named else {}
+        made = Made(
+            (unet, self._unet(unet, partial(read_folder, path / "unet", DIFFUSION))),
+            (texts, self._texts(texts, [partial(read_folder, path / part.name, TRANSFORMER) for part in self.texts])),
+            (vae, self.vae_module(vae, partial(read_folder, path / "vae", DIFFUSION))),
+            noise | ({"prediction_type": prediction_type} if prediction_type else {}),
+            tuple(partial(networks.read_tokenizer, path / part.tokenizer) for part in self.texts),
+            self.released_zeros(index),
+        )
+        return self._handles(made, placement)
+
+    def load_file(
+        self,
+        path: Path,
+        placement: Placement,
+        prediction_type: str | None,
+        config: Path | None,
+        tell: Callable[[str], None],
+    ) -> Components:
+        """Handles of a single .safetensors checkpoint in the original (LDM) layout; needs no network.
+
+        Args:
+            path: The checkpoint.
+            placement: Where the weights go.
+            prediction_type: What the model predicts; None: as the configuration or the file says.
+            config: A diffusers folder whose configurations describe the model; None: those that the file's header
+                holds, if `model.save` wrote it, else those of the released model.
+            tell: Takes a sentence about what the file leaves open.
+
+        Raises:
+            GraphError: E_PREDICTION (nothing says what it predicts), E_NO_SAFETENSORS, E_MODEL_FOLDER, E_MODEL_CLASS,
+                and at first use E_WEIGHTS.
+        """
+        metadata, keys = ldm_file.marks(path)
+        written = ldm_file.written_configs(metadata)
+        described = None if config is None and written is None else self._described(config, written or {}, path.name)
+        unet, texts, vae, noise = described or self._released()
+        if described is None:
+            marked = ldm_file.marked_prediction(metadata, keys)
+            noise["prediction_type"] = prediction_type or marked or self._assumed(path, tell)
+            if ldm_file.ZERO_SNR_MARK in keys:
+                noise |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+        elif prediction_type:
+            noise["prediction_type"] = prediction_type
+        reads = [
+            partial(ldm_file.text_state, path, part.single, text, open_clip=part.open_clip)
+            for part, text in zip(self.texts, texts, strict=True)
+        ]
+        made = Made(
+            (unet, self._unet(unet, partial(ldm_file.unet_state, path, unet))),
+            (texts, self._texts(texts, reads)),
+            (vae, self.vae_module(vae, partial(ldm_file.vae_state, path, vae))),
+            noise,
+            tuple(self._tokenizer(part, text, config) for part, text in zip(self.texts, texts, strict=True)),
+            self.released_zeros({}),
+        )
+        return self._handles(made, placement)
+
+    def new(self, sizes: Sizes, placement: Placement, prediction_type: str, seed: Callable[[str], int]) -> Components:
+        """Handles of an untrained model.
+
+        Args:
+            sizes: Its sizes.
+            placement: Where the weights go.
+            prediction_type: What it is to predict.
+            seed: Seed of the initial weights of a component.
+        """
+        unet, texts = unet_config(sizes), text_configs(sizes)
+        pixels = not sizes.vae_channels
+        vae = pixel_vae_config(sizes.resolution, sizes.scaling_factor) if pixels else vae_config(sizes)
+        make_vae = networks.seeded(partial(networks.vae, vae), seed("vae"))
+        made = Made(
+            (unet, networks.seeded(partial(networks.unet, unet), seed("denoiser"))),
+            (texts, networks.seeded(partial(networks.text_networks, self.texts, texts), seed("text_encoder"))),
+            (vae, (lambda: fill(make_vae())) if pixels else make_vae),
+            dict(self.schedule) | {"prediction_type": prediction_type},
+            tuple(self._tokenizer(part, text, None) for part, text in zip(self.texts, texts, strict=True)),
+            self.released_zeros({}),
+        )
+        return self._handles(made, placement)
+
+    def _described(
+        self, folder: Path | None, written: Mapping[str, Mapping[str, Any]] | None = None, name: str = ""
+    ) -> Described:
+        """The configurations of UNet, text networks, VAE and schedule, of a folder or else as a file has them."""
+
+        def one(component: str, file: str, cls: str | None) -> dict[str, Any]:
+            if folder is not None:
+                return read_config(folder / component, file, cls)
+            if component not in (written or {}):
+                raise GraphError("E_MODEL_FOLDER", f"the header of {name} describes no {component}", hint="set config")
+            return checked_config((written or {})[component], f"the header of {name}", cls)
+
+        return (
+            one("unet", "config.json", "UNet2DConditionModel"),
+            tuple(one(part.name, "config.json", part.cls) for part in self.texts),
+            one("vae", "config.json", "AutoencoderKL"),
+            one("scheduler", "scheduler_config.json", None),
+        )
+
+    def _released(self) -> Described:
+        return unet_config(self.sizes), text_configs(self.sizes), vae_config(self.sizes), dict(self.schedule)
+
+    def _assumed(self, path: Path, tell: Callable[[str], None]) -> str:
+        if self.file_prediction is None:
+            raise GraphError(
+                "E_PREDICTION",
+                f"{path.name} does not say whether it predicts the noise (epsilon) or the velocity (v_prediction)",
+                port="prediction_type",
+                hint="set prediction_type: of the released models those for 768 pixels have v_prediction, those for 512 "
+                "epsilon",
+            )
+        tell(
+            f"{path.name} does not say what it predicts: {self.file_prediction} is taken; for a model that was trained "
+            "on something else, set prediction_type"
+        )
+        return self.file_prediction
+
+    def _tokenizer(self, part: TextPart, config: Config, folder: Path | None) -> Callable[[], Any]:
+        if folder is not None and (folder / part.tokenizer).is_dir():
+            return partial(networks.read_tokenizer, folder / part.tokenizer)
+        return partial(clip_tokenizer, config["vocab_size"], config["max_position_embeddings"], part.padding)
+
+    def _unet(self, config: Config, read: Callable[[], State]) -> Callable[[], nn.Module]:
+        return lambda: build(partial(networks.unet, config), read(), "UNet")
+
+    def _texts(self, configs: Sequence[Config], reads: Sequence[Callable[[], State]]) -> Callable[[], nn.Module]:
+        return partial(networks.built_text, self.texts, configs, reads)
+
+    def _handles(self, made: Made, placement: Placement) -> Components:
+        plain = replace(placement, checkpointing=False)
+        forward = schedule.read(made.noise, placement.device)
+        configs, make_text = made.texts
+        clips = tuple(
+            Clip(part.name, part.prefix, Tokens(tokenizer), config)
+            for part, tokenizer, config in zip(self.texts, made.tokenizers, configs, strict=True)
+        )
+        told = {FACTOR: 2 ** (len(made.vae[0]["block_out_channels"]) - 1), ZEROS: made.zeros}
+        return (
+            Denoiser(
+                root=Root(made.unet[1], placement),
+                family=self.name,
+                config={**made.unet[0], **told},
+                prediction_type=forward.prediction_type,
+            ),
+            TextEncoder(
+                root=Root(make_text, plain, networks.named_text_layer(self.texts)),
+                family=self.name,
+                config=configs[0] if len(clips) == 1 else {clip.name: clip.config for clip in clips},
+                clips=clips,
+            ),
+            self.vae_handle(made.vae[0], made.vae[1], plain),
+            forward,
+        )
+
+    # Using
+
+    def encode_prompt(self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int) -> Conditioning:
+        """Text embeddings (B, L, D), float32; L = 77 in released models, longer prompts are cut.
+
+        Args:
+            text_encoder: The text networks.
+            texts: B prompts.
+            clip_skip: How many more of the last layers to leave out than the family does.
+
+        Raises:
+            GraphError: E_CLIP_SKIP, a network has no more layers.
+        """
+        layers = min(clip.config["num_hidden_layers"] for clip in text_encoder.clips)
+        if clip_skip + self.skipped >= layers:
+            raise GraphError(
+                "E_CLIP_SKIP", f"clip_skip {clip_skip} leaves no layer of {layers}", hint="use a smaller clip_skip"
+            )
+        ids = [self.token_ids(clip, texts).to(text_encoder.device) for clip in text_encoder.clips]
+        named = {clip.name: each for clip, each in zip(text_encoder.clips, ids, strict=True)}
+        told = ids[0] if len(ids) == 1 else named
+        with text_encoder.gradients(), text_encoder.active(ids=told) as module:
+            return self.embed(text_encoder, module, ids, clip_skip)
+
+    def token_ids(self, clip: Clip, texts: Sequence[str]) -> Tensor:
+        """Token ids (B, L) of B prompts, filled up or cut to the network's length."""
+        tokens = clip.tokens.tokenizer(
+            list(texts),
+            padding="max_length",
+            truncation=True,
+            max_length=clip.config["max_position_embeddings"],
+            return_tensors="pt",
+        )
+        ids: Tensor = tokens.input_ids
+        return ids
+
+    def predict(
+        self,
+        denoiser: Denoiser,
+        noisy: Tensor,
+        timesteps: Tensor,
+        conditioning: Conditioning,
+        sizes: Tensor | None = None,
+    ) -> Tensor:
+        """The UNet's output (B, C, h, w), float32; `timesteps` is (B,) or a single number.
+
+        Args:
+            denoiser: The UNet.
+            noisy: Latents (B, C, h, w).
+            timesteps: Their noise levels.
+            conditioning: B embeddings.
+            sizes: Sizes of the pictures (B, 6) as CropInfo has them; only some families read them.
+        """
+        dtype = denoiser.root.placement.dtype
+        extra = self.extra_conditions(denoiser, noisy, conditioning, sizes)
+        noisy, text = noisy.to(dtype), conditioning.data.to(dtype)
+        with denoiser.active(noisy=noisy, timesteps=timesteps, conditioning=text) as module:
+            return module(noisy, timesteps, text, return_dict=False, **extra)[0].float()  # type: ignore[no-any-return]
+
+    def no_prompt(self, denoiser: Denoiser, positive: Conditioning) -> Conditioning | None:
+        """What guidance compares with where no negative prompt is given; None: the model needs one."""
+        if not denoiser.config.get(ZEROS):
+            return None
+        pooled = None if positive.pooled is None else torch.zeros_like(positive.pooled)
+        return Conditioning(torch.zeros_like(positive.data), pooled)
