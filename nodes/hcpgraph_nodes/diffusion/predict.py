@@ -24,8 +24,8 @@ def predict(
         noisy: Latents at the noise level of their timesteps (B, C, h, w).
         timesteps: Timesteps (B,).
         conditioning: Text embeddings of B samples, or of one for all.
-        sizes: Sizes of the pictures before and after cropping (B, 6), which SDXL reads; by default those of the latents,
-            not cropped. Other families do not read them.
+        sizes: Sizes of the pictures before and after cropping (B, 6), which SDXL alone reads; by default those of the
+            latents, not cropped.
 
     Returns:
         out: The prediction (B, C, h, w) and what it means.
@@ -35,12 +35,8 @@ def predict(
     """
     count = len(noisy.data)
     if sizes is not None and len(sizes.data) not in (1, count):
-        raise GraphError(
-            "E_BATCH",
-            f"{len(sizes.data)} rows of sizes for {count} samples",
-            port="sizes",
-            hint="wire those of the batch",
-        )
+        message = f"{len(sizes.data)} rows of sizes for {count} samples"
+        raise GraphError("E_BATCH", message, port="sizes", hint="wire the sizes of the same batch")
     read = None if sizes is None else sizes.data
     data = family(denoiser.family).predict(denoiser, noisy.data, timesteps.data, conditioning.rows(count), read)
     return Prediction(data, denoiser.prediction_type)

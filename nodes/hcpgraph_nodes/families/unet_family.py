@@ -241,8 +241,7 @@ class UNetFamily(KlVae):
                 "E_PREDICTION",
                 f"{path.name} does not say whether it predicts the noise (epsilon) or the velocity (v_prediction)",
                 port="prediction_type",
-                hint="set prediction_type: of the released models those for 768 pixels have v_prediction, those for 512 "
-                "epsilon",
+                hint="set prediction_type: released models for 768 pixels have v_prediction, those for 512 epsilon",
             )
         tell(
             f"{path.name} does not say what it predicts: {self.file_prediction} is taken; for a model that was trained "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 import numpy as np
@@ -64,10 +64,7 @@ class Embeddings:
         keys = [sha256(repr((*base, text)).encode()).hexdigest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
         kept = self._opened(ctx).get(missing) if missing and disk else {}
-        rows = {
-            key: tuple(torch.from_numpy(arrays[name]) for name in PARTS if name in arrays)
-            for key, arrays in kept.items()
-        }
+        rows = {key: _row(arrays) for key, arrays in kept.items()}
         fresh: dict[str, Row] = {}
         implementation = family(text_encoder.family)
         for key, text in missing.items():
@@ -110,6 +107,10 @@ class Embeddings:
 
 def _size(row: Row) -> int:
     return sum(part.nbytes for part in row)
+
+
+def _row(arrays: Mapping[str, np.ndarray]) -> Row:
+    return tuple(torch.from_numpy(arrays[name]) for name in PARTS if name in arrays)
 
 
 def _arrays(row: Row) -> dict[str, np.ndarray]:
