@@ -20,6 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from hcpgraph import GraphError
+from hcpgraph.events import Event, EventLog
 from hcpgraph.testing import context
 
 FAMILIES = ("sd15", "sd2", "sdxl")
@@ -186,13 +187,16 @@ def test_prediction_type_of_a_single_file(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_assumed_is_told(root: Path, tmp_path: Path) -> None:
-    told: list[Any] = []
     (tmp_path / "models").mkdir()
     rewritten(root / "models/sdxl.safetensors", tmp_path / "models/x.safetensors")
+    told: list[Event] = []
     ctx = context(tmp_path)
-    ctx.run.events.subscribe(told.append)
+    ctx.run.events = EventLog("test", listener=told.append)
     load_model(ctx, path="models:x.safetensors")
-    assert any("prediction_type" in str(event) for event in told)
+    assert any("set prediction_type" in str(event) for event in told)
+    told.clear()
+    load_model(ctx, path="models:x.safetensors", prediction_type="epsilon")
+    assert not told
 
 
 def test_velocity_and_zero_snr_of_sdxl_are_marked(root: Path, tmp_path: Path) -> None:
