@@ -19,6 +19,7 @@ from hcpgraph import GraphError
 
 from ..model.handles import Clip, Denoiser, Placement, Root, TextEncoder, Tokens, Vae
 from ..types import Conditioning, NoiseSchedule
+from ..words import tokens
 from . import ldm_file, networks, schedule
 from .clip_bpe import clip_tokenizer
 from .kl_vae import DIFFUSION, KlVae
@@ -304,23 +305,11 @@ class UNetFamily(KlVae):
             raise GraphError(
                 "E_CLIP_SKIP", f"clip_skip {clip_skip} leaves no layer of {layers}", hint="use a smaller clip_skip"
             )
-        ids = [self.token_ids(clip, texts).to(text_encoder.device) for clip in text_encoder.clips]
+        ids = [tokens.ids(text_encoder, clip, texts) for clip in text_encoder.clips]
         named = {clip.name: each for clip, each in zip(text_encoder.clips, ids, strict=True)}
         told = ids[0] if len(ids) == 1 else named
         with text_encoder.gradients(), text_encoder.active(ids=told) as module:
             return self.embed(text_encoder, module, ids, clip_skip)
-
-    def token_ids(self, clip: Clip, texts: Sequence[str]) -> Tensor:
-        """Token ids (B, L) of B prompts, filled up or cut to the network's length."""
-        tokens = clip.tokens.tokenizer(
-            list(texts),
-            padding="max_length",
-            truncation=True,
-            max_length=clip.config["max_position_embeddings"],
-            return_tensors="pt",
-        )
-        ids: Tensor = tokens.input_ids
-        return ids
 
     def predict(
         self,

@@ -12,6 +12,7 @@ from hcpgraph.widgets import Hint
 from ..families.registry import family
 from ..model.handles import TextEncoder
 from ..types import Captions, Conditioning
+from ..words.tokens import warn_if_cut
 from .embeddings import embeddings
 
 
@@ -51,6 +52,7 @@ def encode(
         GraphError: E_CLIP_SKIP, the encoder has no more layers; E_CACHE, a cache for an encoder that is trained;
             E_DISK.
     """
+    warn_if_cut(ctx, text_encoder, captions.texts)
     if cache == "off":
         return encode_text(text_encoder, captions, clip_skip=clip_skip)
     known = embeddings(text_encoder)

@@ -1,0 +1,104 @@
+"""`word.save`."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+
+from hcpgraph import Context, GraphError, node
+from hcpgraph.widgets import PathPicker
+
+from ..families.registry import family
+from ..families.weights import write_weights
+from ..model.digest import file_digest
+from ..model.folder import DTYPES
+from ..types import SavedFile
+from .block import Word
+from .files import a1111, tensors
+
+SUFFIXES = {"safetensors": ".safetensors", "diffusers": ".safetensors", "a1111": ".pt"}
+NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+
+
+@node("word.save", effects="write", title="Save word")
+def save(
+    ctx: Context,
+    word: Word,
+    *,
+    path: Annotated[str | None, PathPicker(kind_of="file", suffixes=(".safetensors", ".pt"), write=True)] = None,
+    format: Literal["safetensors", "diffusers", "a1111"] = "safetensors",
+    dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
+    overwrite: bool = False,
+) -> SavedFile:
+    """Write a word as an embedding file that other programs read.
+
+    Most of them take the name of the file for the name of the word.
+
+    Args:
+        word: The word.
+        path: File to write; none given: the name of the word in `out:`, without signs that file names cannot have.
+        format: `safetensors` is kohya's layout (`emb_params`, of SDXL `clip_l` and `clip_g`), which A1111, Forge,
+            ComfyUI and diffusers read; its header has the name, which `word.load` takes, and the graph. `diffusers`
+            names the tensor as the word, so that `load_textual_inversion` needs no `token`. `a1111` is a .pt for
+            models with one text network.
+        dtype: Precision of the vectors in the file.
+        overwrite: Replace a file of that name; otherwise the new one gets a number.
+
+    Returns:
+        out: The file.
+
+    Raises:
+        GraphError: E_WORD_FORMAT, the path ends otherwise than the format, or A1111's .pt has no place for two text
+            networks.
+    """
+    suffix = SUFFIXES[format]
+    uri = f"out:{NOT_IN_FILE_NAMES.sub('', word.name).strip('.') or 'word'}{suffix}" if path is None else path
+    vectors = tuple(each.to("cpu", DTYPES[dtype]).contiguous() for each in word.vectors())
+    if not uri.endswith(suffix):
+        raise GraphError(
+            "E_WORD_FORMAT", f"the format {format} is written as {suffix}", port="path", hint=f"end it with {suffix}"
+        )
+    if format == "a1111" and len(vectors) > 1:
+        raise GraphError(
+            "E_WORD_FORMAT",
+            f"A1111's .pt has no place for the {len(vectors)} text networks of {word.family}",
+            port="format",
+            hint="set format to safetensors, which A1111 reads too",
+        )
+    target = ctx.output(uri, overwrite=overwrite)
+    if format == "a1111":
+        content = a1111(word.name, vectors[0], ctx.step or None)
+        _write_pt(target, content | ({"hcpgraph": ctx.run.embed} if ctx.run.embed else {}))
+    else:
+        header = _header(word) | ({"hcpgraph": ctx.run.embed} if ctx.run.embed else {})
+        write_weights(target, tensors(word.name, vectors, format), header)
+    ctx.artifact(target, "weights")
+    return SavedFile(ctx.run.roots.uri(target), file_digest(target))
+
+
+def _header(word: Word) -> dict[str, str]:
+    """Stability's modelspec 1.0.1 entries; all values are text."""
+    implementation = family(word.family)
+    return {
+        "format": "pt",
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": f"{implementation.architecture}/textual-inversion",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": word.name,
+        "modelspec.resolution": implementation.resolution,
+        "modelspec.trigger_phrase": word.name,
+    }
+
+
+def _write_pt(path: Path, content: dict[str, Any]) -> None:
+    """Write under a temporary name, then rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(content, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

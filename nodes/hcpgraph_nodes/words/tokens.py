@@ -1,0 +1,120 @@
+"""From prompts to ids, with the words that a text encoder knows.
+
+A prompt is cut at the names of words, the pieces between them are tokenised by the tokenizer as it is. Adding tokens
+to a copy of it would not do: transformers gives a name that is a token already the id of that token, which then also
+tears it out of longer words ("cat" out of "category").
+"""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+from unicodedata import normalize
+
+import torch
+from torch import Tensor
+
+from hcpgraph import Context
+
+from ..model.handles import Clip, TextEncoder
+from .block import WordBlock, words_of
+
+LETTER = r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""A letter or digit of a script that puts spaces between words: not Thai, Lao, Burmese, Khmer, Chinese, Japanese or
+Korean, where a word is found within others."""
+SHOWN = 40
+
+
+def ids(text_encoder: TextEncoder, clip: Clip, texts: Sequence[str]) -> Tensor:
+    """Ids (B, L), int64, on the encoder's device: start, prompt, end, padding; those of words are below zero.
+
+    L is the network's length, 77 in released models. A longer prompt is cut, and its end token stays.
+
+    Args:
+        text_encoder: The text encoder, whose stack says which words there are.
+        clip: One of its networks.
+        texts: B prompts.
+    """
+    tokenizer, length = clip.tokens.tokenizer, clip.config["max_position_embeddings"]
+    words = words_of(text_encoder, clip)
+    if not words:
+        plain = tokenizer(list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        return plain.input_ids.to(text_encoder.device)
+    start, end, padding = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    rows = [[start, *body[: length - 2], end] for body in bodies(tokenizer, words, texts)]
+    return torch.tensor([row + [padding] * (length - len(row)) for row in rows], device=text_encoder.device)
+
+
+def bodies(tokenizer: Any, words: Sequence[WordBlock], texts: Sequence[str]) -> list[list[int]]:
+    """The ids of prompts, uncut, without start and end."""
+    found = _pattern(tuple(word.word for word in words))
+    firsts = [-1 - sum(map(len, words[:place])) for place in range(len(words))]
+    pieces: list[str] = []
+    plans: list[list[range | int]] = []
+    for text in (normalize("NFC", text) for text in texts):
+        plan: list[range | int] = []
+        at = 0
+        for match in found.finditer(text):
+            place = _places(tuple(word.word for word in words))[int(match.lastindex or 1) - 1]
+            plan += [len(pieces), range(firsts[place], firsts[place] - len(words[place]), -1)]
+            pieces.append(text[at : match.start()])
+            at = match.end()
+        plan.append(len(pieces))
+        pieces.append(text[at:])
+        plans.append(plan)
+    tokens = tokenizer(pieces, add_special_tokens=False, verbose=False).input_ids
+    return [list(chain.from_iterable(tokens[part] if isinstance(part, int) else part for part in p)) for p in plans]
+
+
+def is_token(text_encoder: TextEncoder, name: str) -> bool:
+    """Whether a name is one token of a tokenizer already."""
+    tokenizers = [clip.tokens.tokenizer for clip in text_encoder.clips]
+    return any(len(tokenizer(name, add_special_tokens=False).input_ids) == 1 for tokenizer in tokenizers)
+
+
+def warn_if_cut(ctx: Context, text_encoder: TextEncoder, texts: Sequence[str]) -> None:
+    """Say once a run and node that prompts with words are cut: every vector of a word takes the place of a token."""
+    warned = _warned.setdefault(ctx.run.events, set())
+    if ctx.node in warned:
+        return
+    for clip in text_encoder.clips:
+        words = words_of(text_encoder, clip)
+        length = clip.config["max_position_embeddings"]
+        most = max(map(len, words), default=0)
+        long = [text for text in texts if words and most * len(text.encode()) > length - 2]
+        for text, body in zip(long, bodies(clip.tokens.tokenizer, words, long) if long else (), strict=True):
+            if len(body) > length - 2:
+                shown = text if len(text) <= SHOWN else text[:SHOWN] + "…"
+                message = f"'{shown}' has {len(body)} tokens, each vector of a word one of them: cut to {length - 2}"
+                ctx.log(message, level="warning")
+                warned.add(ctx.node)
+                return
+
+
+_warned: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+
+
+@lru_cache(maxsize=256)
+def _places(names: tuple[str, ...]) -> tuple[int, ...]:
+    """The places of names, the longest name first: of names that begin alike the longest is meant."""
+    return tuple(sorted(range(len(names)), key=lambda place: -len(names[place])))
+
+
+@lru_cache(maxsize=256)
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds names, one group each in the order of `_places`; capitals make no difference, as CLIP knows none.
+
+    Where a name begins or ends with a letter or digit, no other may stand before or after it.
+    """
+
+    def group(name: str) -> str:
+        name = normalize("NFC", name)
+        before = f"(?<!{LETTER})" if re.match(LETTER, name[0]) else ""
+        after = f"(?!{LETTER})" if re.match(LETTER, name[-1]) else ""
+        return f"{before}({re.escape(name)}){after}"
+
+    return re.compile("|".join(group(names[place]) for place in _places(names)), re.IGNORECASE)
