@@ -51,23 +51,25 @@ def ids(text_encoder: TextEncoder, clip: Clip, texts: Sequence[str]) -> Tensor:
 
 def bodies(tokenizer: Any, words: Sequence[WordBlock], texts: Sequence[str]) -> list[list[int]]:
     """The ids of prompts, uncut, without start and end."""
-    found = _pattern(tuple(word.word for word in words))
-    firsts = [-1 - sum(map(len, words[:place])) for place in range(len(words))]
-    pieces: list[str] = []
-    plans: list[list[range | int]] = []
-    for text in (normalize("NFC", text) for text in texts):
-        plan: list[range | int] = []
-        at = 0
-        for match in found.finditer(text):
-            place = _places(tuple(word.word for word in words))[int(match.lastindex or 1) - 1]
-            plan += [len(pieces), range(firsts[place], firsts[place] - len(words[place]), -1)]
-            pieces.append(text[at : match.start()])
-            at = match.end()
-        plan.append(len(pieces))
-        pieces.append(text[at:])
-        plans.append(plan)
-    tokens = tokenizer(pieces, add_special_tokens=False, verbose=False).input_ids
-    return [list(chain.from_iterable(tokens[part] if isinstance(part, int) else part for part in p)) for p in plans]
+    parts = [_parts(words, normalize("NFC", text)) for text in texts]
+    pieces = [part for own in parts for part in own if isinstance(part, str)]
+    found = iter(tokenizer(pieces, add_special_tokens=False, verbose=False).input_ids)
+    return [list(chain.from_iterable(next(found) if isinstance(part, str) else part for part in own)) for own in parts]
+
+
+def _parts(words: Sequence[WordBlock], text: str) -> list[str | range]:
+    """A text cut at its words: pieces of text, and the ids of words between them."""
+    if not words:
+        return [text]
+    pattern, order = _finder(tuple(word.word for word in words))
+    parts: list[str | range] = []
+    at = 0
+    for match in pattern.finditer(text):
+        place = order[int(match.lastindex or 0) - 1]
+        first = -1 - sum(map(len, words[:place]))
+        parts += [text[at : match.start()], range(first, first - len(words[place]), -1)]
+        at = match.end()
+    return [*parts, text[at:]]
 
 
 def is_token(text_encoder: TextEncoder, name: str) -> bool:
@@ -99,16 +101,11 @@ _warned: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
 
 
 @lru_cache(maxsize=256)
-def _places(names: tuple[str, ...]) -> tuple[int, ...]:
-    """The places of names, the longest name first: of names that begin alike the longest is meant."""
-    return tuple(sorted(range(len(names)), key=lambda place: -len(names[place])))
+def _finder(names: tuple[str, ...]) -> tuple[re.Pattern[str], tuple[int, ...]]:
+    """A pattern that finds names, and which of them each of its groups is.
 
-
-@lru_cache(maxsize=256)
-def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds names, one group each in the order of `_places`; capitals make no difference, as CLIP knows none.
-
-    Where a name begins or ends with a letter or digit, no other may stand before or after it.
+    Of names that begin alike the longest is meant. Capitals make no difference, as CLIP knows none. Where a name begins
+    or ends with a letter or digit, no other may stand before or after it.
     """
 
     def group(name: str) -> str:
@@ -117,4 +114,5 @@ def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
         after = f"(?!{LETTER})" if re.match(LETTER, name[-1]) else ""
         return f"{before}({re.escape(name)}){after}"
 
-    return re.compile("|".join(group(names[place]) for place in _places(names)), re.IGNORECASE)
+    order = tuple(sorted(range(len(names)), key=lambda place: -len(names[place])))
+    return re.compile("|".join(group(names[place]) for place in order), re.IGNORECASE), order
