@@ -16,7 +16,6 @@ from hcpgraph_nodes.words.bundle import bundled
 from hcpgraph_nodes.words.load import load
 from hcpgraph_nodes.words.new import new
 from hcpgraph_nodes.words.save import save
-from hcpgraph_nodes.words.tokens import ids
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -24,29 +23,30 @@ from torch import nn
 from hcpgraph import GraphError
 from hcpgraph.testing import context
 
-from .two_texts import two_texts
-
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="module")
-def space(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def space(
+    tiny_folder: Path, tiny_sd2_folder: Path, tiny_sdxl_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("words")
-    shutil.copytree(tiny_folder, folder / "models" / "tiny")
+    for name, model in (("sd15", tiny_folder), ("sd2", tiny_sd2_folder), ("sdxl", tiny_sdxl_folder)):
+        shutil.copytree(model, folder / "models" / name)
     (folder / "data").mkdir()
     return folder
 
 
 @pytest.fixture(scope="module")
 def one(space: Path):
-    return load_model(context(space), path="models:tiny").text_encoder
+    return load_model(context(space), path="models:sd15").text_encoder
 
 
 @pytest.fixture(scope="module")
-def two(tiny_sdxl_folder: Path):
-    return two_texts(tiny_sdxl_folder)
+def two(space: Path):
+    return load_model(context(space), path="models:sdxl").text_encoder
 
 
 L, G = random(2, 32), random(2, 40, seed=1)
@@ -255,43 +255,46 @@ def test_round_trip(tmp_path: Path, one, two, format: str, encoders: int) -> Non
     assert caught.value.problem.code == "E_WORD_FORMAT"
 
 
+PROMPTS = ["a photo of a <cat-toy>, big", "nothing"]
+
+
+@pytest.mark.parametrize("family", ["sd15", "sd2"])
 @pytest.mark.parametrize("format", ["safetensors", "diffusers", "a1111"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_loads_in_diffusers(space: Path, one, format: str, count: int) -> None:
+def test_loads_in_diffusers(space: Path, family: str, format: str, count: int) -> None:
     from diffusers import StableDiffusionPipeline
 
     ctx = context(space, node="w")
-    made = new(ctx, one, name="<cat-toy>", vectors=count, init="", noise=3.0)
+    text_encoder = load_model(ctx, path=f"models:{family}").text_encoder
+    made = new(ctx, text_encoder, name="<cat-toy>", vectors=count, init="", noise=3.0)
     file = save(ctx, made.word, format=format, overwrite=True).uri.removeprefix("out:")
-    pipe = StableDiffusionPipeline.from_pretrained(space / "models" / "tiny", local_files_only=True)
+    pipe = StableDiffusionPipeline.from_pretrained(space / "models" / family, local_files_only=True)
     options = {"token": "<cat-toy>"} if format == "safetensors" else {}
     pipe.load_textual_inversion(space / "out", weight_name=file, **options)
-    prompt = ["a photo of a <cat-toy>, big", "nothing"]
     with torch.no_grad():
-        theirs = pipe.encode_prompt(prompt, "cpu", 1, False)[0]
-    torch.testing.assert_close(encode_text(made.model, Captions(tuple(prompt))).data.detach(), theirs)
+        theirs = pipe.encode_prompt(PROMPTS, "cpu", 1, False)[0]
+        ours = encode_text(made.model, Captions(tuple(PROMPTS))).data
+    torch.testing.assert_close(ours, theirs)
+    assert (ours - encode_text(text_encoder, Captions(tuple(PROMPTS))).data)[0].abs().max() > 0.1
 
 
-def test_both_networks_load_in_diffusers(space: Path, two, tiny_sdxl_folder: Path) -> None:
+def test_both_networks_load_in_diffusers(space: Path, two) -> None:
     from diffusers import StableDiffusionXLPipeline
 
     ctx = context(space, node="w")
     made = new(ctx, two, name="<cat-toy>", vectors=2, init="", noise=3.0)
     state = load_file(space / "out" / save(ctx, made.word, path="out:xl.safetensors").uri.removeprefix("out:"))
-    pipe = StableDiffusionXLPipeline.from_pretrained(tiny_sdxl_folder, local_files_only=True)
+    pipe = StableDiffusionXLPipeline.from_pretrained(space / "models/sdxl", local_files_only=True)
     for key, end in (("clip_l", ""), ("clip_g", "_2")):
         parts = {"text_encoder": getattr(pipe, f"text_encoder{end}"), "tokenizer": getattr(pipe, f"tokenizer{end}")}
         pipe.load_textual_inversion(state[key], token="<cat-toy>", **parts)
-    prompt = ["a photo of a <cat-toy>, big", "nothing"]
     with torch.no_grad():
-        theirs, _, pooled, _ = pipe.encode_prompt(prompt, device="cpu", do_classifier_free_guidance=False)
-        first, second = (ids(made.model, clip, prompt) for clip in made.model.clips)
-        with made.model.active() as module:
-            out = module.text_encoder(first, output_hidden_states=True)
-            big = module.text_encoder_2(second, output_hidden_states=True)
-    ours = torch.cat([out.hidden_states[-2], big.hidden_states[-2]], dim=-1)
-    torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(big.text_embeds, pooled)
+        theirs, _, pooled, _ = pipe.encode_prompt(PROMPTS, device="cpu", do_classifier_free_guidance=False)
+        ours = encode_text(made.model, Captions(tuple(PROMPTS)))
+    torch.testing.assert_close(ours.data, theirs)
+    torch.testing.assert_close(ours.pooled, pooled)
+    plain = encode_text(two, Captions(tuple(PROMPTS)))
+    assert (plain.pooled - pooled)[0].abs().max() > 0.01 and torch.allclose(plain.pooled[1], pooled[1], atol=1e-6)
 
 
 def test_bundled() -> None:

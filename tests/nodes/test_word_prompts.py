@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -21,8 +22,6 @@ from torch import nn
 from hcpgraph import GraphError
 from hcpgraph.events import Event, EventLog
 from hcpgraph.testing import context
-
-from .two_texts import two_texts
 
 WIDTH, VOCABULARY, LENGTH = 32, 1000, 77
 
@@ -283,10 +282,14 @@ def test_a_lora_on_the_same_encoder(space: Path, text_encoder) -> None:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_pooling_finds_the_end_in_both_networks(tiny_sdxl_folder: Path, space: Path, legacy: bool) -> None:
+def test_pooling_finds_the_end_in_both_networks(tiny_sdxl_folder: Path, tmp_path: Path, legacy: bool) -> None:
     """The released SDXL says eos_token_id 2: then transformers takes the largest id of a row for the end."""
-    handle = two_texts(tiny_sdxl_folder, **({"eos_token_id": 2} if legacy else {}))
-    made = new(context(space, node="w"), handle, name="<w>", vectors=3, init="", noise=3.0)
+    config = shutil.copytree(tiny_sdxl_folder, tmp_path / "models/sdxl") / "text_encoder_2/config.json"
+    if legacy:
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"eos_token_id": 2}))
+    handle = load_model(context(tmp_path), path="models:sdxl").text_encoder
+    assert handle.clips[1].config["eos_token_id"] == (2 if legacy else 999)
+    made = new(context(tmp_path, node="w"), handle, name="<w>", vectors=3, init="", noise=3.0)
     assert [tuple(v.shape) for v in made.word.vectors()] == [(3, 32), (3, 40)]
     assert [len(group["params"]) for group in made.params.groups] == [2]
     texts = ["a photo of <w>, big", "cat"]
@@ -300,10 +303,10 @@ def test_pooling_finds_the_end_in_both_networks(tiny_sdxl_folder: Path, space: P
         positions = getattr(network, "text_model", network).embeddings.position_embedding.weight
         assert torch.equal(out.hidden_states[0], table[ids] + positions), "id -1 is the last row, the first vector"
         at_end = out.last_hidden_state[torch.arange(2), end]
-        if clip.name == "text_encoder_2":
-            assert torch.equal(out.text_embeds, network.text_projection(at_end))
-            with torch.no_grad(), handle.active() as module:
-                cat = module.text_encoder_2(tokens.ids(handle, clip, ["cat"])).text_embeds
-            torch.testing.assert_close(out.text_embeds[1:], cat)
-        else:
+        if clip.name == "text_encoder":
             assert torch.equal(out.pooler_output, at_end)
+        else:
+            assert torch.equal(out.text_embeds, network.text_projection(at_end))
+    found, plain = (encode_text(text, Captions(tuple(texts))) for text in (made.model, handle))
+    torch.testing.assert_close(found.pooled[1], plain.pooled[1])
+    assert (found.pooled[0] - plain.pooled[0]).abs().max() > 0.01
