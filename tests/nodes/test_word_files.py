@@ -111,8 +111,10 @@ def test_every_layout_is_read(space: Path, one, two, file: str) -> None:
     assert made.word.name == name
     assert all(torch.equal(a, b) for a, b in zip(made.word.vectors(), wanted, strict=True))
     assert made.params.groups == () and not made.model.trainable
-    again = load(context(space), handle, path=f"data:{file}", name="<other>", trainable=True)
-    assert again.word.name == "<other>" and len(again.params.groups[0]["params"]) == len(wanted)
+    again = load(context(space), handle, path=f"data:{file}", name="<other>", trainable=True, lr=0.1, weight_decay=0.0)
+    (group,) = again.params.groups
+    assert again.word.name == "<other>" and again.model.trainable and len(group["params"]) == len(wanted)
+    assert (group["lr"], group["weight_decay"]) == (0.1, 0.0)
 
 
 def test_precision_and_single_vectors(space: Path, one) -> None:
@@ -137,14 +139,14 @@ def test_a_file_with_several_words(space: Path, one) -> None:
     with pytest.raises(GraphError, match="2 words") as caught:
         load(context(space), one, path=path)
     assert "<a>, <b>" in caught.value.problem.hint
-    made = load(context(space), load(context(space), one, path=path, word="<a>").model, path=path, word="<b>")
+    made = load(context(space), load(context(space), one, path=path, which="<a>").model, path=path, which="<b>")
     assert [plugin.blocks["text_model.embeddings.token_embedding"].word for plugin in made.model.stack] == [
         "<a>",
         "<b>",
     ]
     assert torch.equal(made.word.vectors()[0], -L)
     with pytest.raises(GraphError, match="no word '<c>'"):
-        load(context(space), one, path=path, word="<c>")
+        load(context(space), one, path=path, which="<c>")
 
 
 @pytest.mark.parametrize(

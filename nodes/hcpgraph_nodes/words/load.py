@@ -25,8 +25,10 @@ def load(
     name: Annotated[
         Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S+$")] | None, Hint(primary=True)
     ] = None,
-    word: Annotated[str | None, Hint(advanced=True)] = None,
+    which: Annotated[str | None, Hint(advanced=True)] = None,
     trainable: Annotated[bool, Hint(advanced=True)] = False,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
 ) -> WithWord:
     """Teach a text encoder a word from a file (textual inversion embedding).
 
@@ -37,8 +39,10 @@ def load(
         model: The text encoder.
         path: An embedding, or a LoRA file with words in it. No code in a .pt file is run.
         name: How prompts call it; none given: as the file says, or else the file's own name.
-        word: Which one, if the file has several.
+        which: Which word, if the file has several.
         trainable: Whether its vectors are trained further.
+        lr: Learning rate of this word if it is trained; none given: the optimizer's.
+        weight_decay: Weight decay of this word if it is trained; none given: the optimizer's.
 
     Returns:
         model: The text encoder with the word.
@@ -51,18 +55,21 @@ def load(
     """
     file = ctx.path(path)
     found = read_words(file)
-    if word is None and len(found) > 1:
+    if which is None and len(found) > 1:
         raise GraphError(
-            "E_WORD_FILE", f"{file.name} has {len(found)} words", port="word", hint=f"choose one: {', '.join(found)}"
+            "E_WORD_FILE", f"{file.name} has {len(found)} words", port="which", hint=f"choose one: {', '.join(found)}"
         )
-    chosen = next(iter(found)) if word is None else word
+    chosen = next(iter(found)) if which is None else which
     if chosen not in found:
         raise GraphError(
-            "E_WORD_FILE", f"{file.name} has no word '{chosen}'", port="word", hint=did_you_mean(chosen, found, "words")
+            "E_WORD_FILE",
+            f"{file.name} has no word '{chosen}'",
+            port="which",
+            hint=did_you_mean(chosen, found, "words"),
         )
     called = chosen if name is None else name
     check_name(model, called)
     vectors = fitted(found[chosen], model, chosen)
     warn_if_known(ctx, model, called)
     handle, made = attach(model, called, vectors, trainable=trainable)
-    return WithWord(handle, params_of(made.plugin, ctx.node), made)
+    return WithWord(handle, params_of(made.plugin, ctx.node, lr, weight_decay), made)
