@@ -30,7 +30,8 @@ SIDE = 256
 LARGEST = 16_000_000
 """Pixels of a picture of a data set that is still decoded for a preview."""
 NAMES = 500
-WHOLE_LAYERS = frozenset({"plugin.lora", "model.trainable"})
+ADAPTERS = frozenset({"plugin.lora", "plugin.loha", "plugin.lokr", "plugin.full"})
+WHOLE_LAYERS = ADAPTERS | {"model.trainable"}
 """Nodes whose selectors mean layers and never their inputs."""
 
 
@@ -179,7 +180,7 @@ def _stand_in(classes: tuple[str, ...]) -> Any:
 
 
 def _usable(classes: Sequence[str], weights: Any, node_type: str) -> bool:
-    if node_type == "plugin.lora":
+    if node_type in ADAPTERS:
         return any(cls.__name__ in classes for cls in LoraBlock.wraps)
     return node_type == "plugin.custom" or bool(weights)
 

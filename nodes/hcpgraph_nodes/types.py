@@ -179,7 +179,7 @@ class Params:
     """Parameters to be trained, in groups.
 
     Each group is a dict with `name`, `params` {file name: Parameter}, and optionally `lr` and `weight_decay` that
-    override the optimizer's.
+    override the optimizer's, and `lr_scale` that multiplies the learning rate, whichever it is.
     """
 
     groups: tuple[dict[str, Any], ...]

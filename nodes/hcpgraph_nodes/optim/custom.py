@@ -34,10 +34,8 @@ def custom(
     Raises:
         GraphError: E_OBJECT, the class is no torch optimizer or refuses its arguments.
     """
-    groups, names = param_groups(params)
+    groups, names = param_groups(params, lr)
     if not issubclass(kind.cls, torch.optim.Optimizer):
         hint = "name a subclass of torch.optim.Optimizer in python.object"
         raise GraphError("E_OBJECT", f"{kind.cls.__name__} is no torch optimizer", port="kind", hint=hint)
-    for group in groups:
-        group.setdefault("lr", lr)
     return Optimizer(kind.make(groups), names, clip=max_grad_norm)

@@ -33,8 +33,13 @@ class Optimizer:
     average: EMAModel | None = None
 
 
-def param_groups(params: tuple[Params, ...]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Torch parameter groups, and all parameters by unique name.
+def param_groups(params: tuple[Params, ...], lr: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Torch parameter groups, each with its learning rate, and all parameters by unique name.
+
+    Args:
+        params: What is trained.
+        lr: Learning rate of groups without one; a group's `lr_scale` multiplies what it has. Schedules scale the
+            result, so that the proportions between groups stay.
 
     Raises:
         GraphError: E_PARAMS, nothing to train, or a parameter that is given twice.
@@ -59,7 +64,10 @@ def param_groups(params: tuple[Params, ...]) -> tuple[list[dict[str, Any]], dict
                 seen[id(tensor)] = full
                 names[full] = tensor
                 tensors.append(tensor)
-            options = {key: group[key] for key in ("lr", "weight_decay") if group.get(key) is not None}
+            own = group.get("lr")
+            options = {"lr": (lr if own is None else own) * group.get("lr_scale", 1.0)}
+            if group.get("weight_decay") is not None:
+                options["weight_decay"] = group["weight_decay"]
             if tensors:
                 groups.append({"params": tensors, **options})
     if not names:

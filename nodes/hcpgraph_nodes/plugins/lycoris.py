@@ -1,0 +1,185 @@
+"""`plugin.loha`, `plugin.lokr`, `plugin.full`: new weights of LyCORIS' other algorithms on a model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from hcpgraph import Context, node
+from hcpgraph.widgets import Hint, LayerPicker, Slider
+
+from ..model.handles import component
+from .attach import ATTENTION, Adapted, M, Ranks, Rates, adapted, raw_alpha, sized
+from .base import Plugin
+from .full import FullBlock
+from .layers import by_layer
+from .loha import LohaBlock
+from .lokr import LokrBlock
+
+KEYS_AND_VALUES = r"re:.*attn2\.to_[kv]$"
+
+
+@node("plugin.loha", effects=("resource", "random"), title="LoHa")
+def loha(
+    ctx: Context,
+    model: M,
+    *,
+    layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [ATTENTION],  # noqa: B006
+    rank: Annotated[float, Field(gt=0, le=1024), Slider(step=1, primary=True)] = 8,
+    alpha: Annotated[Annotated[float, Field(gt=0, le=1024)] | None, Slider(step=1)] = 4.0,
+    ranks: Ranks = [],  # noqa: B006
+    dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
+    decompose: Annotated[bool, Hint(advanced=True)] = False,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    lrs: Rates = [],  # noqa: B006
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
+) -> Adapted[M]:
+    """Attach a new LoHa to a model: its change is the product, number by number, of two low-rank matrices.
+
+    With as many weights as a LoRA its change can have the square of the rank. The start is the identity. Sources:
+    https://arxiv.org/abs/2108.06098 (FedPara), https://arxiv.org/abs/2309.14859 (LyCORIS).
+
+    Args:
+        model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
+            for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoHa.
+        rank: Inner width of both matrices: a whole number, or a share between 0 and 1 of each layer's outputs, rounded,
+            but at least 1.
+        alpha: The change is scaled by alpha / rank; none given: by 1.
+        ranks: Pairs of a selector and the rank of the chosen layers among and below what it matches; of several that
+            mean one layer the last holds.
+        dropout: Share of the branch's input that is dropped in training.
+        decompose: DoRA: every output gets a magnitude of its own that is trained; the LoHa changes directions only.
+        lr: Learning rate of these weights; none given: the optimizer's.
+        lrs: Pairs of a selector and the learning rate of the chosen layers among and below what it matches; of several
+            that mean one layer the last holds.
+        weight_decay: Weight decay of these weights; none given: the optimizer's.
+
+    Returns:
+        model: The model with the LoHa.
+        params: Its weights, for an optimizer.
+        adapter: The LoHa alone, for plugin.save.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER; E_SETTING, a rank above 1 that is no whole number.
+    """
+    name = component(model)
+    found, widths = sized(model, layers, rank, ranks)
+    options: dict[str, Any] = {"dropout": dropout, "decomposed": decompose}
+    blocks = {
+        path: LohaBlock(layer, rank=widths[path], alpha=raw_alpha(alpha, widths[path]), **options).initialise(
+            ctx.generator(path)
+        )
+        for path, layer in found.items()
+    }
+    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)
+
+
+@node("plugin.lokr", effects=("resource", "random"), title="LoKr")
+def lokr(
+    ctx: Context,
+    model: M,
+    *,
+    layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [ATTENTION],  # noqa: B006
+    factor: Annotated[Annotated[int, Field(ge=1, le=1024)] | None, Hint(primary=True)] = 8,
+    rank: Annotated[float, Field(gt=0, le=1024), Slider(step=1, primary=True)] = 16,
+    alpha: Annotated[Annotated[float, Field(gt=0, le=1024)] | None, Slider(step=1)] = 16.0,
+    ranks: Ranks = [],  # noqa: B006
+    decompose_both: Annotated[bool, Hint(advanced=True)] = False,
+    dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
+    decompose: Annotated[bool, Hint(advanced=True)] = False,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    lrs: Rates = [],  # noqa: B006
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
+) -> Adapted[M]:
+    """Attach a new LoKr to a model: its change is the Kronecker product of a small and a larger matrix.
+
+    Of all adapters it makes the smallest files. The start is the identity. Source: https://arxiv.org/abs/2309.14859
+    (LyCORIS).
+
+    Args:
+        model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
+            for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoKr.
+        factor: Height and width of the small matrix, where it divides the layer's sizes; otherwise the next number below
+            that does. None given: as near to the square root of the sizes as can be, for the smallest files.
+        rank: Inner width of the larger matrix: a whole number, or a share between 0 and 1 of each layer's outputs,
+            rounded, but at least 1. Where it is half the matrix's size or more, the matrix is trained whole.
+        alpha: The change is scaled by alpha / rank; none given: by 1. Where both matrices are whole it means nothing.
+        ranks: Pairs of a selector and the rank of the chosen layers among and below what it matches; of several that
+            mean one layer the last holds.
+        decompose_both: Make the small matrix a product as well, where the rank is less than half its size.
+        dropout: Share of the branch's input that is dropped in training.
+        decompose: DoRA: every output gets a magnitude of its own that is trained; the LoKr changes directions only.
+        lr: Learning rate of these weights; none given: the optimizer's.
+        lrs: Pairs of a selector and the learning rate of the chosen layers among and below what it matches; of several
+            that mean one layer the last holds.
+        weight_decay: Weight decay of these weights; none given: the optimizer's.
+
+    Returns:
+        model: The model with the LoKr.
+        params: Its weights, for an optimizer.
+        adapter: The LoKr alone, for plugin.save.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER; E_SETTING, a rank above 1 that is no whole number.
+    """
+    name = component(model)
+    found, widths = sized(model, layers, rank, ranks)
+    blocks = {}
+    for path, layer in found.items():
+        width = widths[path]
+        first, split = LokrBlock.sizes(layer, width, factor, decompose_both)
+        options: dict[str, Any] = {"dropout": dropout, "decomposed": decompose}
+        block = LokrBlock(layer, first=first, split=split, rank=width, alpha=raw_alpha(alpha, width), **options)
+        blocks[path] = block.initialise(ctx.generator(path))
+    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)
+
+
+@node("plugin.full", effects="resource", title="Full difference")
+def full(
+    ctx: Context,
+    model: M,
+    *,
+    layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [KEYS_AND_VALUES],  # noqa: B006
+    bias: Annotated[bool, Hint(advanced=True)] = True,
+    dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    lrs: Rates = [],  # noqa: B006
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
+) -> Adapted[M]:
+    """Attach a change of whole layers to a model: trained like the layers themselves, which stay as they are.
+
+    Without other settings it is what Custom Diffusion trains (https://arxiv.org/abs/2212.04488): the key and value
+    projections of a UNet's cross attention. The start is the identity.
+
+    Args:
+        model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
+            for the whole model. Every Linear and Conv2d among and below the selected layers gets a difference.
+        bias: Train the bias as well where the layer has one.
+        dropout: Share of the branch's input that is dropped in training.
+        lr: Learning rate of these weights; none given: the optimizer's.
+        lrs: Pairs of a selector and the learning rate of the chosen layers among and below what it matches; of several
+            that mean one layer the last holds.
+        weight_decay: Weight decay of the difference, which draws the layers back to what they were; none given: the
+            optimizer's.
+
+    Returns:
+        model: The model with the difference.
+        params: Its weights, for an optimizer.
+        adapter: The difference alone, for plugin.save.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER.
+    """
+    name = component(model)
+    found, _ = sized(model, layers, 1, [])
+    blocks = {
+        path: FullBlock(layer, dropout=dropout, bias=bias and layer.bias is not None) for path, layer in found.items()
+    }
+    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)

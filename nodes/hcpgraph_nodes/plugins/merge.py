@@ -1,0 +1,85 @@
+"""`plugin.merge`: adapters become part of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from hcpgraph import Facts, GraphError, Port, node
+
+from ..model.handles import Handle, component
+from .adapter import AdapterBlock
+from .attach import M
+from .base import SHOWN
+
+
+@node("plugin.merge", cache="none", title="Merge plugins")
+def merge(model: M) -> Annotated[M, Facts(family=Port("model"))]:
+    """A copy of a model whose own weights have its LoRAs and other adapters in them.
+
+    The copy gives what the model gives, needs no more time than without adapters, and can be saved with model.save. It
+    is not trained and has no plugins; the wire it came on still means the model with its plugins.
+
+    Args:
+        model: A denoiser, text encoder or VAE with adapters.
+
+    Returns:
+        out: The copy.
+
+    Raises:
+        GraphError: E_NO_MODEL; E_MERGE, a plugin is no change of weights, or a layer has no place for a bias.
+    """
+    component(model)
+    return replace(model, stack=()).copy(merged_weights(model))
+
+
+@torch.no_grad()
+def merged_weights(model: Handle) -> Mapping[int, Tensor]:
+    """The weights and biases that the adapters of a handle change, as they would be: by id of the parameter, float32.
+
+    Raises:
+        GraphError: E_MERGE.
+    """
+    others = [
+        f"{type(block).__name__} at '{path}'"
+        for plugin in model.stack
+        for path, block in plugin.blocks.items()
+        if not isinstance(block, AdapterBlock)
+    ]
+    if others:
+        raise GraphError(
+            "E_MERGE",
+            f"these plugins are no change of weights: {_some(others)}",
+            port="model",
+            hint="merge first, and attach them to the merged model",
+        )
+    values: dict[int, Tensor] = {}
+    homeless = []
+    for plugin in model.stack:
+        for path, block in plugin.blocks.items():
+            assert isinstance(block, AdapterBlock)
+            layer = model.root.layers[path]
+            changes = [(layer.weight, block.delta(layer.weight)), (layer.bias, block.delta_bias())]
+            for own, change in changes:
+                if change is None:
+                    continue
+                if own is None:
+                    homeless.append(f"'{path}'")
+                    continue
+                values[id(own)] = values.get(id(own), own.detach().float()) + change
+    if homeless:
+        raise GraphError(
+            "E_MERGE",
+            f"these layers have no bias that could take the change of it: {_some(homeless)}",
+            port="model",
+            hint="train without bias to merge",
+        )
+    return values
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
