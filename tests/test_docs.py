@@ -14,7 +14,9 @@ def blocks(path: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / path).read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize(("path", "nodes"), [("README.md", 1), ("docs/nodes.md", 2), ("docs/plugins.md", 1), ("docs/zh-CN/plugins.md", 1)])
+@pytest.mark.parametrize(
+    ("path", "nodes"), [("README.md", 1), ("docs/nodes.md", 2), ("docs/plugins.md", 1), ("docs/zh-CN/plugins.md", 1)]
+)
 def test_the_nodes_of_the_docs_work_as_a_pack(path, nodes, tmp_path):
     for number, text in enumerate(blocks(path, "python")):
         (tmp_path / f"part{number}.py").write_text(text, encoding="utf-8")

@@ -130,10 +130,10 @@ class AdapterBlock(WrapPluginBlock):
         layer = layer_of(host)
         with precise(x):
             difference = self._difference(layer.weight)
-            bias = None if self.bias is None else self.bias * self.strength
-            if self.merges(host, layer, x):
-                total = layer.bias if bias is None else bias if layer.bias is None else layer.bias + bias
-                return operate(layer, x, layer.weight + difference, total)
+        bias = None if self.bias is None else self.bias * self.strength
+        if self.merges(host, layer, x):
+            total = layer.bias if bias is None else bias if layer.bias is None else layer.bias + bias
+            return operate(layer, x, layer.weight + difference, total)
         output = host(x, *args, **kwargs)
         return output + operate(layer, self.branch_input(x), difference, bias).to(output.dtype)
 

@@ -70,7 +70,7 @@ class LokrBlock(AdapterBlock):
 
     @property
     def factor(self) -> float:
-        return super().factor if any(self.split) else 1.0
+        return self.alpha / self.rank if any(self.split) else 1.0
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ def lokr(
         model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
             for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoKr.
-        factor: Height and width of the small matrix, where it divides the layer's sizes; otherwise the next number below
+        factor: Height and width of the small matrix, where it divides the layer's sizes; otherwise the next below
             that does. None given: as near to the square root of the sizes as can be, for the smallest files.
         rank: Inner width of the larger matrix: a whole number, or a share between 0 and 1 of each layer's outputs,
             rounded, but at least 1. Where it is half the matrix's size or more, the matrix is trained whole.
