@@ -144,7 +144,7 @@ def adapted(
         lrs: Learning rates of layers that have one of their own.
         fast: How many times faster the weights learn that LoRA+ makes faster.
     """
-    handle: Handle = model.attach(plugin)
+    handle: Handle = model.attach(plugin.eval())
     made = groups(plugin, owner, lr=lr, weight_decay=weight_decay, lrs=lrs or {}, fast=fast)
     params = Params(made if plugin.trainable else ())
     kind = getattr(model, "prediction_type", "epsilon")

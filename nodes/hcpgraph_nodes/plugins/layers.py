@@ -33,7 +33,7 @@ def by_layer(
     problems = []
     for selector, value in entries:
         try:
-            matched = within(chosen, select(layers, [selector]), (nn.Module,))
+            matched = within(chosen, points_of(selector, layers), (nn.Module,))
             if not matched:
                 hint = f"near misses: {', '.join(near_misses(selector, paths))}"
                 message = f"'{selector}' matches none of the chosen layers"
@@ -45,6 +45,20 @@ def by_layer(
     if problems:
         raise GraphErrors(problems)
     return found
+
+
+def points_of(selector: str, layers: Mapping[str, nn.Module]) -> list[str]:
+    """Names of the layers that one selector matches, perhaps none.
+
+    Raises:
+        GraphError: E_SELECTOR.
+    """
+    try:
+        return select(layers, [selector])
+    except GraphError as error:
+        if error.problem.code != "E_NO_LAYER":
+            raise
+        return []
 
 
 def ranks_of(
