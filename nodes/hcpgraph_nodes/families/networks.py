@@ -118,7 +118,7 @@ def text_model(part: TextPart, config: Config) -> nn.Module:
     if known.get("eos_token_id") == OLD_EOS and known.get("vocab_size", 0) >= CLIP_END + 1:
         known["eos_token_id"] = CLIP_END
     settings = transformers.CLIPTextConfig(**known)
-    return getattr(transformers, part.cls)._from_config(settings, attn_implementation="sdpa")  # type: ignore[no-any-return]
+    return getattr(transformers, part.cls)._from_config(settings, attn_implementation="sdpa")
 
 
 def text_networks(parts: Sequence[TextPart], configs: Iterable[Config]) -> nn.Module:
