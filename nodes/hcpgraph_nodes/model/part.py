@@ -1,0 +1,160 @@
+"""`model.save_part` and `model.load_part`: the weights of chosen layers alone.
+
+A part is what partial fine-tuning changes. Its keys are HCP-Diffusion's, `base:` and the name of the weight; names
+without that beginning are read as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph.widgets import Hint, LayerPicker, ModelPicker, PathPicker, Slider
+
+from ..families.weights import write_weights
+from ..plugins.selector import select
+from ..types import SavedFile
+from .digest import file_digest
+from .folder import DTYPES
+from .handles import Handle, component
+
+M = TypeVar("M", bound=Handle)
+KEY = "base:"
+SHOWN = 20
+
+
+@node("model.save_part", effects="write", title="Save part")
+def save_part(
+    ctx: Context,
+    model: M,
+    *,
+    layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [""],  # noqa: B006
+    path: Annotated[
+        str,
+        Field(pattern=r"\.safetensors$"),
+        PathPicker(kind_of="file", suffixes=(".safetensors",), write=True, primary=True),
+    ] = "out:part.safetensors",
+    dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
+    overwrite: bool = False,
+) -> SavedFile:
+    """Write the weights of some layers of a model into one file.
+
+    After partial fine-tuning that is all that has changed. Plugins are not part of it. The header carries the graph
+    that made it.
+
+    Args:
+        model: A denoiser, text encoder or VAE.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS; an empty text is
+            the whole model. All weights of and below the selected layers are written.
+        path: File to write.
+        dtype: Precision of the weights in the file.
+        overwrite: Replace a file of that name; otherwise the new one gets a number.
+
+    Returns:
+        out: The file.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER (nothing matches, or it has no weights).
+    """
+    name = component(model)
+    chosen = _weights(model, layers)
+    if not chosen:
+        raise GraphError("E_NO_LAYER", f"{', '.join(layers)}: these layers have no weights", hint="choose other layers")
+    target = ctx.output(path, overwrite=overwrite)
+    header = {"format": "pt", "hcpgraph.family": model.family, "hcpgraph.component": name}
+    if ctx.run.embed:
+        header["hcpgraph"] = ctx.run.embed
+    write_weights(target, {f"{KEY}{key}": value.to(DTYPES[dtype]) for key, value in chosen.items()}, header)
+    ctx.artifact(target, "weights")
+    return SavedFile(ctx.run.roots.uri(target), file_digest(target))
+
+
+@node("model.load_part", effects=("read", "resource"), title="Load part")
+def load_part(
+    ctx: Context,
+    model: M,
+    *,
+    path: Annotated[str, ModelPicker(kind_of="file", primary=True, suffixes=(".safetensors",))],
+    layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker()] = [""],  # noqa: B006
+    strength: Annotated[float, Field(ge=-10, le=10), Slider(step=0.05, primary=True)] = 1.0,
+    allow_unknown: Annotated[bool, Hint(advanced=True)] = False,
+) -> Annotated[M, Facts(family=Port("model"))]:
+    """A model with some of its weights taken from a file of model.save_part or HCP-Diffusion.
+
+    The result is a copy with memory of its own; the wire it came on still means the model without the part.
+
+    Args:
+        model: A denoiser, text encoder or VAE, before it is trained and before plugins are attached to it.
+        path: A .safetensors file.
+        layers: Selectors of the layers that are taken from it; an empty text takes all that the file has.
+        strength: Every weight becomes (1 - strength) · own + strength · file's; 1 replaces it.
+        allow_unknown: Leave out weights of the file that the model does not have, instead of refusing it.
+
+    Returns:
+        out: The model with the part.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER, E_NO_SAFETENSORS, E_PART (weights that the model does not have
+            or of other shapes, nothing to take, a model that is trained or has plugins).
+    """
+    component(model)
+    if model.trainable or model.stack:
+        raise GraphError(
+            "E_PART",
+            "the part would go into a copy, which is neither trained nor shares plugins",
+            port="model",
+            hint="load the part first, then attach plugins or choose what is trained",
+        )
+    own = _weights(model, [""])
+    part = _read(ctx.path(path))
+    unknown = [] if allow_unknown else [f"{key} is not in the model" for key in part if key not in own]
+    shapes = [
+        f"{key} is {list(value.shape)} in the file and {list(own[key].shape)} in the model"
+        for key, value in part.items()
+        if key in own and own[key].shape != value.shape
+    ]
+    if found := unknown + shapes:
+        more = f" … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        hint = "the file is of another model or another part of it; allow_unknown leaves out what the model lacks"
+        raise GraphError("E_PART", "; ".join(found[:SHOWN]) + more, port="path", hint=hint)
+    taken = [key for key in _weights(model, layers) if key in part]
+    if not taken:
+        raise GraphError(
+            "E_PART",
+            f"'{path}' has no weights of the layers {', '.join(layers) or ''!r}",
+            port="path",
+            hint="change layers",
+        )
+    ctx.log(f"{len(taken)} of the model's {len(own)} weights come from '{path}'")
+    return model.copy({id(own[key]): _mixed(own[key], part[key], strength) for key in taken})
+
+
+def _weights(model: Handle, layers: Sequence[str]) -> dict[str, nn.Parameter]:
+    """The weights of and below the selected layers by their names in files, in the model's order."""
+    root = model.root
+    chosen = {id(parameter) for name in select(root.layers, layers) for parameter in root.layers[name].parameters()}
+    named = root.module.named_parameters()
+    return {root.parameter_name(name): parameter for name, parameter in named if id(parameter) in chosen}
+
+
+def _mixed(own: Tensor, other: Tensor, strength: float) -> Tensor:
+    other = other.to(own.device)
+    return other if strength == 1 else own.float() * (1 - strength) + other.float() * strength
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if path.suffix != ".safetensors" or not path.is_file():
+        raise GraphError("E_NO_SAFETENSORS", f"{path.name} is no .safetensors file", hint="convert it to safetensors")
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise GraphError("E_NO_SAFETENSORS", f"{path.name} cannot be read: {error}", hint="fetch it again") from None
+    return {key.removeprefix(KEY): value for key, value in state.items()}
