@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
     from ..plugins.base import Plugin
+    from .compiled import Compiling
     from .handles import Root
 
 Notes = dict[Any, Any]
@@ -46,20 +48,28 @@ class Call:
 class Activation:
     """`with handle.active() as module:`; restores in any case what was switched on before."""
 
-    __slots__ = ("_autocast", "_call", "_previous", "_root")
+    __slots__ = ("_autocast", "_call", "_compiling", "_previous", "_root")
 
-    def __init__(self, root: Root, stack: tuple[Plugin, ...], inputs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, root: Root, stack: tuple[Plugin, ...], inputs: Mapping[str, Any], compiling: Compiling | None = None
+    ) -> None:
         self._root = root
-        self._call = Call(stack, inputs) if stack else None
+        self._call = Call(stack, inputs)
+        self._compiling = compiling
         self._autocast = root.autocast()
 
-    def __enter__(self) -> nn.Module:
+    def __enter__(self) -> Any:
+        """The module; where it is compiled, something that is called like it."""
         module = self._root.module
         self._root.uses += 1
         self._previous = self._root.active
-        self._root.active = self._call
+        self._root.active = self._call if self._call.stack else None
         self._autocast.__enter__()
-        return module
+        if self._compiling is None or torch.compiler.is_compiling():
+            return module
+        from .compiled import CompiledModule
+
+        return CompiledModule(self._root, module, self._call, self._compiling)
 
     def __exit__(self, *error: Any) -> None:
         self._root.uses -= 1
@@ -91,7 +101,12 @@ def tap(root: Root, path: str, original: Callable[..., Any]) -> Callable[..., An
 
 
 def checkpointed(root: Root, call: Callable[..., Any], *args: Any) -> Any:
-    """`torch.utils.checkpoint` whose recomputation sees the stack, side inputs and notes of the first time."""
+    """`torch.utils.checkpoint` whose recomputation sees the stack, side inputs and notes of the first time.
+
+    A compiled graph has the plugins in it, and computes parts of itself again.
+    """
+    if torch.compiler.is_compiling():
+        return checkpoint(call, *args, use_reentrant=False)
     active = root.active
     begin = None if active is None else active.again()
     first = True

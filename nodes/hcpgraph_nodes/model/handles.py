@@ -24,6 +24,7 @@ from hcpgraph import Context, GraphError
 from hcpgraph.types import port_type
 
 from .activation import Activation, Call, checkpointed, tap
+from .compiled import CompiledStack, Compiling
 
 if TYPE_CHECKING:
     from ..plugins.base import Plugin
@@ -59,6 +60,7 @@ class Root:
         origin: Names what the weights are made of, such as the key of the node that opened a file and the component;
             empty where nothing names it. Roots of one origin have the same weights while they are not trainable.
         reads: How often the weights were read.
+        compiled: Compiled calls by how they are compiled, method and ids of the plugins; none of them keeps a plugin.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Root:
         self.trainable = False
         self.origin = ""
         self.reads = 0
+        self.compiled: dict[tuple[Any, ...], CompiledStack] = {}
         self._load = load
         self._rename = rename
         self._module: nn.Module | None = None
@@ -123,6 +126,7 @@ class Root:
                 return False
             self._module = None
             self._layers = {}
+            self.compiled.clear()
             return True
 
     def copy(self, values: Mapping[int, torch.Tensor]) -> Root:
@@ -151,10 +155,13 @@ class Root:
                     layer.forward = MethodType(tap(self, path, type(layer).forward), layer)
                 self._taps[path] = self._taps.get(path, 0) + 1
             self._attached.add(plugin)
-            weakref.finalize(plugin, _release, weakref.ref(self), tuple(plugin.hooks)).atexit = False
+            weakref.finalize(plugin, _release, weakref.ref(self), tuple(plugin.hooks), id(plugin)).atexit = False
 
-    def untap(self, paths: tuple[str, ...]) -> None:
+    def untap(self, paths: tuple[str, ...], plugin: int) -> None:
+        """Remove taps that only a dead plugin needed, and what was compiled with it, by its id."""
         with self._lock:
+            for key in [key for key in self.compiled if plugin in key[2:]]:
+                del self.compiled[key]
             for path in paths:
                 self._taps[path] -= 1
                 if not self._taps[path]:
@@ -167,10 +174,10 @@ class Root:
         return tuple(self._taps)
 
 
-def _release(root: weakref.ref[Root], paths: tuple[str, ...]) -> None:
+def _release(root: weakref.ref[Root], paths: tuple[str, ...], plugin: int) -> None:
     alive = root()
     if alive is not None:
-        alive.untap(paths)
+        alive.untap(paths, plugin)
 
 
 def copied(module: nn.Module, memo: dict[int, Any], values: Mapping[int, torch.Tensor]) -> nn.Module:
@@ -195,6 +202,7 @@ class Handle:
         config: The component's configuration, known without reading weights.
         stack: The plugins that this handle switches on.
         inputs: Side inputs by name, for the plugins that want them.
+        compiling: How its calls are compiled; None: they are not.
     """
 
     root: Root
@@ -202,6 +210,7 @@ class Handle:
     config: Mapping[str, Any] = field(default_factory=dict)
     stack: tuple[Plugin, ...] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    compiling: Compiling | None = None
 
     def active(self, **inputs: Any) -> Activation:
         """Switch on exactly this handle's stack; gives the module.
@@ -209,7 +218,7 @@ class Handle:
         Args:
             inputs: Side inputs of this call; those of `with_inputs` win over them.
         """
-        return Activation(self.root, self.stack, {**inputs, **self.inputs})
+        return Activation(self.root, self.stack, {**inputs, **self.inputs}, self.compiling)
 
     def with_inputs(self, **inputs: Any) -> Self:
         """A handle whose plugins also see these side inputs, in every call."""
@@ -223,7 +232,17 @@ class Handle:
         return replace(self, stack=(*self.stack, plugin))
 
     def without(self, plugin: Plugin) -> Self:
-        """A handle without the plugin."""
+        """A handle without the plugin.
+
+        Raises:
+            GraphError: E_NOT_ATTACHED.
+        """
+        if plugin not in self.stack:
+            raise GraphError(
+                "E_NOT_ATTACHED",
+                "the plugin is not attached to this model",
+                hint="take it off a wire that comes from the node that attached it",
+            )
         return replace(self, stack=tuple(other for other in self.stack if other is not plugin))
 
     def copy(self, values: Mapping[int, torch.Tensor]) -> Self:
