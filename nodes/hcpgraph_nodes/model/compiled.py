@@ -1,8 +1,8 @@
 """Calls of a model through torch.compile: one graph for each distinct stack of plugins, compared with eager once.
 
-A stack has a compiled function, and with it a cache of graphs, of its own: torch.compile keeps graphs by code object, and
-what one stack compiles neither slows down nor crowds out another. The plugins are arguments of that function and not
-part of it, so that it keeps none of them alive.
+A stack has a compiled function, and with it a cache of graphs, of its own: torch.compile keeps graphs by code object,
+and what one stack compiles neither slows down nor crowds out another. The plugins are arguments of that function and
+not part of it, so that it keeps none of them alive.
 """
 
 from __future__ import annotations
@@ -114,13 +114,23 @@ class CompiledStack:
         return self._attempt(call.stack, call.inputs, args, kwargs)
 
     def _attempt(self, stack: tuple[Plugin, ...], inputs: Mapping[str, Any], args: Any, kwargs: Any) -> Any:
-        from torch._dynamo.config import patch
+        """Run the compiled call; where it cannot be compiled, run it in eager and try once more.
+
+        An error that eager raises too tells more, and what is set up at a first call, as hooks of transformers that note
+        hidden states under a lock, is there the second time.
+        """
         from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
+        arguments = (stack, inputs, args, kwargs)
         try:
-            # DDP's splitting of graphs neither knows checkpointed parts nor keeps to one graph
-            with patch(recompile_limit=GRAPHS, optimize_ddp=False):
-                return self._within(self._compiled, stack, inputs, args, kwargs)
+            try:
+                return self._run(*arguments)
+            except FailOnRecompileLimitHit:
+                raise
+            except TorchDynamoException:
+                with torch.no_grad(), torch.random.fork_rng(devices=self._devices()):
+                    self._within(self._eager, *arguments)
+                return self._run(*arguments)
         except FailOnRecompileLimitHit:
             raise GraphError(
                 "E_COMPILE",
@@ -128,13 +138,18 @@ class CompiledStack:
                 hint="set dynamic in model.compile, use fewer sizes of pictures, or take the model before it",
             ) from None
         except TorchDynamoException as error:
-            with torch.no_grad(), torch.random.fork_rng(devices=self._devices()):
-                self._within(self._eager, stack, inputs, args, kwargs)  # an error of its own tells more
             raise GraphError(
                 "E_COMPILE",
                 f"the model with its plugins cannot be compiled: {_first_lines(error)}",
                 hint="use the model before model.compile, or plugins that torch.compile can trace",
             ) from error
+
+    def _run(self, *arguments: Any) -> Any:
+        from torch._dynamo.config import patch
+
+        # DDP's splitting of graphs neither knows checkpointed parts nor keeps to one graph
+        with patch(recompile_limit=GRAPHS, optimize_ddp=False):
+            return self._within(self._compiled, *arguments)
 
     def _within(self, run: Callable[..., Any], *arguments: Any) -> Any:
         """`run`, with nothing switched on before and the same as before switched on afterwards."""
@@ -187,8 +202,8 @@ class CompiledStack:
         backend = self._backend if isinstance(self._backend, str) else "the backend"
         return GraphError(
             code,
-            f"{backend} compiled the model wrongly: the {what} of {name} has the norm {ours:.4g} and not {eager:.4g} as "
-            f"without compiling; they differ by {apart:.2g} of it",
+            f"{backend} compiled the model wrongly: the {what} of {name} has the norm {ours:.4g}, without compiling it "
+            f"is {eager:.4g}; they lie {apart:.2g} apart, in units of it",
             hint="use the model before model.compile, or the backend aot_eager",
         )
 
@@ -222,7 +237,9 @@ def _projected(value: Tensor, seed: int) -> Tensor:
     return (value.float() * weights.to(value.device)).sum().cpu() / value.numel() ** 0.5
 
 
-def _worst(names: Mapping[Any, Any], found: Any, expected: Any, largest: float) -> tuple[Any, float, float, float] | None:
+def _worst(
+    names: Mapping[Any, Any], found: Any, expected: Any, largest: float
+) -> tuple[Any, float, float, float] | None:
     """The name, both norms and relative distance of what lies farthest apart, if it is too far.
 
     Distances are relative to a tensor's norm, but at least to a hundredth of the root mean square of all norms: what is

@@ -69,10 +69,11 @@ def without_inputs(handle: Handle, port: str | None = None) -> None:
 
 
 def arithmetic(handle: Handle) -> str:
-    """What besides its weights decides the bits that an encoder gives: kind of device, precision, autocast."""
+    """What besides its weights decides the bits that an encoder gives: device, precision, autocast, compiler."""
     kind = handle.device.type
     autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
-    return f"{kind} {handle.root.placement.dtype} {autocast}"
+    compiled = f" {handle.compiling}" if handle.compiling else ""
+    return f"{kind} {handle.root.placement.dtype} {autocast}{compiled}"
 
 
 def _digest(handle: Handle) -> str:

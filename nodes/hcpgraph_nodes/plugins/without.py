@@ -1,0 +1,38 @@
+"""`plugin.without`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from hcpgraph import Facts, GraphError, Port, node
+
+from ..model.handles import component
+from .attach import M
+from .base import Adapter
+
+
+@node("plugin.without", cache="none", title="Without plugin")
+def without(model: M, adapter: Adapter) -> Annotated[M, Facts(family=Port("model"))]:
+    """Take one plugin out of a model's stack and leave the others, in their order; the wire it came on keeps it.
+
+    Where nothing was attached after the plugin, the wire before it is the same.
+
+    Args:
+        model: A denoiser, text encoder or VAE with the plugin.
+        adapter: The plugin.
+
+    Returns:
+        out: The model without it.
+
+    Raises:
+        GraphError: E_NO_MODEL; E_NOT_ATTACHED, the plugin is not on this wire.
+    """
+    component(model)
+    if adapter.plugin not in model.stack:
+        raise GraphError(
+            "E_NOT_ATTACHED",
+            f"the plugin, made for a {adapter.component}, is not among the {len(model.stack)} on this model",
+            port="adapter",
+            hint="wire the adapter of a node that this model came through; a copy has plugins of its own",
+        )
+    return model.without(adapter.plugin)
