@@ -29,6 +29,9 @@ GRAPHS = 64
 """Graphs of one stack: a graph a size of the inputs, each with and without gradients."""
 METHODS = ("encode", "decode")
 """What is compiled besides the call itself: an autoencoder has no other use."""
+TRACING = {"optimize_ddp": False, "skip_fwd_side_effects_in_bwd_under_checkpoint": True}
+"""How calls are traced. DDP's own splitting of graphs knows no checkpointed parts. What plugins note within such a part
+is in the graph, and backward, which computes the graph's part again, need not note it."""
 EXACT, ROUGH = 1e-3, 5e-2
 """Relative deviation from eager that is taken for rounding, in float32 and in half precision."""
 
@@ -116,8 +119,8 @@ class CompiledStack:
     def _attempt(self, stack: tuple[Plugin, ...], inputs: Mapping[str, Any], args: Any, kwargs: Any) -> Any:
         """Run the compiled call; where it cannot be compiled, run it in eager and try once more.
 
-        An error that eager raises too tells more, and what is set up at a first call, as hooks of transformers that note
-        hidden states under a lock, is there the second time.
+        An error that eager raises too tells more, and what is set up at a first call, such as the hooks by which
+        transformers notes hidden states, is there the second time.
         """
         from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
@@ -147,8 +150,7 @@ class CompiledStack:
     def _run(self, *arguments: Any) -> Any:
         from torch._dynamo.config import patch
 
-        # DDP's splitting of graphs neither knows checkpointed parts nor keeps to one graph
-        with patch(recompile_limit=GRAPHS, optimize_ddp=False):
+        with patch(TRACING | {"recompile_limit": GRAPHS}):
             return self._within(self._compiled, *arguments)
 
     def _within(self, run: Callable[..., Any], *arguments: Any) -> Any:
