@@ -110,30 +110,33 @@ def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) ->
     Args:
         known: An outline.
         patterns: The selectors.
-        node_type: The node they are for: a LoRA goes to layers of its own kinds among and below what is selected, a
-            plugin of your own to these layers themselves, other nodes to all that have weights.
+        node_type: The node they are for: a LoRA goes to layers of its own kinds among and below what is selected,
+            model.trainable to all there that have weights; of any other the places themselves, as `hcpgraph layers`
+            lists them.
 
     Returns:
-        The number of layers that the node could use and of those that it would, their names, and near misses where a
+        The number of layers that the node could use and of places that it would, their names, and near misses where a
         selector matches nothing.
 
     Raises:
         GraphErrors: E_SELECTOR, a selector cannot be read.
     """
-    exact = node_type == "plugin.custom"
-    usable = [name for name, (classes, weights) in known.items() if _usable(classes, weights, node_type)]
+    below = node_type in WHOLE_LAYERS
+    usable = [name for name, (classes, weights) in known.items() if not below or _usable(classes, weights, node_type)]
     near: list[str] = []
-    selected: list[str] = []
+    selected: list[Point] = []
     for pattern in patterns:
         try:
-            selected += [point.path for point in matching(known, [pattern], hooks=node_type not in WHOLE_LAYERS)]
+            selected += matching(known, [pattern], hooks=not below)
         except GraphErrors as errors:
             if errors.problems[0].code != "E_NO_LAYER":
                 raise
             near += near_misses(pattern, known)
-    roots = set(selected)
-    whole = "" in roots and not exact
-    found = [name for name in usable if whole or any(part in roots for part in ([name] if exact else _prefixes(name)))]
+    if below:
+        roots = {point.path for point in selected}
+        found = [name for name in usable if "" in roots or any(part in roots for part in _prefixes(name))]
+    else:
+        found = list(dict.fromkeys(point.name for point in selected))
     return {
         "total": len(usable),
         "matched": len(found),
@@ -182,7 +185,7 @@ def _stand_in(classes: tuple[str, ...]) -> Any:
 def _usable(classes: Sequence[str], weights: Any, node_type: str) -> bool:
     if node_type in ADAPTERS:
         return any(cls.__name__ in classes for cls in LoraBlock.wraps)
-    return node_type == "plugin.custom" or bool(weights)
+    return bool(weights)
 
 
 def _prefixes(name: str) -> list[str]:

@@ -71,4 +71,4 @@ def test_names_are_those_that_the_editor_finds(cli, tmp_path):
     names = [row["name"] for row in told["layers"]]
     assert layers(known, [QUERY], "plugin.lora")["names"] == layers(known, [QUERY], "plugin.custom")["names"] == names
     below = layers(known, ["mid_block"], "plugin.lora"), layers(known, ["pre_hook:mid_block"], "plugin.custom")
-    assert below[0]["matched"] > 1 and below[1]["names"] == ["mid_block"]
+    assert below[0]["matched"] > 1 and below[1]["names"] == ["pre_hook:mid_block"]
