@@ -12,6 +12,7 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from .controlnet.rule import acts_at_all, control_family
 from .families.registry import READS_SIZES, ZERO_NEGATIVE
 from .python.rule import untrusted
 
@@ -203,3 +204,5 @@ def small_model_sizes(view: Any) -> list[Problem]:
 
 
 rule(untrusted)
+prober("controlnet_family")(control_family)
+rule(acts_at_all)

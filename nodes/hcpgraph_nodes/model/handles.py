@@ -253,22 +253,28 @@ class Handle:
         """
         result = replace(self, root=self.root.copy(values), stack=())
         for plugin in self.stack:
-            twin = copied(plugin, {}, values)
+            twin = copied(plugin, {id(handle): handle.copy(values) for handle in plugin.handles}, values)
             twin.trainable = False
             result = result.attach(twin)
         return result
 
     def modules(self) -> tuple[nn.Module, ...]:
-        """Every module that a call of this handle runs: the root and the plugins of the stack.
+        """Every module that a call of this handle runs: the root, the plugins of the stack, and the models they call.
 
         Weights that nobody has used yet are frozen and not read for this: it may be that none of them is ever needed.
         """
-        return (self.root.module, *self.stack) if self.root.loaded else self.stack
+        own = (self.root.module, *self.stack) if self.root.loaded else self.stack
+        return (*own, *(module for plugin in self.stack for handle in plugin.handles for module in handle.modules()))
 
     @property
     def trainable(self) -> bool:
         """Whether any weight that a call runs is trained."""
-        return self.root.trainable or any(plugin.trainable for plugin in self.stack)
+        called = (handle for plugin in self.stack for handle in plugin.handles)
+        return (
+            self.root.trainable
+            or any(plugin.trainable for plugin in self.stack)
+            or any(handle.trainable for handle in called)
+        )
 
     @property
     def device(self) -> torch.device:
@@ -334,11 +340,22 @@ class Vae(Handle):
     """The autoencoder between pictures and latents."""
 
 
-COMPONENTS: dict[type[Handle], str] = {Denoiser: "denoiser", TextEncoder: "text_encoder", Vae: "vae"}
+@port_type(color="#4f86b8", weights="runs", facts=("family",))
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ControlNet(Handle):
+    """A network that leads a denoiser by pictures, such as edge maps or poses."""
+
+
+COMPONENTS: dict[type[Handle], str] = {
+    Denoiser: "denoiser",
+    TextEncoder: "text_encoder",
+    Vae: "vae",
+    ControlNet: "controlnet",
+}
 
 
 def component(value: Any) -> str:
-    """`denoiser`, `text_encoder` or `vae`.
+    """`denoiser`, `text_encoder`, `vae` or `controlnet`.
 
     Raises:
         GraphError: E_NO_MODEL, the value is no model handle.
@@ -348,7 +365,7 @@ def component(value: Any) -> str:
         raise GraphError(
             "E_NO_MODEL",
             f"this port takes a model, not {type(value).__name__}",
-            hint="wire the denoiser, the text encoder or the vae of a model",
+            hint="wire the denoiser, the text encoder or the vae of a model, or a ControlNet",
         )
     return name
 

@@ -28,11 +28,13 @@ class Block(nn.Module):
             ones. Without any it is attached to the selected layers themselves.
         wants: Side inputs that its `forward` takes by name.
         hyper_params: Attributes that `set_hyper_params` may change.
+        handles: Other models that it calls; who trains, copies or registers its host does so with them.
     """
 
     wraps: ClassVar[tuple[type[nn.Module], ...]] = ()
     wants: ClassVar[tuple[str, ...]] = ()
     hyper_params: ClassVar[tuple[str, ...]] = ()
+    handles: tuple[Handle, ...] = ()
 
     def set_hyper_params(self, **values: Any) -> None:
         """Change numbers that are no weights, such as a strength.
@@ -130,6 +132,11 @@ class Plugin(nn.Module):
     @property
     def revision(self) -> int:
         return self._revision
+
+    @property
+    def handles(self) -> tuple[Handle, ...]:
+        """The models that its blocks call."""
+        return tuple(handle for block in self.blocks.values() for handle in block.handles)
 
     def file_parameters(self) -> dict[str, nn.Parameter]:
         """The trained parameters by names that are unique within the plugin: `layer.parameter`."""

@@ -17,6 +17,7 @@ from ..model.handles import Denoiser
 from ..noise.draws import draw, seeded_generators
 from ..python.object import PythonObject
 from ..types import Conditioning, Latents, Noise, NoiseSchedule
+from .progress import Progress
 from .schedulers import Sampler, from_class, make_scheduler
 
 
@@ -89,15 +90,18 @@ def denoise(
         for index, timestep in enumerate(solver.timesteps):
             ctx.check()
             scaled = solver.scale_model_input(sample, timestep)
+            together = against is not None and other is denoiser
+            progress = Progress(index / total, (index + 1) / total, 2 if together else 1)
+            model = denoiser.with_inputs(progress=progress)
             if against is None:
-                output = predict(denoiser, scaled, timestep, text)
-            elif other is denoiser:
-                both = predict(denoiser, torch.cat([scaled, scaled]), timestep, _together(against, text))
+                output = predict(model, scaled, timestep, text)
+            elif together:
+                both = predict(model, torch.cat([scaled, scaled]), timestep, _together(against, text))
                 without, output = both.chunk(2)
                 output = without + guidance * (output - without)
             else:
-                without = predict(other, scaled, timestep, against)
-                output = without + guidance * (predict(denoiser, scaled, timestep, text) - without)
+                without = predict(other.with_inputs(progress=progress), scaled, timestep, against)
+                output = without + guidance * (predict(model, scaled, timestep, text) - without)
             sample = solver.step(output, timestep, sample, **extra, return_dict=False)[0]
             ctx.progress(index + 1, total)
     return Latents(sample, latents.keys)
