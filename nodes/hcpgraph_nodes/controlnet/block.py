@@ -6,15 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from hcpgraph import GraphError
 
+from ..model.activation import Notes
 from ..model.handles import ControlNet
 from ..plugins.base import Plugin, WrapPluginBlock
 from ..plugins.hooks import Host, Inputs, Wrap
-from ..model.activation import Notes
 from ..sample.progress import Progress
 
 

@@ -97,9 +97,10 @@ def derived_config(file: ControlFile) -> dict[str, Any]:
     channels = [level.channels for level in levels]
     middle = "middle_block.1" if file.original else "mid_block.attentions.0"
     attention = f"{middle}.transformer_blocks.0.attn2.to_k.weight" in shapes
-    cross = next(shape[1] for name, shape in shapes.items() if name.endswith("attn2.to_k.weight"))
-    linear = next(len(shape) == 2 for name, shape in shapes.items() if name.endswith("proj_in.weight"))
     label = "label_emb.0.0.weight" if file.original else "add_embedding.linear_1.weight"
+    cross = next((shape[1] for name, shape in shapes.items() if name.endswith("attn2.to_k.weight")), None)
+    project = next((shape for name, shape in shapes.items() if name.endswith("proj_in.weight")), None)
+    linear = label in shapes if project is None else len(project) == 2
     depths = [max(level.depth, 1) for level in levels]
     depths[-1] = _count(shapes, rf"{re.escape(middle)}\.transformer_blocks\.(\d+)\.") if attention else depths[-1]
     config: dict[str, Any] = {
@@ -160,9 +161,12 @@ def _original_levels(shapes: Mapping[str, Shape]) -> Iterator[_Level]:
 
 
 def _reader(shapes: Mapping[str, Shape], original: bool) -> Iterator[int]:
-    """Channels of the network that reads conditions: those of its first layer, then of every second one of its blocks."""
+    """Channels of the network that reads conditions: of its first layer, then of every second one of its blocks."""
     yield shapes[ORIGINAL if original else OWN][0]
-    blocks = (_count(shapes, r"input_hint_block\.(\d+)\.") - 1) // 2 - 1 if original else _count(shapes, r"controlnet_cond_embedding\.blocks\.(\d+)\.")
+    if original:
+        blocks = (_count(shapes, r"input_hint_block\.(\d+)\.") - 1) // 2 - 1
+    else:
+        blocks = _count(shapes, r"controlnet_cond_embedding\.blocks\.(\d+)\.")
     for block in range(1, blocks, 2):
         name = f"input_hint_block.{2 * (block + 1)}" if original else f"controlnet_cond_embedding.blocks.{block}"
         yield shapes[f"{name}.weight"][0]

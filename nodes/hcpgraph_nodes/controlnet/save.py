@@ -1,0 +1,89 @@
+"""`controlnet.save`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from torch import Tensor
+
+from hcpgraph import Context, node
+from hcpgraph.widgets import PathPicker
+
+from ..families.registry import family
+from ..families.weights import write_json, write_weights
+from ..model.digest import file_digest
+from ..model.folder import DTYPES, write_folder
+from ..model.handles import ControlNet
+from ..types import SavedFile
+from .network import WEIGHTS, full_config, original_names
+from .probe import CONFIG, PREFIX
+
+
+@node("controlnet.save", effects="write", title="Save ControlNet")
+def save_controlnet(
+    ctx: Context,
+    controlnet: ControlNet,
+    *,
+    path: Annotated[str, PathPicker(suffixes=(".safetensors",), write=True, primary=True)] = "out:controlnet",
+    dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
+    overwrite: bool = False,
+) -> SavedFile:
+    """Write a ControlNet as a diffusers folder, or as one file that ComfyUI, A1111 and Forge read.
+
+    `ControlNetModel.from_pretrained` loads the folder, `from_single_file` the file, which is in the original layout.
+    Plugins are not part of it; the weights carry the graph that made them.
+
+    Args:
+        controlnet: The ControlNet.
+        path: A folder to write; with the ending .safetensors, a file.
+        dtype: Precision of the weights in the file.
+        overwrite: Replace what has that name; otherwise the new one gets a number.
+
+    Returns:
+        out: The file, or the folder with the Merkle digest of its files.
+
+    Raises:
+        GraphError: E_NOT_A_MODEL, `overwrite` would replace something else; E_LAYOUT, the original layout has no
+            names for some of its layers.
+    """
+    if path.endswith(".safetensors"):
+        return _save_file(ctx, controlnet, path, DTYPES[dtype], overwrite)
+
+    def write(folder: Path, metadata: Mapping[str, str]) -> None:
+        import diffusers
+
+        notes = {"_class_name": "ControlNetModel", "_diffusers_version": diffusers.__version__}
+        write_json(folder / "config.json", {**full_config(controlnet.config), **notes})
+        file = folder / f"{WEIGHTS}.safetensors"
+        write_weights(file, _state(controlnet, DTYPES[dtype]), {"format": "pt", **metadata})
+
+    return write_folder(ctx, path, write, marker=f"{WEIGHTS}.safetensors", overwrite=overwrite)
+
+
+def _save_file(ctx: Context, controlnet: ControlNet, path: str, dtype: torch.dtype, overwrite: bool) -> SavedFile:
+    config = full_config(controlnet.config)
+    rename = original_names(config)
+    state = {PREFIX + rename(name): value for name, value in _state(controlnet, dtype).items()}
+    target = ctx.output(path, overwrite=overwrite)
+    metadata = {
+        "format": "pt",
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": f"{family(controlnet.family).architecture}/controlnet",
+        "modelspec.implementation": "https://github.com/lllyasviel/ControlNet",
+        "modelspec.title": target.stem,
+        CONFIG: json.dumps(config, sort_keys=True),
+    }
+    if ctx.run.embed:
+        metadata["hcpgraph"] = ctx.run.embed
+    write_weights(target, state, metadata)
+    ctx.artifact(target, "weights")
+    return SavedFile(ctx.run.roots.uri(target), file_digest(target))
+
+
+def _state(controlnet: ControlNet, dtype: torch.dtype) -> dict[str, Tensor]:
+    state: dict[str, Any] = controlnet.root.module.state_dict()
+    return {name: value.to(dtype) for name, value in state.items()}
