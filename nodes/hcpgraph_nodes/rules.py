@@ -13,6 +13,7 @@ from typing import Any
 from hcpgraph.errors import Problem
 
 from .controlnet.rule import acts_at_all, control_family
+from .diffusion.guide_rule import scale_needs_timesteps
 from .families.registry import READS_SIZES, ZERO_NEGATIVE
 from .python.rule import untrusted
 
@@ -206,3 +207,4 @@ def small_model_sizes(view: Any) -> list[Problem]:
 rule(untrusted)
 prober("controlnet_family")(control_family)
 rule(acts_at_all)
+rule(scale_needs_timesteps)
