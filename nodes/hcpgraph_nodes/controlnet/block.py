@@ -11,7 +11,7 @@ from torch import Tensor
 from hcpgraph import GraphError
 
 from ..model.activation import Notes
-from ..model.handles import ControlNet
+from ..model.handles import ControlNet, Handle
 from ..plugins.base import Plugin, WrapPluginBlock
 from ..plugins.hooks import Host, Inputs, Wrap
 from ..sample.progress import Progress
@@ -132,7 +132,7 @@ class ControlBlock(WrapPluginBlock):
         return image.expand(len(sample), -1, -1, -1) if len(image) == 1 else image.repeat(copies, 1, 1, 1)
 
 
-def latent_size(control: ControlNet) -> int:
+def latent_size(control: Handle) -> int:
     """Pixels a latent, along one side, in the conditions of a ControlNet: its reader halves them at each step."""
     return int(2 ** (len(control.config["conditioning_embedding_out_channels"]) - 1))
 
