@@ -261,5 +261,7 @@ def test_mistakes_name_their_remedy(workspace: Path, ctx, made) -> None:
 
     (workspace / "out/other").mkdir(parents=True)
     assert code(save_controlnet, ctx, made, path="out:other", overwrite=True).code == "E_NOT_A_MODEL"
+    (workspace / "out/folder.safetensors").mkdir()
+    assert code(save_controlnet, ctx, made, path="out:folder.safetensors", overwrite=True).code == "E_NOT_A_MODEL"
     first, second = (save_controlnet(ctx, made, path="out:two.safetensors") for _ in range(2))
     assert first.uri == "out:two.safetensors" and second.uri == "out:two-2.safetensors"

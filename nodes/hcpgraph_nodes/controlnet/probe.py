@@ -21,6 +21,8 @@ CONFIG = "hcpgraph.config"
 """Key in a file's metadata: the diffusers configuration of the network."""
 OWN, ORIGINAL = "controlnet_cond_embedding.conv_in.weight", "input_hint_block.0.weight"
 SUBFOLDER = "controlnet"
+WIDTHS = {768: "sd15", 1024: "sd2"}
+"""Width of the text embeddings that released networks read."""
 Shape = Sequence[int]
 
 
@@ -77,10 +79,10 @@ def probe_control(path: Path) -> str | None:
 
 
 def family_of(config: Mapping[str, Any]) -> str:
-    """The family of a network: SDXL has added conditions, SD 2.x linear projections around its attention."""
+    """The family of a network: SDXL reads sizes too; of other widths, SD 2.x has linear layers around its attention."""
     if config.get("addition_embed_type") == "text_time":
         return "sdxl"
-    return "sd2" if config.get("use_linear_projection") else "sd15"
+    return WIDTHS.get(config.get("cross_attention_dim"), "sd2" if config.get("use_linear_projection") else "sd15")
 
 
 def derived_config(file: ControlFile) -> dict[str, Any]:

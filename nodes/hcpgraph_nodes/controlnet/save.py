@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor
 
-from hcpgraph import Context, node
+from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import PathPicker
 
 from ..families.registry import family
@@ -69,6 +69,8 @@ def _save_file(ctx: Context, controlnet: ControlNet, path: str, dtype: torch.dty
     rename = original_names(config)
     state = {PREFIX + rename(name): value for name, value in _state(controlnet, dtype).items()}
     target = ctx.output(path, overwrite=overwrite)
+    if target.is_dir():
+        raise GraphError("E_NOT_A_MODEL", f"'{path}' exists and is a folder", port="path", hint="choose another path")
     metadata = {
         "format": "pt",
         "modelspec.sai_model_spec": "1.0.1",
