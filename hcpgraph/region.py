@@ -293,7 +293,8 @@ class BoundBody(Body[Any, Any]):
         except (Cancelled, KeyboardInterrupt, GraphErrors):
             raise
         except Exception as error:
-            position = next(i for i, known in enumerate(self.ops) if known is op)
+            # a loss group frees slots at other times: its ops are other tuples of the same parts
+            position = next(i for i, known in enumerate(self.ops) if known[0] is op[0] and known[2] is op[2])
             layout = self.layout.ops[position]
             raise failed(layout.id, layout.impl, flat_arguments(layout.arguments, slots), error) from error
 

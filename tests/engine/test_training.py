@@ -164,6 +164,15 @@ def test_a_loss_that_is_not_a_number_stops_with_the_step(workspace):
     assert result.failed["train"].problem.code == "E_LOSS_NAN"
 
 
+@pytest.mark.parametrize("second", [None, "separate"])
+def test_a_node_that_fails_in_the_step_is_named(workspace, second):
+    graph = training(steps=1, second=second)
+    graph.nodes["made"].settings["size"] = 5
+    result = hcpgraph.run(graph, packs=[PACK], workspace=workspace)
+    said = str(result.failed["train"])
+    assert said.startswith("E_RUN target") and "mat1 and mat2" in said
+
+
 def test_one_parameter_in_two_optimizers_is_refused(workspace):
     g = training(2)
     g.connect("made.params", "adamw.params.1")
