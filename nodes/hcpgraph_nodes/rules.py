@@ -110,8 +110,8 @@ def layout_problem(path: str, layout: str) -> str | None:
     single = path.endswith(".safetensors")
     if layout == "single_file" and not single:
         return f"a single file ends with .safetensors, and '{path}' does not"
-    if layout == "folder" and single:
-        return f"'{path}' is the name of a file, and layout is folder"
+    if layout == "diffusers" and single:
+        return f"'{path}' is the name of a file, and layout is diffusers, which is a folder"
     return None
 
 

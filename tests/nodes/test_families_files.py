@@ -288,7 +288,7 @@ def test_precision_of_a_single_file(root: Path, tmp_path: Path) -> None:
     assert {value.dtype for value in load_file(root / "out/half.safetensors").values()} == {torch.float16}
 
 
-@pytest.mark.parametrize(("path", "layout"), [("out:x", "single_file"), ("out:x.safetensors", "folder")])
+@pytest.mark.parametrize(("path", "layout"), [("out:x", "single_file"), ("out:x.safetensors", "diffusers")])
 def test_path_and_layout_fit(root: Path, path: str, layout: Any) -> None:
     ctx = context(root)
     with pytest.raises(GraphError) as caught:

@@ -15,7 +15,7 @@ from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.trainable import trainable
 from hcpgraph_nodes.text.encode import encode_text
-from hcpgraph_nodes.types import Captions, CropInfo, Latents, Noise, Timesteps
+from hcpgraph_nodes.types import Captions, CropInfo, Latents, Noise, NoisyLatents, Timesteps
 
 import hcpgraph
 from hcpgraph import Graph
@@ -116,10 +116,10 @@ def test_sizes_for_a_family_that_does_not_read_them(tmp_path: Path, name: str, c
 @pytest.mark.parametrize(
     ("path", "layout", "codes"),
     [
-        ("out:model", "folder", []),
+        ("out:model", "diffusers", []),
         ("out:model.safetensors", "single_file", []),
         ("out:model", "single_file", ["E_SETTING"]),
-        ("out:model.safetensors", "folder", ["E_SETTING"]),
+        ("out:model.safetensors", "diffusers", ["E_SETTING"]),
     ],
 )
 def test_path_of_a_saved_model(tmp_path: Path, path: str, layout: str, codes: list[str]) -> None:
@@ -196,4 +196,66 @@ def test_a_training_step_of_sdxl_is_the_step_written_by_hand(tiny_sdxl_folder: P
     assert unused and all(
         name.startswith(("text_encoder.text_model.encoder.layers.2.", "text_encoder.text_model.final"))
         for name in unused
+    )
+
+
+@pytest.fixture
+def sdxl(tiny_sdxl_folder: Path, tmp_path: Path) -> Path:
+    shutil.copytree(tiny_sdxl_folder, tmp_path / "models/tiny")
+    return tmp_path
+
+
+def test_a_lora_reaches_both_text_networks(sdxl: Path) -> None:
+    from hcpgraph_nodes.plugins.attach import lora
+
+    ctx = context(sdxl)
+    encoder = load_model(ctx, path="models:tiny").text_encoder
+    plain = encode_text(encoder, Captions(("a red cat",)))
+    adapted = lora(ctx, encoder, rank=2)
+    blocks = adapted.adapter.plugin.blocks
+    assert {path.split(".")[0] for path in blocks} == {"text_encoder", "text_encoder_2"}
+    assert "text_encoder.text_model.encoder.layers.0.self_attn.q_proj" in blocks
+    assert len(blocks) == 2 * 3 * 4
+    same = encode_text(adapted.model, Captions(("a red cat",)))
+    assert plain.pooled is not None and same.pooled is not None
+    assert torch.equal(same.data, plain.data) and torch.equal(same.pooled, plain.pooled)
+    with torch.no_grad():
+        for name, parameter in adapted.params.groups[0]["params"].items():
+            if "text_encoder_2" in name:
+                parameter.add_(0.1)
+    changed = encode_text(adapted.model, Captions(("a red cat",)))
+    assert torch.equal(changed.data[..., :32], plain.data[..., :32])
+    assert (changed.data[..., 32:] - plain.data[..., 32:]).abs().max() > 1e-3
+    assert changed.pooled is not None and not torch.equal(changed.pooled, plain.pooled)
+    again = encode_text(encoder, Captions(("a red cat",)))
+    assert torch.equal(again.data, plain.data)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_half_precision_is_near_float32(sdxl: Path, precision: str) -> None:
+    results = []
+    for kind in ("fp32", precision):
+        model = load_model(context(sdxl, precision=kind), path="models:tiny")
+        noisy = NoisyLatents(torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(2)))
+        text = encode_text(model.text_encoder, Captions(("a cat",)))
+        sizes = CropInfo(torch.tensor([[1024, 768, 3, 0, 16, 16]]))
+        results.append(predict(model.denoiser, noisy, Timesteps(torch.tensor([500])), text, sizes).data)
+    assert results[1].dtype is torch.float32
+    assert (results[0] - results[1]).abs().max() < 0.05 * results[0].std()
+
+
+def test_layers_of_a_single_file_are_listed(sdxl: Path) -> None:
+    """As `hcpgraph layers` and the picker of the editor do it."""
+    from hcpgraph_nodes.editor import model_outline
+    from hcpgraph_nodes.model.save import save_model
+
+    ctx = context(sdxl)
+    save_model(ctx, *load_model(ctx, path="models:tiny"), path="models:one.safetensors", layout="single_file")
+    for part in ("denoiser", "text_encoder", "vae"):
+        folder, single = (
+            model_outline(path, ctx.run.roots, part) for path in ("models:tiny", "models:one.safetensors")
+        )
+        assert folder == single
+    assert "text_encoder_2.text_model.encoder.layers.0.mlp.fc1" in model_outline(
+        "models:tiny", ctx.run.roots, "text_encoder"
     )

@@ -115,3 +115,22 @@ def unet_with_weights() -> Any:
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(**tiny.UNET)
+
+
+@pytest.mark.parametrize("name", ["sd15", "tiny", "pixels"])
+def test_diffusers_reads_the_names_of_the_vae(name: str) -> None:
+    from accelerate import init_empty_weights
+    from diffusers import AutoencoderKL
+    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
+    from hcpgraph_nodes.families.ldm_vae import original_vae
+    from hcpgraph_nodes.families.pixel_vae import pixel_vae_config
+    from hcpgraph_nodes.families.sizes import Sizes, vae_config
+
+    config = {"sd15": vae_config(Sizes()), "tiny": dict(tiny.VAE), "pixels": pixel_vae_config(16, 1.0)}[name]
+    with init_empty_weights():
+        module = AutoencoderKL(**config)
+    state = module.state_dict()
+    original = {f"first_stage_model.{key}": value for key, value in original_vae(state, module.config).items()}
+    assert len(original) == len(state)
+    converted = convert_ldm_vae_checkpoint(original, dict(module.config))
+    assert {key: value.shape for key, value in converted.items()} == {key: value.shape for key, value in state.items()}

@@ -27,7 +27,7 @@ def save_model(
     schedule: NoiseSchedule,
     *,
     path: Annotated[str, PathPicker(kind_of="any", suffixes=(".safetensors",), write=True, primary=True)] = "out:model",
-    layout: Annotated[Literal["folder", "single_file"], Hint(primary=True)] = "folder",
+    layout: Annotated[Literal["diffusers", "single_file"], Hint(primary=True)] = "diffusers",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
     overwrite: bool = False,
 ) -> SavedFile:
@@ -44,7 +44,7 @@ def save_model(
         vae: The autoencoder.
         schedule: The forward process, written as the scheduler.
         path: Folder or file to write; that of a single file ends with .safetensors.
-        layout: `folder` as diffusers has it, or `single_file` in the original layout.
+        layout: A folder as `diffusers` has it, or a `single_file` in the original layout.
         dtype: Precision of the weights in the files.
         overwrite: Replace what has that name; otherwise the new one gets a number.
 
