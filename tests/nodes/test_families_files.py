@@ -393,3 +393,37 @@ def test_vae_of_a_family(root: Path) -> None:
     vae = load_vae(context(root, precision="fp16"), path="models:sdxl", family="sdxl")
     assert vae.family == "sdxl" and vae.config["scaling_factor"] == 0.13025
     assert {p.dtype for p in vae.root.module.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "original", "diffusers"])
+def test_vae_of_a_file(root: Path, tmp_path: Path, kind: str) -> None:
+    ctx = context(tmp_path)
+    (tmp_path / "models").mkdir()
+    with safe_open(root / "models/sdxl.safetensors", "pt") as file:
+        header = {CONFIGS: file.metadata()[CONFIGS]}
+    state = load_file(root / "models/sdxl.safetensors")
+    if kind == "original":  # as sdxl_vae.safetensors; some carry weights of the loss that trained them
+        state = {
+            key.removeprefix("first_stage_model."): v
+            for key, v in state.items()
+            if key.startswith("first_stage_model.")
+        }
+        state["loss.logvar"] = torch.zeros(1)
+    if kind == "diffusers":
+        state = load_file(root / "models/sdxl/vae/diffusion_pytorch_model.safetensors")
+    save_file(state, tmp_path / "models/vae.safetensors", header)
+    own = load_model(context(root), path="models:sdxl").vae.root.module.state_dict()
+    vae = load_vae(ctx, path="models:vae.safetensors", family="sdxl")
+    found = vae.root.module.state_dict()
+    assert vae.config["scaling_factor"] == 0.13025
+    assert own.keys() == found.keys() and all(torch.equal(own[key], found[key]) for key in own)
+
+
+def test_a_file_that_is_no_vae(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    save_file({"lora_unet_x.alpha": torch.zeros(1)}, tmp_path / "models/x.safetensors")
+    (tmp_path / "models/x.ckpt").write_bytes(b"x")
+    for path, code in (("models:x.safetensors", "E_WEIGHTS"), ("models:x.ckpt", "E_NO_SAFETENSORS")):
+        with pytest.raises(GraphError) as caught:
+            _ = load_vae(context(tmp_path), path=path).root.module
+        assert caught.value.problem.code == code

@@ -130,7 +130,7 @@ def test_mistakes_name_their_remedy(workspace: Path) -> None:
     ctx = context(workspace)
     with pytest.raises(GraphError) as file:
         load_vae(ctx, path="models:tiny/model_index.json")
-    assert file.value.problem.code == "E_MODEL_FOLDER"
+    assert file.value.problem.code == "E_NO_SAFETENSORS"
     with pytest.raises(GraphError) as unet:
         load_vae(ctx, path="models:tiny/unet")
     assert unet.value.problem.code == "E_MODEL_CLASS"

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from hcpgraph import GraphError
 
 from ..model.handles import Placement, Root, Vae
-from . import networks
+from . import ldm_file, networks
 from .networks import Config, State
 from .sizes import Sizes, vae_config
-from .weights import build, read_config, read_folder, write_json, write_weights
+from .weights import build, checked_config, read_config, read_folder, write_json, write_weights
 
 DIFFUSION = "diffusion_pytorch_model"
 
@@ -41,11 +41,20 @@ class KlVae:
         return self.vae_handle(config, networks.seeded(partial(networks.vae, config), seed), placement)
 
     def load_vae(self, path: Path, placement: Placement) -> Vae:
-        """The autoencoder of a folder: its own, or the `vae` of a whole model.
+        """The autoencoder of a folder (its own, or the `vae` of a whole model) or of a .safetensors file.
+
+        A file is a whole checkpoint or a VAE alone, in the original layout or in that of diffusers. Its sizes are those
+        in its header, if `model.save` wrote it, else those of the family's released model.
 
         Raises:
-            GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, and at first use E_NO_SAFETENSORS, E_WEIGHTS.
+            GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS, and at first use E_WEIGHTS.
         """
+        if not path.is_dir():
+            written = (ldm_file.written_configs(ldm_file.marks(path)[0]) or {}).get("vae")
+            where = f"the header of {path.name}"
+            known = vae_config(self.sizes) if written is None else checked_config(written, where, "AutoencoderKL")
+            read = partial(ldm_file.vae_state, path, known)
+            return self.vae_handle(known, self.vae_module(known, read), placement)
         folder = path / "vae" if (path / "vae").is_dir() else path
         config = read_config(folder, "config.json", "AutoencoderKL")
         return self.vae_handle(config, self.vae_module(config, partial(read_folder, folder, DIFFUSION)), placement)

@@ -20,6 +20,9 @@ from .open_clip import from_open_clip, to_open_clip
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
+VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
+DIFFUSERS_VAE = "encoder.conv_norm_out.weight"
+"""A key that diffusers' layout of a VAE has and the original does not."""
 CONFIGS = "hcpgraph.configs"
 """Entry of the header that holds the configurations of a model that we wrote, as JSON by component."""
 V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
@@ -34,10 +37,22 @@ def unet_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The VAE's weights by their names in diffusers."""
+    """The VAE's weights by their names in diffusers.
+
+    Args:
+        path: A whole checkpoint, or the file of a VAE alone in the original layout or in that of diffusers.
+        config: Its configuration.
+    """
     from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
-    converted: dict[str, Tensor] = convert_ldm_vae_checkpoint(_read(path, VAE), config=dict(config))
+    whole = any(key.startswith(VAE) for key in marks(path)[1])
+    found = {key.removeprefix(VAE): value for key, value in _read(path, VAE if whole else "").items()}
+    state = {key: value for key, value in found.items() if key.startswith(VAE_PARTS)}
+    if not state:
+        raise GraphError("E_WEIGHTS", f"{path.name} has no weights of a VAE", hint="give a VAE or a full checkpoint")
+    if DIFFUSERS_VAE in state:
+        return state
+    converted: dict[str, Tensor] = convert_ldm_vae_checkpoint(state, config=dict(config))
     return converted
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from hcpgraph import Context, Facts, GraphError, Setting, node
+from hcpgraph import Context, Facts, Setting, node
 from hcpgraph.widgets import ModelPicker
 
 from ..families.registry import FamilyName
@@ -16,7 +16,7 @@ from ..model.handles import Placement, Vae, named
 def load_vae(
     ctx: Context,
     *,
-    path: Annotated[str, ModelPicker(kind_of="folder", primary=True)],
+    path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
     family: FamilyName = "sd15",
 ) -> Annotated[Vae, Facts(family=Setting("family"))]:
     """Open an autoencoder without the rest of a model.
@@ -25,7 +25,8 @@ def load_vae(
     trainable. Only safetensors are read; no network is used.
 
     Args:
-        path: The folder of an AutoencoderKL, such as models:sd-vae-ft-mse, or of a whole model that has one.
+        path: The folder of an AutoencoderKL, such as models:sd-vae-ft-mse, or of a whole model that has one; or a
+            .safetensors file of a VAE or of a whole model, in the sizes of the family's released model.
         family: Model family that its latents belong to.
 
     Returns:
@@ -34,10 +35,5 @@ def load_vae(
     Raises:
         GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS; at first use E_WEIGHTS.
     """
-    source = ctx.path(path)
-    if not source.is_dir():
-        raise GraphError(
-            "E_MODEL_FOLDER", f"'{path}' is no folder", hint="give the folder with config.json and the weights"
-        )
-    vae: Vae = implementation(family).load_vae(source, Placement(ctx.device, ctx.dtype))
+    vae: Vae = implementation(family).load_vae(ctx.path(path), Placement(ctx.device, ctx.dtype))
     return named(ctx, (vae,))[0]
