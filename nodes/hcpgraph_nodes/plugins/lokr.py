@@ -75,9 +75,7 @@ class LokrBlock(AdapterBlock):
     @property
     def names(self) -> tuple[str, ...]:
         """Suffixes of its weights."""
-        first = ("lokr_w1_a", "lokr_w1_b") if self.split[0] else ("lokr_w1",)
-        second = ("lokr_w2_a", "lokr_w2_b") if self.split[1] else ("lokr_w2",)
-        return first + second + (("lokr_t2",) if self.tucker else ())
+        return names_of(self.split, self.tucker)
 
     def small(self) -> Tensor:
         """w1 (out1, in1)."""
@@ -102,9 +100,7 @@ class LokrBlock(AdapterBlock):
     def from_tensors(cls, layer: nn.Module, tensors: Mapping[str, Tensor], *, strength: float, path: str) -> Self:
         split = ("lokr_w1" not in tensors, "lokr_w2" not in tensors)
         tucker = split[1] and "lokr_t2" in tensors
-        needed = ("lokr_w1_a", "lokr_w1_b") if split[0] else ("lokr_w1",)
-        needed += ("lokr_w2_a", "lokr_w2_b") if split[1] else ("lokr_w2",)
-        complete(path, "LoKr", tensors, (*needed, *(("lokr_t2",) if tucker else ())), EXTRA)
+        complete(path, "LoKr", tensors, names_of(split, tucker), EXTRA)
         inner = "lokr_w2_b" if split[1] else "lokr_w1_b" if split[0] else None
         rank = width(path, inner, tensors[inner], 0) if inner else 1
         alpha = float(tensors["alpha"]) if "alpha" in tensors else float(rank)
@@ -140,9 +136,12 @@ class LokrBlock(AdapterBlock):
     def forward(self, host: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if self.grouped or self.dora_scale is not None:
             return super().forward(host, x, *args, **kwargs)
+        layer = layer_of(host)
+        if not torch.is_grad_enabled() and self.merges(host, layer, x):
+            return super().forward(host, x, *args, **kwargs)
         output = host(x, *args, **kwargs)
         x = self.branch_input(x)
-        branch = self._linear(x) if len(self.shape) == 2 else self._convolution(layer_of(host), x)
+        branch = self._linear(x) if len(self.shape) == 2 else self._convolution(layer, x)
         output = torch.add(output, branch.to(output.dtype), alpha=self.scale)
         return output if self.bias is None else self.with_bias(output, self.bias)
 
@@ -161,3 +160,10 @@ class LokrBlock(AdapterBlock):
         x = operate(layer, x.reshape(-1, self.second[1], *x.shape[2:]), self.large(), None)
         mixed = self.small() @ x.reshape(count, self.first[1], -1)
         return mixed.reshape(count, self.shape[0], *x.shape[2:])
+
+
+def names_of(split: tuple[bool, bool], tucker: bool) -> tuple[str, ...]:
+    """Suffixes of the weights of a LoKr whose matrices are products or whole."""
+    first = ("lokr_w1_a", "lokr_w1_b") if split[0] else ("lokr_w1",)
+    second = ("lokr_w2_a", "lokr_w2_b") if split[1] else ("lokr_w2",)
+    return (*first, *second, *(("lokr_t2",) if tucker else ()))

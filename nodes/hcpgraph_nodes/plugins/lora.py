@@ -126,9 +126,16 @@ class LoraBlock(AdapterBlock):
             return super().forward(host, x, *args, **kwargs)
         if self.dora_scale is not None:
             return self._decomposed(host, x, *args, **kwargs)
-        output = host(x, *args, **kwargs)
-        output = torch.add(output, self._branch(x).to(output.dtype), alpha=self.scale)
+        output = self._added(host(x, *args, **kwargs), x)
         return output if self.bias is None else self.with_bias(output, self.bias)
+
+    def _added(self, output: Tensor, x: Tensor) -> Tensor:
+        if len(self.shape) == 2 and self.start_up is None and x.dim() > 1:
+            inner = functional.linear(self.branch_input(x), self.down.weight)
+            if inner.dtype is output.dtype:  # product, scale and sum in one kernel
+                rows = output.flatten(0, -2), inner.flatten(0, -2)
+                return torch.addmm(*rows, self.up.weight.T, alpha=self.scale).view_as(output)
+        return torch.add(output, self._branch(x).to(output.dtype), alpha=self.scale)
 
     def _branch(self, x: Tensor) -> Tensor:
         x = self.branch_input(x)

@@ -37,8 +37,8 @@ def loha(
 ) -> Adapted[M]:
     """Attach a new LoHa to a model: its change is the product, number by number, of two low-rank matrices.
 
-    With as many weights as a LoRA its change can have the square of the rank. The start is the identity. Sources:
-    https://arxiv.org/abs/2108.06098 (FedPara), https://arxiv.org/abs/2309.14859 (LyCORIS).
+    It has twice the weights of a LoRA of this rank, but its change can have the square of the rank. The start
+    is the identity. Sources: https://arxiv.org/abs/2108.06098 (FedPara), https://arxiv.org/abs/2309.14859 (LyCORIS).
 
     Args:
         model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
@@ -103,8 +103,8 @@ def lokr(
         model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
             for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoKr.
-        factor: Height and width of the small matrix, where it divides the layer's sizes; otherwise the next below
-            that does. None given: as near to the square root of the sizes as can be, for the smallest files.
+        factor: Height and width of the small matrix, where it divides the layer's sizes; otherwise the largest number
+            below it that does. None given: as near to the square root of the sizes as can be, for the smallest files.
         rank: Inner width of the larger matrix: a whole number, or a share between 0 and 1 of each layer's outputs,
             rounded, but at least 1. Where it is half the matrix's size or more, the matrix is trained whole.
         alpha: The change is scaled by alpha / rank; none given: by 1. Where both matrices are whole it means nothing.
