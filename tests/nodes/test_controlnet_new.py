@@ -11,10 +11,12 @@ from hcpgraph_nodes.controlnet.apply import apply_controlnet
 from hcpgraph_nodes.controlnet.new import new_controlnet
 from hcpgraph_nodes.controlnet.rule import acts_at_all
 from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.model.encoder import encoder_digest
 from hcpgraph_nodes.model.handles import ControlNet, component
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.trainable import trainable
 from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.kinds import WrapPluginBlock
 from hcpgraph_nodes.types import Images
 
 from hcpgraph import GraphError
@@ -137,6 +139,21 @@ def test_a_copy_has_weights_of_its_own(workspace: Path, denoiser) -> None:
     assert torch.equal(run(twin), before) and not twin.trainable
     assert torch.equal(run(empty), run(denoiser))
     assert (run(led) - before).abs().max() > 1e-3
+
+
+def test_a_cache_of_an_encoder_knows_the_models_that_its_plugins_call(workspace: Path, denoiser) -> None:
+    encoder = load_model(context(workspace), path="models:tiny").text_encoder
+    made = control(workspace, denoiser)
+
+    class Asks(WrapPluginBlock):
+        handles = (made,)
+
+    asking = encoder.attach(Asks.on(encoder, [""], lambda at: Asks()))
+    before = encoder_digest(context(workspace), asking)
+    assert before == encoder_digest(context(workspace), asking)
+    with torch.no_grad():
+        made.root.module.conv_in.bias.add_(1)
+    assert before != encoder_digest(context(workspace), asking)
 
 
 def test_a_step_leaves_no_tap(workspace: Path, denoiser) -> None:

@@ -9,8 +9,10 @@ import torch
 from hcpgraph_nodes.controlnet.apply import apply_controlnet
 from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.plugins.kinds import WrapPluginBlock
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
+from hcpgraph_nodes.sample.progress import Progress
 from hcpgraph_nodes.sample.schedulers import make_scheduler
 from hcpgraph_nodes.text.encode import encode_text
 from hcpgraph_nodes.types import Captions, Images
@@ -159,6 +161,30 @@ def test_guidance_in_two_calls_is_guidance_in_one(workspace: Path, model) -> Non
     one_side = ours(workspace, model, led, guidance=3.0, negative_denoiser=model.denoiser)
     assert (together - apart).abs().max() <= 1e-4
     assert (together - one_side).abs().max() > 1e-3
+
+
+def test_plugins_see_how_far_sampling_is(workspace: Path, model) -> None:
+    seen: dict[str, list[Progress]] = {"one": [], "other": []}
+
+    class Watch(WrapPluginBlock):
+        wants = ("progress",)
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def forward(self, host, *args, progress, **kwargs):
+            seen[self.name].append(progress)
+            return host(*args, **kwargs)
+
+    one, other = (
+        model.denoiser.attach(Watch.on(model.denoiser, [""], lambda at, name=name: Watch(name))) for name in seen
+    )
+    ours(workspace, model, one, guidance=3.0, steps=4)
+    assert seen["one"] == [Progress(index / 4, (index + 1) / 4, 2) for index in range(4)]
+    seen["one"].clear()
+    ours(workspace, model, one, guidance=3.0, steps=2, negative_denoiser=other)
+    assert seen["one"] == seen["other"] == [Progress(0.0, 0.5), Progress(0.5, 1.0)]
 
 
 def test_pictures_for_half_of_the_doubled_batch_are_refused(workspace: Path, model) -> None:

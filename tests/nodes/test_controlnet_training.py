@@ -254,3 +254,26 @@ def test_reading_before_the_end_of_training_is_refused(data: Path) -> None:
     g = training(2)
     g.connect("whole.model", "save.controlnet")
     assert "E_STALE" in {problem.code for problem in hcpgraph.validate(g, workspace=data)}
+
+
+def test_the_bare_denoiser_after_training_is_led_through_flow_after(data: Path) -> None:
+    """The engine counts the denoiser among the weights of a ControlNet that was made of it."""
+    g = training(2)
+    g.add("sample.denoise", "bare", steps=1, guidance=1.0)
+    for source, port in [
+        ("model.denoiser", "denoiser"),
+        ("model.schedule", "schedule"),
+        ("prompt_text.out", "positive"),
+        ("empty.out", "latents"),
+    ]:
+        g.connect(source, f"bare.{port}")
+    assert "E_STALE" in {problem.code for problem in hcpgraph.validate(g, workspace=data)}
+    g.add("flow.after", "later")
+    g.disconnect("bare.denoiser")
+    for source, target in [
+        ("model.denoiser", "later.value"),
+        ("train.trained", "later.trained"),
+        ("later.out", "bare.denoiser"),
+    ]:
+        g.connect(source, target)
+    assert not [problem for problem in hcpgraph.validate(g, workspace=data) if problem.severity == "error"]

@@ -86,6 +86,8 @@ def _digest(handle: Handle) -> str:
             hasher.update(f"\0{name}\0{type(module).__module__}.{type(module).__qualname__}{_numbers(module)}".encode())
         for line in _weights(plugin):
             hasher.update(line)
+        for called in plugin.handles:
+            hasher.update(_digest(called).encode())
     if isinstance(handle, TextEncoder):
         for clip in handle.clips:
             with tempfile.TemporaryDirectory() as folder:
