@@ -25,9 +25,11 @@ from hcpgraph_nodes.types import Captions, Conditioning, NoisyLatents, Target, T
 from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
 
+import hcpgraph
 from hcpgraph import GraphError
 from hcpgraph.testing import context
 
+from ..graphs.hand_written import drawn
 from .plugin_page import Gate, Scale, Shortcut, fill, random
 from .test_handles_ddp import SMALL
 from .test_plugin_kinds import Net, every_kind, net, out
@@ -148,6 +150,7 @@ def kept(call) -> tuple[list[torch.Tensor], int]:
         return call(), sum(sizes.values())
 
 
+@pytest.mark.slow
 def test_two_branches_of_a_step_on_a_unet_with_gradient_checkpointing(tmp_path: Path) -> None:
     """The same numbers as in eager without checkpointing, bit for bit, and fewer of them kept."""
     found, sizes = [], []
@@ -306,6 +309,24 @@ def test_too_many_sizes(monkeypatch) -> None:
         for rows in range(2, 6):
             out(handle, random(rows, 4))
     assert caught.value.problem.code == "E_COMPILE" and "dynamic" in caught.value.problem.hint
+
+
+def test_training_in_a_graph_is_the_same(tmp_path: Path) -> None:
+    """Full fine-tuning in a loop: `model.compile` on the wire to the prediction changes no loss."""
+    curves = []
+    for wired in (False, True):
+        g = drawn(3)
+        if wired:
+            g.add("model.compile", "compile", backend="aot_eager")
+            g.connect("whole.model", "compile.model")
+            g.connect("compile.out", "predict.denoiser")
+        assert [p for p in hcpgraph.validate(g, workspace=tmp_path) if p.severity == "error"] == []
+        result = hcpgraph.run(g, workspace=tmp_path / f"{wired}", targets=["train.losses", "new.denoiser"])
+        assert result.status == "done", result.failed
+        assert len(result.outputs["new.denoiser"].root.compiled) == wired
+        curves.append(result.outputs["train.losses"].series["loss"])
+    assert [step for step, _ in curves[0]] == [1, 2, 3]
+    assert curves[0] == [(step, pytest.approx(loss, rel=1e-5)) for step, loss in curves[1]]
 
 
 def test_the_node(workspace: Path, monkeypatch) -> None:
