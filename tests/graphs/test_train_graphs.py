@@ -1,0 +1,79 @@
+"""The graphs that train, one algorithm each, for SD 1.5 and SDXL: run on tiny models, and their selectors on the big ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import hcpgraph
+
+GRAPHS = Path(__file__).resolve().parents[2] / "graphs/train"
+ADAPTERS = ("lora", "locon", "loha", "lokr", "dora")
+WORDS = ("textual_inversion", "lora_word", "dreamartist", "dreamartist_plus", "custom_diffusion")
+WHOLE = ("dreambooth", "full")
+ALGORITHMS = (*ADAPTERS, *WORDS, *WHOLE, "controlnet")
+NAMES = [name + suffix for name in ALGORITHMS for suffix in ("", "_sdxl")]
+
+SMALL: dict[str, dict[str, Any]] = {
+    "data.auto_bucket": {"target_area": 256, "step_size": 8, "batch_size": 1},
+    "data.ratio_bucket": {"target_area": 256, "step_size": 8},
+    "data.loader": {"batch_size": 1, "workers": 0},
+    "optim.schedule": {"warmup_steps": 0, "total_steps": 2},
+    "train.loop": {"steps": 2},
+    "train.every": {"steps": 2, "at_start": False},
+    "graph:draw": {"width": 16, "height": 16, "steps": 1},
+    "plugin.save": {"dtype": "fp32"},
+    "controlnet.new": {"channels": [8, 16]},
+    "image.resize": {"width": 16, "height": 16},
+}
+"""What a tiny model needs instead, by type of node."""
+
+
+def small(graph: hcpgraph.Graph) -> dict[str, Any]:
+    return {
+        f"{id}.{key}": value
+        for id, node in graph.nodes.items()
+        for key, value in SMALL.get(node.type, {}).items()
+        if key in node.settings
+    }
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path, tiny_sdxl_folder: Path) -> Iterator[Path]:
+    """Both models, three pictures of a thing with captions, two of its class, and a condition for every picture."""
+    root = tmp_path_factory.mktemp("train")
+    shutil.copytree(tiny_folder, root / "models/sd15")
+    shutil.copytree(tiny_sdxl_folder, root / "models/sdxl")
+    for name, count in (("pictures", 3), ("class", 2), ("conditions", 3)):
+        folder = root / "data" / name
+        folder.mkdir(parents=True)
+        for index in range(count):
+            Image.new("RGB", (20, 18), (60 * index, 90, 200)).save(folder / f"{index}.png")
+            if name == "pictures":
+                (folder / f"{index}.txt").write_text(f"a square, number {index}")
+    yield root
+    shutil.rmtree(root)
+
+
+def test_every_algorithm_has_both_graphs() -> None:
+    assert {path.stem for path in GRAPHS.glob("*.json")} >= set(NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_graph_trains_what_it_says(name: str, workspace: Path) -> None:
+    graph = hcpgraph.load(GRAPHS / f"{name}.json")
+    inputs = {"preview_condition": "data:conditions/0.png"} if name.startswith("controlnet") else {}
+    result = hcpgraph.run(graph, settings=small(graph) | inputs, workspace=workspace, disk_cache=False)
+    assert result.status == "done", result.failed
+    out = workspace / "out" / name
+    assert (out / "loss.png").exists() and list(out.glob("preview-*.png"))
+    files = sorted(out.rglob("*.safetensors"))
+    assert len(files) == {"dreamartist": 2, "dreamartist_plus": 4, "lora_word": 2, "custom_diffusion": 2}.get(
+        name.removesuffix("_sdxl"), 1 if name.removesuffix("_sdxl") not in WHOLE else 4 if "sdxl" in name else 3
+    )

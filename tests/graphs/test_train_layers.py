@@ -1,0 +1,59 @@
+"""The selectors of the graphs that train, on the released sizes of SD 1.5 and SDXL: layers without weights."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from hcpgraph_nodes.families.registry import family
+from hcpgraph_nodes.model.handles import Denoiser, Placement, TextEncoder
+from hcpgraph_nodes.plugins.adapter import AdapterBlock
+from hcpgraph_nodes.plugins.selector import select, within
+
+import hcpgraph
+
+GRAPHS = Path(__file__).resolve().parents[2] / "graphs/train"
+ATTENTION = {"sd15": 16 * 2 * 4, "sdxl": 70 * 2 * 4}
+TEXT = {"sd15": 12 * 4, "sdxl": (12 + 32) * 4}
+LEFT_OUT = re.compile(r"(time|add)_embedding\.linear_[12]|conv_(in|out)|.*time_emb_proj")
+"""What LoCon, LoHa and LoKr leave as it is: the embeddings of the timestep and of the sizes, the first and last layer."""
+
+
+@pytest.fixture(scope="module", params=["sd15", "sdxl"])
+def big(request: pytest.FixtureRequest) -> tuple[str, Denoiser, TextEncoder]:
+    """A released model as it is on paper."""
+    of = family(request.param)
+    with torch.device("meta"):
+        denoiser, text_encoder, *_ = of.new(of.sizes, Placement(torch.device("meta")), "epsilon", lambda _: 0)
+        assert denoiser.root.layers and text_encoder.root.layers
+    return request.param, denoiser, text_encoder
+
+
+def of_graph(name: str, node: str, handle: Denoiser | TextEncoder, of: str) -> list[str]:
+    """The layers that get an adapter."""
+    graph = hcpgraph.load(GRAPHS / f"{name}{'_sdxl' if of == 'sdxl' else ''}.json")
+    layers = handle.root.layers
+    return within(layers, select(layers, graph.nodes[node].settings["layers"]), AdapterBlock.wraps)
+
+
+@pytest.mark.parametrize("name", ["lora", "dora", "lora_word", "dreamartist_plus"])
+def test_attention(big: tuple[str, Denoiser, TextEncoder], name: str) -> None:
+    of, denoiser, text_encoder = big
+    assert len(of_graph(name, "lora", denoiser, of)) == ATTENTION[of]
+    if name in ("lora", "lora_word"):
+        assert len(of_graph(name, "text_lora", text_encoder, of)) == TEXT[of]
+
+
+@pytest.mark.parametrize("name", ["locon", "loha", "lokr"])
+def test_all_but_the_embeddings_and_the_ends(big: tuple[str, Denoiser, TextEncoder], name: str) -> None:
+    of, denoiser, _ = big
+    layers = denoiser.root.layers
+    everything = within(layers, [""], AdapterBlock.wraps)
+    assert of_graph(name, "lora", denoiser, of) == [path for path in everything if not LEFT_OUT.fullmatch(path)]
+
+
+def test_keys_and_values_of_cross_attention(big: tuple[str, Denoiser, TextEncoder]) -> None:
+    of, denoiser, _ = big
+    assert len(of_graph("custom_diffusion", "key_value", denoiser, of)) == ATTENTION[of] // 4
