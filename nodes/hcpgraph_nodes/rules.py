@@ -192,7 +192,16 @@ def small_model_sizes(view: Any) -> list[Problem]:
     s = view.settings
     pairs = [("text_width", s.get("text_width"), "text_heads", s.get("text_heads"))]
     pairs += [("channels", size, "heads", s.get("heads")) for size in s.get("channels") or []]
-    return [
+    unused = [
+        Problem(
+            "E_SIZE",
+            "sdxl does not use the last text layer, and text_layers 1 leaves no other",
+            node=view.node,
+            port="text_layers",
+            hint="set text_layers to 2 or more",
+        )
+    ]
+    return (unused if s.get("family") == "sdxl" and s.get("text_layers") == 1 else []) + [
         Problem(
             "E_SIZE",
             f"{name} {size} is no multiple of {parts_name} {parts}",

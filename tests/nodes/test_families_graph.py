@@ -131,6 +131,13 @@ def test_path_of_a_saved_model(tmp_path: Path, path: str, layout: str, codes: li
     assert [problem.code for problem in errors(g, tmp_path)] == codes
 
 
+@pytest.mark.parametrize(("name", "layers", "codes"), [("sd15", 1, []), ("sdxl", 2, []), ("sdxl", 1, ["E_SIZE"])])
+def test_text_layers_that_sdxl_needs(tmp_path: Path, name: str, layers: int, codes: list[str]) -> None:
+    g = Graph()
+    g.add("model.new", "new", family=name, text_layers=layers)
+    assert [problem.code for problem in errors(g, tmp_path)] == codes
+
+
 def test_the_families_of_the_settings_are_those_of_the_table() -> None:
     from typing import get_args
 
