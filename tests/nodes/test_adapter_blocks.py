@@ -291,6 +291,34 @@ def test_a_copy_of_the_handle_sees_its_own_weights() -> None:
     assert torch.equal(run(copy, "linear"), run(attached(twin, "linear", block), "linear"))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_below_a_trained_layer_both_get_their_gradients(kind: str) -> None:
+    """The layer's own weight may be trained as well: what reaches it is that of the changed layer."""
+    model = layers()
+    layer = model.root.layers["linear"]
+    layer.weight.requires_grad_(True)
+    block = made(kind, "linear", model)
+    given = (layer.weight, *block.parameters())
+    found = torch.autograd.grad(run(attached(model, "linear", block), "linear").square().sum(), given)
+    changed = layer.weight + block._difference(layer.weight)
+    wanted = torch.autograd.grad(operate(layer, x_of("linear"), changed, layer.bias).square().sum(), given)
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
+
+
+def test_a_host_that_hides_its_layer() -> None:
+    model = layers()
+    layer, x = model.root.layers["linear"], x_of("linear")
+
+    def hidden(x: torch.Tensor) -> torch.Tensor:
+        return layer(x)
+
+    assert torch.equal(made("lora", "linear", model)(hidden, x), made("lora", "linear", model)(layer, x))
+    with pytest.raises(GraphError) as caught:
+        made("loha", "linear", model)(hidden, x)
+    assert caught.value.problem.code == "E_ADAPTER"
+
+
 def test_hyper_params() -> None:
     model = layers()
     plugin = Plugin({"linear": made("lokr", "linear", model)})

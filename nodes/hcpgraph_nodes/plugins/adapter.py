@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from hcpgraph import GraphError
 
 from . import decompose
 from .base import WrapPluginBlock
@@ -197,9 +200,19 @@ class AdapterBlock(WrapPluginBlock):
 
 
 def layer_of(host: Callable[..., Any]) -> nn.Module:
-    """The layer at the bottom of what a block is given to call: every call of the tap has the one below it first."""
+    """The layer at the bottom of what a block is given to call: every call of the tap has the one below it first.
+
+    Raises:
+        GraphError: E_ADAPTER, something else stands between that hides it.
+    """
     below: Any = host
     while not isinstance(below, nn.Module):
+        if not isinstance(below, partial) or not below.args:
+            raise GraphError(
+                "E_ADAPTER",
+                f"{type(below).__name__} hides the layer's weight from an adapter that needs it",
+                hint="attach the adapter first, and the plugin around it afterwards",
+            )
         below = below.args[0]
     return below
 
