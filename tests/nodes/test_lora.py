@@ -1,8 +1,7 @@
-"""plugin.lora against PEFT, and its files against diffusers."""
+"""plugin.lora: what it starts as, what it trains, what its dropout drops."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,8 @@ import torch
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.plugins.attach import ATTENTION, lora
-from hcpgraph_nodes.plugins.files import load_plugin, save_plugin
-from hcpgraph_nodes.text.encode import encode_text
-from hcpgraph_nodes.types import Captions, Conditioning, NoisyLatents, Timesteps
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from hcpgraph_nodes.types import Conditioning, NoisyLatents, Timesteps
 
-from hcpgraph import GraphError
 from hcpgraph.testing import context
 
 UNET_LAYERS = [
@@ -26,8 +20,6 @@ UNET_LAYERS = [
     r"re:.*proj_(in|out)$",
     "conv_in",
 ]
-TEXT_LAYERS = [r"re:.*self_attn\.", r"re:.*mlp"]
-PROMPT = Captions(("a red cat", "two dogs"))
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -49,19 +41,6 @@ def fill(adapted, seed: int):
 @pytest.fixture
 def model(workspace: Path):
     return load_model(context(workspace), path="models:tiny")
-
-
-@pytest.fixture
-def pipe(workspace: Path):
-    from diffusers import StableDiffusionPipeline
-
-    return StableDiffusionPipeline.from_pretrained(workspace / "models/tiny", local_files_only=True)
-
-
-def both(workspace: Path, model):
-    unet = fill(lora(context(workspace, node="u"), model.denoiser, layers=UNET_LAYERS, rank=4, alpha=1.5), 1)
-    text = fill(lora(context(workspace, node="t"), model.text_encoder, layers=TEXT_LAYERS, rank=3, alpha=6), 2)
-    return unet, text
 
 
 def test_starts_as_the_identity_and_is_seeded_per_layer(workspace: Path, model) -> None:
@@ -102,210 +81,3 @@ def test_dropout_acts_on_the_branch_only(workspace: Path, model) -> None:
     plugin.eval()
     evaluated = predict(result.model, NOISY, TIME, TEXT).data
     assert torch.equal(evaluated, predict(result.model, NOISY, TIME, TEXT).data)
-
-
-def test_file_loads_in_diffusers_exactly(workspace: Path, model, pipe) -> None:
-    ctx = context(workspace, graph_text=lambda: '{"format":"hcpgraph/1"}')
-    unet, text = both(workspace, model)
-    saved = save_plugin(ctx, (unet.adapter, text.adapter), path="out:style.safetensors", dtype="fp32")
-    pipe.load_lora_weights(workspace / "out", weight_name="style.safetensors", adapter_name="x")
-    for adapted, module in ((unet, pipe.unet), (text, pipe.text_encoder)):
-        loaded = {name: p for name, p in module.named_parameters() if ".lora_" in name}
-        assert len(loaded) == 2 * len(adapted.adapter.plugin.blocks)
-        for path, block in adapted.adapter.plugin.blocks.items():
-            name = path if path in dict(pipe.unet.named_modules()) else path.removeprefix("text_model.")
-            assert torch.equal(loaded[f"{name}.lora_A.x.weight"], block.down.weight)
-            assert torch.equal(loaded[f"{name}.lora_B.x.weight"], block.up.weight)
-            assert module.get_submodule(name).scaling["x"] == pytest.approx(block.alpha / block.rank)
-    with torch.no_grad():
-        embedding = pipe.encode_prompt(list(PROMPT.texts), "cpu", 1, False)[0]
-        prediction = pipe.unet(NOISY.data, TIME.data, embedding).sample
-    ours = encode_text(text.model, PROMPT)
-    assert (ours.data - embedding).abs().max() <= 1e-5
-    assert (predict(unet.model, NOISY, TIME, ours).data - prediction).abs().max() <= 1e-5
-    plain = encode_text(model.text_encoder, PROMPT)
-    assert (plain.data - embedding).abs().max() > 1e-2
-    assert (predict(model.denoiser, NOISY, TIME, ours).data - prediction).abs().max() > 1e-2
-    assert saved.uri == "out:style.safetensors" and len(saved.sha256) == 64
-
-
-def test_keys_are_those_that_other_programs_look_up(workspace: Path, model) -> None:
-    unet, text = both(workspace, model)
-    save_plugin(context(workspace), (unet.adapter, text.adapter), dtype="fp16")
-    state = load_file(workspace / "out" / "lora.safetensors")
-    stems = {key.partition(".")[0] for key in state}
-    assert "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q" in stems
-    assert "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0" in stems
-    assert "lora_te_text_model_encoder_layers_0_self_attn_q_proj" in stems
-    assert {key.partition(".")[2] for key in state} == {"lora_down.weight", "lora_up.weight", "alpha"}
-    assert state["lora_unet_conv_in.alpha"] == 1.5 and state["lora_unet_conv_in.lora_down.weight"].shape == (4, 4, 3, 3)
-    assert state["lora_unet_conv_in.lora_up.weight"].shape == (16, 4, 1, 1)
-    assert state["lora_unet_conv_in.lora_up.weight"].dtype is torch.float16
-
-
-def test_header(workspace: Path, model) -> None:
-    ctx = context(workspace, graph_text=lambda: '{"format":"hcpgraph/1"}')
-    unet, text = both(workspace, model)
-    save_plugin(ctx, (unet.adapter, text.adapter), path="out:style.safetensors")
-    with safe_open(workspace / "out" / "style.safetensors", "pt") as file:
-        header = file.metadata()
-    assert header["hcpgraph"] == '{"format":"hcpgraph/1"}'
-    assert header["ss_network_module"] == "networks.lora" and header["ss_base_model_version"] == "sd_v1"
-    assert header["ss_network_dim"] == "Dynamic" and header["modelspec.architecture"] == "stable-diffusion-v1/lora"
-    save_plugin(ctx, (unet.adapter,), path="out:one.safetensors")
-    with safe_open(workspace / "out" / "one.safetensors", "pt") as file:
-        assert (file.metadata()["ss_network_dim"], file.metadata()["ss_network_alpha"]) == ("4", "1.5")
-
-
-def test_two_adapters_of_one_component_do_not_fit_one_file(workspace: Path, model) -> None:
-    unet, _ = both(workspace, model)
-    for adapters in ((unet.adapter, unet.adapter), ()):
-        with pytest.raises(GraphError) as caught:
-            save_plugin(context(workspace), adapters)
-        assert caught.value.problem.code == "E_ADAPTER"
-    vae = lora(context(workspace), model.vae, layers=["cls:Linear"])
-    with pytest.raises(GraphError) as caught:
-        save_plugin(context(workspace), (vae.adapter,))
-    assert caught.value.problem.code == "E_ADAPTER"
-
-
-def test_round_trip_strength_and_trainable(workspace: Path, model) -> None:
-    ctx = context(workspace)
-    unet, text = both(workspace, model)
-    save_plugin(ctx, (unet.adapter, text.adapter), dtype="fp32")
-    loaded = load_plugin(ctx, model.denoiser, path="out:lora.safetensors")
-    words = load_plugin(ctx, model.text_encoder, path="out:lora.safetensors")
-    wanted = predict(unet.model, NOISY, TIME, TEXT).data
-    assert torch.equal(predict(loaded.model, NOISY, TIME, TEXT).data, wanted)
-    assert torch.equal(encode_text(words.model, PROMPT).data, encode_text(text.model, PROMPT).data)
-    assert loaded.params.groups == () and not loaded.model.trainable
-    assert not any(p.requires_grad for p in loaded.adapter.plugin.parameters())
-    off = load_plugin(ctx, model.denoiser, path="out:lora.safetensors", strength=0.0)
-    base = predict(model.denoiser, NOISY, TIME, TEXT).data
-    assert torch.allclose(predict(off.model, NOISY, TIME, TEXT).data, base)
-    more = load_plugin(ctx, model.denoiser, path="out:lora.safetensors", strength=0.5, trainable=True)
-    assert more.model.trainable and len(more.params.groups[0]["params"]) == 2 * len(unet.adapter.plugin.blocks)
-    save_plugin(ctx, (more.adapter,), path="out:again.safetensors", dtype="fp32")
-    first, second = (load_file(workspace / "out" / name) for name in ("lora.safetensors", "again.safetensors"))
-    assert all(torch.equal(first[key], value) for key, value in second.items())
-
-
-@pytest.mark.parametrize("beside", [True, False])
-def test_peft_layout_equals_peft(workspace: Path, model, pipe, beside: bool) -> None:
-    """A folder that PEFT saved (alpha in adapter_config.json), and a diffusers file (alpha in the header)."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=3, lora_alpha=7, target_modules=["to_q", "to_v", "conv1", "proj_in", "ff.net.2"], alpha_pattern={"conv1": 2}
-    )
-    path = "data:peft"
-    if beside:
-        wrapped = get_peft_model(pipe.unet, config)
-        module = wrapped
-    else:
-        pipe.unet.add_adapter(config)
-        module = pipe.unet
-    with torch.no_grad():
-        for index, (name, parameter) in enumerate(module.named_parameters()):
-            if ".lora_" in name:
-                parameter.copy_(0.2 * random(*parameter.shape, seed=index))
-        reference = module(NOISY.data, TIME.data, TEXT.data).sample
-    if beside:
-        wrapped.save_pretrained(workspace / "data" / "peft")
-    else:
-        from diffusers import StableDiffusionPipeline
-        from diffusers.training_utils import _collate_lora_metadata
-        from peft.utils import get_peft_model_state_dict
-
-        StableDiffusionPipeline.save_lora_weights(
-            workspace / "data",
-            unet_lora_layers=get_peft_model_state_dict(pipe.unet),
-            weight_name="peft.safetensors",
-            **_collate_lora_metadata({"unet": pipe.unet}),
-        )
-        path = "data:peft.safetensors"
-    loaded = load_plugin(context(workspace), model.denoiser, path=path)
-    assert (predict(loaded.model, NOISY, TIME, TEXT).data - reference).abs().max() <= 1e-5
-    assert (predict(model.denoiser, NOISY, TIME, TEXT).data - reference).abs().max() > 1e-2
-
-
-def test_old_diffusers_layouts(workspace: Path, model) -> None:
-    unet, text = both(workspace, model)
-    stem = "down_blocks.0.attentions.0.transformer_blocks.0.attn1"
-    q, out = (unet.adapter.plugin.blocks[f"{stem}.{name}"] for name in ("to_q", "to_out.0"))
-    word = text.adapter.plugin.blocks["text_model.encoder.layers.1.self_attn.q_proj"]
-    flat, nested = (
-        "text_encoder.encoder.layers.1.self_attn.q_proj",
-        "text_encoder.text_model.encoder.layers.1.self_attn.q_proj",
-    )
-    for text_stem in (flat, nested):
-        state = {
-            f"unet.{stem}.processor.to_q_lora.down.weight": q.down.weight,
-            f"unet.{stem}.processor.to_q_lora.up.weight": q.up.weight,
-            f"unet.{stem}.processor.to_out_lora.down.weight": out.down.weight,
-            f"unet.{stem}.processor.to_out_lora.up.weight": out.up.weight,
-            f"{text_stem}.lora_linear_layer.down.weight": word.down.weight,
-            f"{text_stem}.lora_linear_layer.up.weight": word.up.weight,
-        }
-        (workspace / "data").mkdir(exist_ok=True)
-        save_file({key: value.detach() for key, value in state.items()}, workspace / "data" / "old.safetensors")
-        loaded = load_plugin(context(workspace), model.denoiser, path="data:old.safetensors").adapter.plugin.blocks
-        assert list(loaded) == [f"{stem}.to_q", f"{stem}.to_out.0"]
-        assert torch.equal(loaded[f"{stem}.to_out.0"].up.weight, out.up.weight)
-        assert loaded[f"{stem}.to_q"].scale == 1.0
-        words = load_plugin(context(workspace), model.text_encoder, path="data:old.safetensors").adapter.plugin.blocks
-        assert list(words) == ["text_model.encoder.layers.1.self_attn.q_proj"]
-
-
-def saved_state(workspace: Path, model) -> dict[str, torch.Tensor]:
-    unet, _ = both(workspace, model)
-    save_plugin(context(workspace), (unet.adapter,), dtype="fp32")
-    return load_file(workspace / "out" / "lora.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("change", "code", "text"),
-    [
-        (lambda s: s | {"lora_unet_nowhere.lora_down.weight": torch.zeros(2, 2)}, "E_LORA_KEYS", "lora_unet_nowhere"),
-        (lambda s: s | {"lora_unet_conv_in.hada_w1_a": torch.zeros(2)}, "E_LORA_KEYS", "LoHa"),
-        (lambda s: s | {"lora_unet_conv_in.dora_scale": torch.zeros(2)}, "E_LORA_KEYS", "DoRA"),
-        (lambda s: {k: v for k, v in s.items() if k != "lora_unet_conv_in.lora_up.weight"}, "E_LORA_KEYS", "one half"),
-        (lambda s: s | {"lora_unet_conv_in.lora_up.weight": torch.zeros(9, 4, 1, 1)}, "E_LORA_SHAPE", "conv_in"),
-        (lambda s: {"lora_te_text_model_x.lora_up.weight": torch.zeros(1)}, "E_LORA_KEYS", "nothing for the denoiser"),
-        (lambda s: {"bundle_emb.x": torch.zeros(1)}, "E_LORA_KEYS", "bundle_emb.x"),
-    ],
-)
-def test_files_that_do_not_fit(workspace: Path, model, change, code: str, text: str) -> None:
-    state = change(saved_state(workspace, model))
-    save_file({key: value.clone() for key, value in state.items()}, workspace / "out" / "bad.safetensors")
-    with pytest.raises(GraphError, match=text) as caught:
-        load_plugin(context(workspace), model.denoiser, path="out:bad.safetensors")
-    assert caught.value.problem.code == code
-
-
-def test_kohya_linear_weights_on_a_1x1_convolution(workspace: Path, model) -> None:
-    state = saved_state(workspace, model)
-    stem = "lora_unet_down_blocks_0_attentions_0_proj_in"
-    for part in ("lora_down", "lora_up"):
-        state[f"{stem}.{part}.weight"] = state[f"{stem}.{part}.weight"].flatten(1)[..., None, None].clone()
-    save_file(state, workspace / "out" / "conv.safetensors")
-    one, two = (
-        load_plugin(context(workspace), model.denoiser, path=f"out:{name}.safetensors").model
-        for name in ("lora", "conv")
-    )
-    assert torch.equal(predict(one, NOISY, TIME, TEXT).data, predict(two, NOISY, TIME, TEXT).data)
-
-
-def test_rslora_metadata_and_dora(workspace: Path, model) -> None:
-    key = "unet.conv_in"
-    state = {f"{key}.lora_A.weight": torch.ones(4, 4, 3, 3), f"{key}.lora_B.weight": torch.ones(16, 4, 1, 1)}
-    (workspace / "data").mkdir()
-    file = workspace / "data" / "x.safetensors"
-    for extra, scale in (({"unet.use_rslora": True}, 8 / 2), ({}, 8 / 4)):
-        save_file(state, file, {"lora_adapter_metadata": json.dumps({"unet.r": 4, "unet.lora_alpha": 8, **extra})})
-        loaded = load_plugin(context(workspace), model.denoiser, path="data:x.safetensors")
-        assert loaded.adapter.plugin.blocks["conv_in"].scale == scale
-    save_file(state, file, {"lora_adapter_metadata": json.dumps({"unet.use_dora": True})})
-    with pytest.raises(GraphError) as caught:
-        load_plugin(context(workspace), model.denoiser, path="data:x.safetensors")
-    assert caught.value.problem.code == "E_LORA_KIND"

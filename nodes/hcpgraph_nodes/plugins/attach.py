@@ -148,4 +148,4 @@ def adapted(
     made = groups(plugin, owner, lr=lr, weight_decay=weight_decay, lrs=lrs or {}, fast=fast)
     params = Params(made if plugin.trainable else ())
     kind = getattr(model, "prediction_type", "epsilon")
-    return Adapted(handle, params, Adapter(plugin, name, model.family, kind))
+    return Adapted(handle, params, Adapter(plugin, name, model.family, kind, model.config))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import torch
@@ -274,9 +274,10 @@ def placed(block: Any, model: Handle) -> Any:
 @port_type(color="#d08770", weights="carries", facts=("family",))
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapter:
-    """A plugin that can be saved: its weights, the component and the family it was made for."""
+    """A plugin that can be saved: its weights, and the component, the family and the configuration it was made for."""
 
     plugin: Plugin
     component: str
     family: str
     prediction_type: str = "epsilon"
+    config: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Files of adapters: every layout is read into one canonical form and written from it."""

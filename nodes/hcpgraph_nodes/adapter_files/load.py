@@ -1,0 +1,71 @@
+"""`plugin.load`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hcpgraph import Context, node
+from hcpgraph.widgets import Hint, ModelPicker, Slider
+
+from ..model.handles import component
+from ..plugins.adapter import AdapterBlock, block_kinds
+from ..plugins.attach import Adapted, M, adapted
+from ..plugins.base import Plugin, placed
+from .canonical import kinds_of
+from .names import Names
+from .reading import listed, read, refuse_nothing, refuse_unknown
+from .source import SUFFIXES, open_source
+
+
+@node("plugin.load", effects=("read", "resource"))
+def load_plugin(
+    ctx: Context,
+    model: M,
+    *,
+    path: Annotated[str, ModelPicker(primary=True, suffixes=SUFFIXES)],
+    strength: Annotated[float, Field(ge=-10, le=10), Slider(step=0.05, primary=True)] = 1.0,
+    trainable: Annotated[bool, Hint(advanced=True)] = False,
+    averages: Annotated[bool, Hint(advanced=True)] = False,
+    unknown: Annotated[Literal["error", "ignore"], Hint(advanced=True)] = "error",
+) -> Adapted[M]:
+    """Attach a LoRA, LoCon, DoRA, LoHa, LoKr or full difference from a file.
+
+    The layouts of kohya, LyCORIS, OneTrainer, PEFT, diffusers, ComfyUI's trainer and HCP-Diffusion 0.9 and 2.x are
+    told apart key by key. Only the part for this component is used; a file for denoiser and text encoder is loaded
+    once for each.
+
+    Args:
+        model: A denoiser or text encoder.
+        path: A .safetensors file, a folder that PEFT saved, or a .ckpt, .pt, .pth or .bin file of tensors alone.
+        strength: Factor of the adapter; 0 switches it off, negative values turn it around.
+        trainable: Whether its weights are trained further.
+        averages: Take the moving averages (EMA) that files of HCP-Diffusion 0.9 may hold beside the weights.
+        unknown: What to do about keys that fit no layer: an error that lists them, or load the rest and say so.
+
+    Returns:
+        model: The model with the adapter.
+        params: Its weights if they are trainable, else nothing.
+        adapter: The adapter alone, for plugin.save; strength is not stored.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_NO_SAFETENSORS, E_FILE, E_LORA_KEYS, E_LORA_SHAPE, E_LORA_KIND.
+    """
+    name = component(model)
+    source = open_source(ctx.path(path))
+    found = read(source, Names({name: model}), averages=averages)
+    if unknown == "error":
+        refuse_unknown(found, source, name)
+    elif found.unknown:
+        ctx.log(f"{source.name}: {len(found.unknown)} keys were left out: {listed(found.unknown)}", "warning")
+    refuse_nothing(found, source, name)
+    if found.words:
+        ctx.log(f"{source.name} also holds the words {listed(found.words)}: load them with word.load", "warning")
+    layers, kinds = model.root.layers, block_kinds()
+    blocks: dict[str, AdapterBlock] = {}
+    for at, weights in found.components[name].items():
+        (kind,) = kinds_of(weights)
+        made = kinds[kind].from_tensors(layers[at], weights, strength=strength, path=at)
+        blocks[at] = placed(made, model)
+    return adapted(model, name, Plugin(blocks, trainable=trainable), ctx.node, None)

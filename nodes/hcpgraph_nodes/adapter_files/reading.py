@@ -1,0 +1,211 @@
+"""From the keys of a file to the canonical form: which layer, which suffix, and everything that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn, tensor
+
+from hcpgraph import GraphError
+
+from .canonical import ALPHA, BIAS, DORA, DOWN, UP, Components, Weights, kinds_of, lacks, rank_of, with_alpha
+from .hcp_scale import alpha_of_scale
+from .names import Names
+from .peft_config import PeftConfigs
+from .source import Source
+from .suffixes import BRANCH_BIAS, Key, is_word, other_kinds, take_apart, words_in
+
+SHOWN = 20
+SECTIONS = {False: ("lora", "base", "plugin"), True: ("lora_ema", "base_ema", "plugin_ema")}
+"""Sections of HCP-Diffusion's files, of the trained weights and of their moving average."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What a file holds for the components of a model.
+
+    Attributes:
+        components: The adapters in the canonical form, layers in the model's order.
+        unknown: Keys that fit nothing, and layers that are no whole adapter.
+        elsewhere: How many keys are for components that were not asked for.
+        words: Names of words (textual inversions) in the file.
+    """
+
+    components: Components = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    elsewhere: int = 0
+    words: list[str] = field(default_factory=list)
+
+
+def read(source: Source, names: Names, *, averages: bool = False) -> Found:
+    """All adapters of a file for the components that `names` knows.
+
+    Args:
+        source: The file.
+        names: The layers of the components.
+        averages: Take the moving averages that HCP-Diffusion's files may hold.
+
+    Raises:
+        GraphError: E_LORA_KEYS, averages are asked for and there are none; E_LORA_KIND, a configuration says that it
+            is no LoRA.
+    """
+    prefixes = {prefix for table in names.family.peft_prefix.values() for prefix in table.values()}
+    configs = PeftConfigs(source, tuple(sorted(prefixes)))
+    found = Found()
+    whole: dict[tuple[str, str], Weights] = {}
+    scaled: set[tuple[str, str]] = set()
+    for key, value in _section(source, averages):
+        part = take_apart(key)
+        place = names.find(part.stem) if part is not None else None
+        if part is None or place is None:
+            _put_aside(found, key, part, names)
+            continue
+        weights = whole.setdefault(place, {})
+        if part.suffix in weights:
+            found.unknown.append(f"{key} (a second {part.suffix} of {place[1]})")
+            continue
+        weights[part.suffix] = _column(value) if part.magnitude else value
+        if part.hcp and part.suffix == ALPHA:
+            scaled.add(place)
+    for component, layers in names.layers.items():
+        prefix = names.family.peft_prefix.get(component, {})
+        for path, layer in layers.items():
+            if (component, path) not in whole:
+                continue
+            weights = whole[component, path]
+            if ALPHA not in weights:
+                own = max((own for own in prefix if path.startswith(own)), key=len)
+                config = configs.of(prefix[own])
+                if config.dora and DOWN in weights and DORA not in weights:
+                    found.unknown.append(f"{path} (a DoRA without its magnitude)")
+                    continue
+                _say_alpha(weights, config.alpha(path, rank_of(weights) or 0))
+            elif (component, path) in scaled:
+                weights[ALPHA] = alpha_of_scale(float(weights[ALPHA]), rank_of(weights) or 1)
+            if wrong := _settle(weights, layer):
+                found.unknown.append(f"{path} ({wrong})")
+            else:
+                found.components.setdefault(component, {})[path] = with_alpha(weights)
+    found.words.sort()
+    return found
+
+
+def refuse_unknown(found: Found, source: Source, component: str) -> None:
+    """The error for keys that fit nothing.
+
+    Raises:
+        GraphError: E_LORA_KEYS.
+    """
+    if found.unknown:
+        raise GraphError(
+            "E_LORA_KEYS",
+            f"keys of {source.name} that fit no layer of the {component}: {listed(found.unknown)}",
+            hint=_hint(found.unknown),
+        )
+
+
+def refuse_nothing(found: Found, source: Source, component: str) -> None:
+    """The error for a file without anything for the model.
+
+    Raises:
+        GraphError: E_LORA_KEYS.
+    """
+    if found.components:
+        return
+    if found.words:
+        raise GraphError(
+            "E_LORA_KEYS",
+            f"{source.name} holds words, no adapter: {listed(found.words)}",
+            hint="load it with word.load",
+        )
+    other = f"; its {found.elsewhere} tensors are for another one" if found.elsewhere else ""
+    raise GraphError(
+        "E_LORA_KEYS",
+        f"{source.name} has nothing for the {component}{other}",
+        hint="wire the component that the file was made for",
+    )
+
+
+def listed(items: Sequence[str]) -> str:
+    """Up to 20 of them, and how many more there are."""
+    more = f" … and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return ", ".join(items[:SHOWN]) + more
+
+
+def _section(source: Source, averages: bool) -> list[tuple[str, Tensor]]:
+    """The keys of the section that is wanted, without its name; a file without sections is one."""
+    sections = {key.partition(":")[0] for key in source.state if ":" in key}
+    wanted = SECTIONS[averages]
+    if averages and not sections.intersection(wanted):
+        raise GraphError("E_LORA_KEYS", f"{source.name} has no moving averages", hint="leave averages off")
+    known = (*SECTIONS[not averages], *wanted)
+    result = []
+    for key, value in source.state.items():
+        section, colon, rest = key.partition(":")
+        if not colon or section not in known:
+            result.append((key, value))
+        elif section in wanted:
+            result.append((rest, value))
+    return result
+
+
+def _put_aside(found: Found, key: str, part: Key | None, names: Names) -> None:
+    if is_word(key):
+        found.words += [word for word in words_in([key]) if word not in found.words]
+    elif names.elsewhere(key if part is None else part.stem):
+        found.elsewhere += 1
+    else:
+        found.unknown.append(key)
+
+
+def _say_alpha(weights: Weights, alpha: float | None) -> None:
+    if alpha is not None and rank_of(weights) is not None:
+        weights[ALPHA] = tensor(alpha)
+
+
+def _settle(weights: Weights, layer: nn.Module) -> str | None:
+    """Bring the tensors of a layer into canonical shapes; says what is wrong with them, if anything."""
+    from ..plugins.adapter import block_kinds
+
+    if (bias := weights.pop(BRANCH_BIAS, None)) is not None:
+        rank = rank_of(weights) or 1
+        alpha = float(weights.get(ALPHA, tensor(float(rank))))
+        weights[BIAS] = bias * (alpha / rank)
+    if wrong := lacks(weights):
+        return wrong
+    (kind,) = kinds_of(weights)
+    cls = block_kinds().get(kind)
+    if cls is None or not isinstance(layer, cls.wraps):
+        return f"{type(layer).__name__} takes no {kind}"
+    if ALPHA in weights:
+        weights[ALPHA] = tensor(float(weights[ALPHA]))
+    shape = layer.weight.shape
+    if kind == "lora" and len(shape) > 2:
+        _as_convolution(weights, shape[1:])
+    if DORA in weights and weights[DORA].dim() == 1:
+        weights[DORA] = weights[DORA][(..., *(None,) * (len(shape) - 1))]
+    return None
+
+
+def _as_convolution(weights: Weights, inner: Sequence[int]) -> None:
+    """Give the matrices that ComfyUI's trainer and some linear LoRAs hold for a convolution its four axes."""
+    down, up = weights[DOWN], weights[UP]
+    size = 1
+    for each in inner:
+        size *= each
+    if down.dim() == 2 and down.shape[1] == size:
+        weights[DOWN] = down.reshape(len(down), *inner)
+    if up.dim() == 2:
+        weights[UP] = up.reshape(*up.shape, 1, 1)
+
+
+def _column(magnitude: Tensor) -> Tensor:
+    """PEFT's magnitude, (out,) and for convolutions (1, out, 1, 1), as LyCORIS' scale, (out,) or (out, 1, 1, 1)."""
+    return magnitude if magnitude.dim() == 1 else magnitude.transpose(0, 1)
+
+
+def _hint(keys: list[str]) -> str:
+    if kinds := other_kinds(keys):
+        return f"this is a {', '.join(kinds)} file, which plugin.load does not read"
+    return "the file is for another model family or other sizes; unknown: ignore loads the rest"
