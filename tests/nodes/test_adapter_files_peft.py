@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 from hcpgraph_nodes.adapter_files.load import load_plugin
+from hcpgraph_nodes.adapter_files.save import save_plugin
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.text.encode import encode_text
+from hcpgraph_nodes.types import Conditioning
 from safetensors.torch import save_file
 
 from hcpgraph import GraphError
 from hcpgraph.testing import context
 
-from .adapter_models import NOISY, TEXT, TEXT_LAYERS, TIME, UNET_LAYERS, fill, random
+from .adapter_models import NOISY, PROMPT, TEXT, TEXT_LAYERS, TIME, UNET_LAYERS, attached, fill, random
 
 
 @pytest.fixture
@@ -117,3 +120,19 @@ def test_rslora_metadata_and_dora(workspace: Path, model) -> None:
     with pytest.raises(GraphError, match="without its magnitude") as caught:
         load_plugin(context(workspace), model.denoiser, path="data:x.safetensors")
     assert caught.value.problem.code == "E_LORA_KEYS"
+
+
+@pytest.mark.parametrize("variant", ["lora", "dora"])
+def test_peft_layout_loads_in_diffusers_exactly(workspace: Path, model, pipe, variant: str) -> None:
+    """Ranks and alphas that differ from layer to layer travel in the header."""
+    unet, text = attached(model.denoiser, UNET_LAYERS, variant), attached(model.text_encoder, TEXT_LAYERS, variant)
+    adapters = (unet.adapter, text.adapter)
+    save_plugin(context(workspace), adapters, path="out:p.safetensors", layout="peft", dtype="fp32")
+    pipe.load_lora_weights(workspace / "out", weight_name="p.safetensors")
+    with torch.no_grad():
+        embedding = pipe.encode_prompt(list(PROMPT.texts), "cpu", 1, False)[0]
+        prediction = pipe.unet(NOISY.data, TIME.data, embedding).sample
+    assert (encode_text(text.model, PROMPT).data - embedding).abs().max() <= 1e-5
+    assert (encode_text(model.text_encoder, PROMPT).data - embedding).abs().max() > 1e-2
+    assert (predict(unet.model, NOISY, TIME, Conditioning(embedding)).data - prediction).abs().max() <= 1e-5
+    assert (predict(model.denoiser, NOISY, TIME, Conditioning(embedding)).data - prediction).abs().max() > 1e-2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from torch import Tensor, tensor
+from torch import Tensor, nn, tensor
 
 Weights = dict[str, Tensor]
 """The tensors of one layer by suffix."""
@@ -27,13 +27,24 @@ KINDS: dict[str, frozenset[str]] = {
 }
 """Algorithm -> the suffixes that are its own."""
 SUFFIXES = frozenset().union(*KINDS.values()) | {ALPHA, DORA, BIAS}
-TITLES = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "full": "full weights"}
+TITLES = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "full": "full weights", "norm": "norm"}
 
 
 def kinds_of(weights: Iterable[str]) -> tuple[str, ...]:
     """The algorithms whose suffixes are among those of one layer; a bias alone is a change of full weights."""
     found = tuple(kind for kind, own in KINDS.items() if own & set(weights))
     return found or (("full",) if BIAS in set(weights) else ())
+
+
+def kind_at(layer: nn.Module, weights: Iterable[str]) -> str:
+    """The kind of block that the tensors of a layer make there; they are of one algorithm."""
+    (kind,) = kinds_of(weights)
+    return "norm" if kind == "full" and isinstance(layer, nn.GroupNorm | nn.LayerNorm) else kind
+
+
+def is_norm(weights: Mapping[str, Tensor]) -> bool:
+    """Whether it is the change of a normalisation, whose weight has one axis."""
+    return DIFF in weights and weights[DIFF].dim() == 1
 
 
 def lacks(weights: Mapping[str, Tensor]) -> str | None:

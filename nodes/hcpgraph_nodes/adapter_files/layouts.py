@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hcpgraph import GraphError
 
-from .canonical import ALPHA, BIAS, DORA, DOWN, MID, TITLES, UP, Components, Layers, Weights, kinds_of
+from .canonical import ALPHA, BIAS, DIFF, DORA, DOWN, MID, TITLES, UP, Components, Layers, Weights, is_norm, kinds_of
 from .hcp_scale import scale_of_alpha
 from .names import Spelling
 from .peft_writing import peft_metadata, peft_state
@@ -17,6 +17,8 @@ from .peft_writing import peft_metadata, peft_state
 Layout = Literal["kohya", "peft", "hcp"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 SHOWN = 20
+NORM = {DIFF: "w_norm", BIAS: "b_norm"}
+"""LyCORIS' names for the change of a normalisation."""
 REMEDY = "write the kohya layout, or make a plain LoRA of it first with plugin.convert_to_lora"
 ALONE = "a file of HCP-Diffusion is for one component"
 
@@ -77,7 +79,7 @@ def written(layout: str, components: Components, names: Spelling) -> tuple[dict[
 
 def _kohya(components: Components, names: Spelling) -> tuple[dict[str, Tensor], dict[str, str]]:
     state = {
-        f"{names.kohya(component, path)}.{suffix}": value
+        f"{names.kohya(component, path)}.{NORM.get(suffix, suffix) if is_norm(weights) else suffix}": value
         for component, layers in components.items()
         for path, weights in layers.items()
         for suffix, value in weights.items()

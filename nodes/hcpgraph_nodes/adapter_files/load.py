@@ -13,7 +13,7 @@ from ..model.handles import component
 from ..plugins.adapter import AdapterBlock, block_kinds
 from ..plugins.attach import Adapted, M, adapted
 from ..plugins.base import Plugin, placed
-from .canonical import kinds_of
+from .canonical import kind_at
 from .names import Names
 from .reading import listed, read, refuse_nothing, refuse_unknown
 from .source import SUFFIXES, open_source
@@ -65,7 +65,6 @@ def load_plugin(
     layers, kinds = model.root.layers, block_kinds()
     blocks: dict[str, AdapterBlock] = {}
     for at, weights in found.components[name].items():
-        (kind,) = kinds_of(weights)
-        made = kinds[kind].from_tensors(layers[at], weights, strength=strength, path=at)
+        made = kinds[kind_at(layers[at], weights)].from_tensors(layers[at], weights, strength=strength, path=at)
         blocks[at] = placed(made, model)
     return adapted(model, name, Plugin(blocks, trainable=trainable), ctx.node, None)

@@ -75,7 +75,9 @@ def _read(config: Mapping[str, Any], name: str) -> PeftConfig:
             hint="merge it with peft and load the model",
         )
     patterns = config.get("alpha_pattern") or {}
-    return PeftConfig(config.get("lora_alpha"), dict(patterns), bool(config.get("use_rslora")), bool(config.get("use_dora")))
+    return PeftConfig(
+        config.get("lora_alpha"), dict(patterns), bool(config.get("use_rslora")), bool(config.get("use_dora"))
+    )
 
 
 def _matches(pattern: str, path: str) -> bool:

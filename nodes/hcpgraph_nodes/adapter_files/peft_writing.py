@@ -15,7 +15,11 @@ from .peft_config import METADATA
 
 
 def peft_state(components: Components, names: Spelling) -> dict[str, Tensor]:
-    """`unet.<layer>.lora_A.weight` …; alpha is no tensor here, and a DoRA scale is PEFT's magnitude vector."""
+    """`unet.<layer>.lora_A.weight` …; alpha is no tensor here, and a DoRA scale is PEFT's magnitude vector.
+
+    Its key ends in `.weight`: transformers (5.23) starts the magnitudes of a text encoder anew without it, and
+    diffusers takes both spellings for a UNet.
+    """
     state: dict[str, Tensor] = {}
     for component, layers in components.items():
         for path, weights in layers.items():
@@ -25,7 +29,7 @@ def peft_state(components: Components, names: Spelling) -> dict[str, Tensor]:
             if DORA in weights:
                 scale = weights[DORA]
                 vector = scale.flatten() if scale.dim() == 2 else scale.transpose(0, 1)
-                state[f"{stem}.lora_magnitude_vector"] = vector
+                state[f"{stem}.lora_magnitude_vector.weight"] = vector
     return state
 
 

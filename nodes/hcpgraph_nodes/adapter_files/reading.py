@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from torch import Tensor, nn, tensor
+from torch import Tensor, nn, tensor, zeros
 
 from hcpgraph import GraphError
 
-from .canonical import ALPHA, BIAS, DORA, DOWN, UP, Components, Weights, kinds_of, lacks, rank_of, with_alpha
+from ..plugins.adapter import block_kinds
+from .canonical import (
+    ALPHA,
+    BIAS,
+    DIFF,
+    DORA,
+    DOWN,
+    TITLES,
+    UP,
+    Components,
+    Weights,
+    kind_at,
+    lacks,
+    rank_of,
+    with_alpha,
+)
 from .hcp_scale import alpha_of_scale
 from .names import Names
 from .peft_config import PeftConfigs
@@ -166,18 +181,17 @@ def _say_alpha(weights: Weights, alpha: float | None) -> None:
 
 def _settle(weights: Weights, layer: nn.Module) -> str | None:
     """Bring the tensors of a layer into canonical shapes; says what is wrong with them, if anything."""
-    from ..plugins.adapter import block_kinds
-
     if (bias := weights.pop(BRANCH_BIAS, None)) is not None:
         rank = rank_of(weights) or 1
         alpha = float(weights.get(ALPHA, tensor(float(rank))))
         weights[BIAS] = bias * (alpha / rank)
     if wrong := lacks(weights):
         return wrong
-    (kind,) = kinds_of(weights)
-    cls = block_kinds().get(kind)
-    if cls is None or not isinstance(layer, cls.wraps):
-        return f"{type(layer).__name__} takes no {kind}"
+    kind = kind_at(layer, weights)
+    if not isinstance(layer, block_kinds()[kind].wraps):
+        return f"{type(layer).__name__} takes no {TITLES[kind]}"
+    if kind in ("full", "norm") and DIFF not in weights:
+        weights[DIFF] = zeros(layer.weight.shape)
     if ALPHA in weights:
         weights[ALPHA] = tensor(float(weights[ALPHA]))
     shape = layer.weight.shape

@@ -241,5 +241,6 @@ def block_kinds() -> dict[str, type[AdapterBlock]]:
     from .loha import LohaBlock
     from .lokr import LokrBlock
     from .lora import LoraBlock
+    from .norm import NormBlock
 
-    return {cls.kind: cls for cls in (LoraBlock, LohaBlock, LokrBlock, FullBlock)}
+    return {cls.kind: cls for cls in (LoraBlock, LohaBlock, LokrBlock, FullBlock, NormBlock)}
