@@ -21,6 +21,7 @@ COMMANDS = {
     "nodes": "List the node types, or show one.",
     "inspect": "Show what a graph, a picture or a weight file holds.",
     "layers": "Show which layers of a model a selector matches.",
+    "convert": "Write an adapter file in another program's layout.",
     "templates": "List the graphs that come with hcpgraph.",
     "new": "Make a graph file from a template, or an empty one.",
     "demo": "Train a LoRA on real pictures and generate with it.",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import GraphErrors
 from .common import Command, json_option, machine, pack_option, printable, root_option, said, workspace_option
+from .models import located, teller
 
 PARTS = ("denoiser", "text_encoder", "vae")
-HERE = "here"
 
 
 @click.command("layers", cls=Command)
@@ -41,34 +38,15 @@ def command(
     """
     from ..analyse import default_roots
 
-    places = dict(roots)
-    if Path(model).exists():
-        path = Path(os.path.realpath(model))
-        places[HERE] = path.parent
-        model = f"{HERE}:{path.name}"
-    teller = _teller(packs)
-    known = teller.model_outline(model, default_roots(workspace, places), part)
-    matched = teller.matching(known, patterns or ("re:",))
+    model, places = located(model, roots)
+    pack = teller(packs, "model_outline")
+    known = pack.model_outline(model, default_roots(workspace, places), part)
+    matched = pack.matching(known, patterns or ("re:",))
     rows = [_row(point.path, point.pre, known[point.path]) for point in matched]
     if as_json:
         machine({"ok": True, "part": part, "total": len(known), "matched": len(rows), "layers": rows})
     else:
         _show(rows, len(known))
-
-
-def _teller(packs: Sequence[Path]) -> Any:
-    """The `editor` module of a pack that can open models: the engine itself knows nothing of their layers.
-
-    Raises:
-        GraphErrors: E_PACK, no installed pack has one.
-    """
-    from ..registry import default_registry
-    from ..server.previews import editors
-
-    for module in editors(default_registry(packs)).values():
-        if hasattr(module, "model_outline"):
-            return module
-    raise GraphErrors.one("E_PACK", "no installed pack can open models", hint="pip install hcpgraph")
 
 
 def _row(path: str, pre: bool, told: Any) -> dict[str, Any]:

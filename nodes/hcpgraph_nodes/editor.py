@@ -18,6 +18,7 @@ from hcpgraph import Context, GraphError, GraphErrors
 from hcpgraph.context import RunState, Scope
 from hcpgraph.paths import Roots
 
+from .adapter_files.convert import convert_adapter as convert_adapter
 from .data.dataset import Dataset
 from .model.handles import Handle
 from .model.load import load_model

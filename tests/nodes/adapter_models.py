@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hcpgraph_nodes.adapter_files.canonical import kinds_of
+from hcpgraph_nodes.adapter_files.canonical import kind_at
 from hcpgraph_nodes.model.handles import component
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.plugins.adapter import block_kinds
@@ -26,7 +26,6 @@ UNET_LAYERS = [
     r"re:.*(down|up)samplers",
     "conv_in",
 ]
-ATTENTIONS = [r"re:.*attn[12]", r"re:.*\.ff\.net", r"re:.*proj_(in|out)$"]
 TEXT_LAYERS = [r"re:.*self_attn\.", r"re:.*mlp"]
 PROMPT = Captions(("a red cat", "two dogs"))
 
@@ -60,11 +59,12 @@ def weights_of(variant: str, layer: nn.Module, seed: int) -> dict[str, torch.Ten
     """Random tensors of one adapter for a layer, by LyCORIS' suffixes.
 
     Args:
-        variant: lora, tucker, bias, dora, loha, lokr or full.
-        layer: A Linear or Conv2d.
+        variant: lora, tucker, bias, dora, loha, lokr, full, or norm for a normalisation.
+        layer: A Linear or Conv2d; for norm a GroupNorm or LayerNorm.
         seed: Of the draws.
     """
-    out, inner, *kernel = layer.weight.shape
+    out, *rest = layer.weight.shape
+    inner, kernel = (rest or [1])[0], rest[1:]
     flat = layer.weight[0].numel()
     rank = 2 + seed % 2
 
@@ -97,15 +97,17 @@ def weights_of(variant: str, layer: nn.Module, seed: int) -> dict[str, torch.Ten
     if variant == "lokr":
         second = {"lokr_w2_a": draw(out // 2, rank), "lokr_w2_b": draw(rank, flat // 2)}
         return {"lokr_w1": draw(2, 2), **second, **alpha}
-    assert variant == "full"
+    assert variant in ("full", "norm")
     return {"diff": draw(*layer.weight.shape)} | ({"diff_b": draw(out)} if layer.bias is not None else {})
 
 
 def attached(model: Any, layers: list[str], variant: str = "lora") -> Any:
-    """A model with a random adapter at every Linear and Conv2d that the selectors mean."""
+    """A model with a random adapter at every Linear and Conv2d, or norm, that the selectors mean."""
     blocks = {}
-    for seed, point in enumerate(chosen(model, layers, (nn.Linear, nn.Conv2d), hooks=False)):
+    classes = (nn.GroupNorm, nn.LayerNorm) if variant == "norm" else (nn.Linear, nn.Conv2d)
+    for seed, point in enumerate(chosen(model, layers, classes, hooks=False)):
         weights = weights_of(variant, point.layer, seed)
-        (kind,) = kinds_of(weights)
-        blocks[point.path] = block_kinds()[kind].from_tensors(point.layer, weights, strength=1.0, path=point.path)
+        blocks[point.path] = block_kinds()[kind_at(point.layer, weights)].from_tensors(
+            point.layer, weights, strength=1.0, path=point.path
+        )
     return adapted(model, component(model), Plugin(blocks), "test", None)

@@ -24,32 +24,36 @@ ALGORITHMS = {"lora": "locon", "loha": "loha", "lokr": "lokr", "full": "full"}
 TRUE = "True"
 
 
-def modelspec(family: Any, title: str, prediction_type: str) -> dict[str, str]:
+def modelspec(family: Any, title: str, prediction_type: str | None) -> dict[str, str]:
     """Stability's entries.
 
     Args:
         family: The family's implementation.
         title: The file's name.
-        prediction_type: What the model predicts.
+        prediction_type: What the model predicts; None: nobody knows.
     """
-    return {
+    entries = {
         "format": "pt",
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{family.architecture}/lora",
         "modelspec.implementation": "https://github.com/huggingface/diffusers",
         "modelspec.title": title,
         "modelspec.resolution": family.resolution,
-        "modelspec.prediction_type": "v" if prediction_type == "v_prediction" else prediction_type,
     }
+    if known := _architecture(family, prediction_type):
+        entries["modelspec.architecture"] = f"{known}/lora"
+    if prediction_type:
+        entries["modelspec.prediction_type"] = "v" if prediction_type == "v_prediction" else prediction_type
+    return entries
 
 
-def kohya(components: Components, family: Any, title: str) -> dict[str, str]:
+def kohya(components: Components, family: Any, title: str, prediction_type: str | None) -> dict[str, str]:
     """kohya's entries about the network; those about a training that nobody knows of are left out.
 
     Args:
         components: The adapters.
         family: The family's implementation.
         title: The file's name.
+        prediction_type: What the model predicts; None: nobody knows.
     """
     layers = [weights for each in components.values() for weights in each.values()]
     wide, inner = [w for w in layers if _kernel(w)], [w for w in layers if not _kernel(w)]
@@ -57,13 +61,12 @@ def kohya(components: Components, family: Any, title: str) -> dict[str, str]:
     if wide and inner:
         arguments |= {"conv_dim": _one(wide, _rank), "conv_alpha": _one(wide, _alpha)}
     plain = inner or wide
-    version = family.base_version
     entries = {
         "ss_network_module": LYCORIS_NETWORK if "algo" in arguments else KOHYA_NETWORK,
         "ss_network_dim": _one(plain, _rank),
         "ss_network_alpha": _one(plain, _alpha),
-        "ss_base_model_version": version,
-        "ss_v2": str(version.startswith("sd_v2")),
+        "ss_base_model_version": _version(family.base_version, prediction_type),
+        "ss_v2": str(family.base_version.startswith("sd_v2")),
         "ss_output_name": title,
     }
     return entries | ({"ss_network_args": json.dumps(arguments)} if arguments else {})
@@ -87,6 +90,20 @@ def tensor_hash(target: Path, state: Mapping[str, Tensor]) -> str:
     finally:
         temporary.unlink(missing_ok=True)
     return digest.hexdigest()
+
+
+def _architecture(family: Any, prediction_type: str | None) -> str | None:
+    """modelspec's name of the model, or None where it depends on a prediction type that nobody knows."""
+    kinds = (prediction_type,) if prediction_type else ("epsilon", "v_prediction")
+    names = {family.spec_architecture(kind) for kind in kinds}
+    return names.pop() if len(names) == 1 else None
+
+
+def _version(base: str, prediction_type: str | None) -> str:
+    """`sd_v1`, `sd_v2`, each with `_v` where it predicts the velocity, or what the family says."""
+    if not base.startswith("sd_v"):
+        return base
+    return base.removesuffix("_v") + ("_v" if prediction_type == "v_prediction" else "")
 
 
 def _arguments(layers: list[Weights]) -> dict[str, str]:

@@ -102,7 +102,7 @@ def write(
     *,
     layout: str,
     dtype: torch.dtype | None,
-    prediction_type: str,
+    prediction_type: str | None,
     graph: str | None = None,
     kept: Mapping[str, str] | None = None,
 ) -> None:
@@ -114,7 +114,7 @@ def write(
         names: How the model's layers are called.
         layout: kohya, peft or hcp.
         dtype: Precision of the weights; None keeps that of the tensors. Scales of HCP-Diffusion and alpha stay float32.
-        prediction_type: What the model predicts.
+        prediction_type: What the model predicts; None: nobody knows.
         graph: The graph that made them.
         kept: Header entries that other entries win over.
 
@@ -131,7 +131,7 @@ def write(
         )
     told = header.modelspec(names.family, target.stem, prediction_type) | entries
     if layout == "kohya":
-        told |= header.kohya(components, names.family, target.stem)
+        told |= header.kohya(components, names.family, target.stem, prediction_type)
         told["sshs_model_hash"] = header.tensor_hash(target, state)
     if graph:
         told["hcpgraph"] = graph

@@ -1,0 +1,151 @@
+"""Adapter files in another layout, without running a graph; `hcpgraph convert` calls this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hcpgraph import Context, GraphError
+from hcpgraph.context import RunState, Scope
+from hcpgraph.paths import Roots
+
+from ..families.registry import FAMILIES
+from ..families.registry import family as implementation
+from ..model.handles import Handle, Placement
+from ..model.load import load_model
+from ..model.save import DTYPES
+from ..plugins.adapter import block_kinds
+from .canonical import TITLES, Components, kind_at
+from .names import DENOISER, TEXT, Names
+from .peft_config import METADATA
+from .reading import listed, read, refuse_nothing, refuse_unknown
+from .save import write
+from .source import Source, open_source
+
+STALE = (METADATA, "format", "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")
+"""Header entries that are no longer true of the tensors in another layout."""
+BASES = {"sd_v1": "sd15", "sd_v2": "sd2", "sdxl": "sdxl"}
+ARCHITECTURES = {"stable-diffusion-v1": "sd15", "stable-diffusion-v2": "sd2", "stable-diffusion-xl": "sdxl"}
+SDXL_MARKS = ("lora_te2_", "text_encoder_2.", "text_encoders.clip_g.", "clip_bigG.", "add_embedding", "label_emb")
+PREDICTIONS = {"v": "v_prediction"}
+
+
+def convert_adapter(
+    source: Path,
+    target: Path,
+    layout: str,
+    *,
+    model: str | None,
+    roots: Roots,
+    family: str | None = None,
+    part: str | None = None,
+    dtype: str | None = None,
+    averages: bool = False,
+) -> dict[str, Any]:
+    """Read a file in any layout and write it in another.
+
+    Args:
+        source: The file.
+        target: The file to write.
+        layout: kohya, peft or hcp.
+        model: The model that names the layers, as `model.load` takes it; None: the released model of the family.
+        roots: Where named roots lie.
+        family: The family; None: as the file says.
+        part: The component to write; None: all.
+        dtype: fp32, fp16 or bf16; None: as it is.
+        averages: Take the moving averages of HCP-Diffusion's files.
+
+    Returns:
+        What was written: the number of layers and the kinds of each component, and notes about what was left out.
+
+    Raises:
+        GraphError: what plugin.load and plugin.save raise; E_FAMILY, nothing says which model the file is for.
+    """
+    opened = open_source(source)
+    handles = _released(opened, family) if model is None else _of_model(model, roots)
+    names = Names({part: handles[part]} if part else handles)
+    found = read(opened, names, averages=averages)
+    wanted = part or "model"
+    refuse_unknown(found, opened, wanted)
+    refuse_nothing(found, opened, wanted)
+    _check_sizes(found.components, names)
+    components = {component: found.components[component] for component in handles if component in found.components}
+    kept = {key: value for key, value in opened.metadata.items() if key not in STALE}
+    prediction = kept.get("modelspec.prediction_type")
+    kind = (
+        getattr(handles[DENOISER], "prediction_type", None) if model else PREDICTIONS.get(str(prediction), prediction)
+    )
+    write(
+        target,
+        components,
+        names,
+        layout=layout,
+        dtype=DTYPES[dtype] if dtype else None,
+        prediction_type=kind,
+        kept=kept,
+    )
+    notes = [f"the words {listed(found.words)} were left out: words have files of their own"] if found.words else []
+    if found.elsewhere:
+        notes.append(f"{found.elsewhere} tensors of other components were left out")
+    return {
+        "layout": layout,
+        "family": names.family.name,
+        "layers": {component: len(layers) for component, layers in components.items()},
+        "kinds": {
+            component: sorted({TITLES[kind_at(names.layers[component][path], w)] for path, w in layers.items()})
+            for component, layers in components.items()
+        },
+        "notes": notes,
+    }
+
+
+def family_of(source: Source) -> str | None:
+    """The family that a file says it is for: in its header, or by keys that only one family has."""
+    base = source.metadata.get("ss_base_model_version", "")
+    architecture = source.metadata.get("modelspec.architecture", "")
+    for text, table in ((base, BASES), (architecture, ARCHITECTURES)):
+        for start, name in table.items():
+            if text.startswith(start):
+                return name
+    return "sdxl" if any(mark in key for key in source.state for mark in SDXL_MARKS) else None
+
+
+def _of_model(model: str, roots: Roots) -> Mapping[str, Handle]:
+    loaded = load_model(Context("convert", RunState(roots=roots, device="meta"), Scope()), path=model)
+    return {DENOISER: loaded.denoiser, TEXT: loaded.text_encoder}
+
+
+def _released(source: Source, family: str | None) -> Mapping[str, Handle]:
+    """The model of a family in its released sizes, without weights."""
+    from accelerate import init_empty_weights
+
+    name = family or family_of(source)
+    if name is None:
+        raise GraphError(
+            "E_FAMILY",
+            f"{source.name} does not say which model it is for",
+            hint=f"say the family ({', '.join(FAMILIES)}) or give the model",
+        )
+    made = implementation(name)
+    with init_empty_weights():
+        placement = Placement(torch.device("meta"))
+        denoiser, text_encoder, *_ = made.new(made.sizes, placement, "epsilon", lambda part: 0)
+        for handle in (denoiser, text_encoder):
+            assert handle.root.module is not None  # read now, while weights stay empty
+    return {DENOISER: denoiser, TEXT: text_encoder}
+
+
+def _check_sizes(components: Components, names: Names) -> None:
+    """Whether every tensor fits its layer.
+
+    Raises:
+        GraphError: E_LORA_SHAPE.
+    """
+    kinds = block_kinds()
+    for component, layers in components.items():
+        for path, weights in layers.items():
+            layer = names.layers[component][path]
+            kinds[kind_at(layer, weights)].from_tensors(layer, weights, strength=1.0, path=path)
