@@ -47,8 +47,8 @@ def command(
 
     SOURCE is a LoRA, LoCon, DoRA, LoHa, LoKr or full difference in any layout that plugin.load reads: a .safetensors
     file, a folder that PEFT saved, or a .ckpt, .pt, .pth or .bin file of tensors alone. MODEL is a diffusers folder, a
-    .safetensors checkpoint, or its name in the workspace. What a layout has no place for is an error; docs/adapter-files.md
-    lists it.
+    .safetensors checkpoint, or its name in the workspace. What a layout has no place for is an error, as the page
+    docs/adapter-files.md lists it.
     """
     from ..analyse import default_roots
 

@@ -18,7 +18,7 @@ from hcpgraph import Context, GraphError, GraphErrors
 from hcpgraph.context import RunState, Scope
 from hcpgraph.paths import Roots
 
-from .adapter_files.convert import convert_adapter as convert_adapter
+from .adapter_files import convert
 from .data.dataset import Dataset
 from .model.handles import Handle
 from .model.load import load_model
@@ -34,6 +34,9 @@ NAMES = 500
 ADAPTERS = frozenset({"plugin.lora", "plugin.loha", "plugin.lokr", "plugin.full"})
 WHOLE_LAYERS = ADAPTERS | {"model.trainable"}
 """Nodes whose selectors mean layers and never their inputs."""
+
+convert_adapter = convert.convert_adapter
+"""What `hcpgraph convert` calls."""
 
 
 def tensor_picture(value: Images | Reconstruction) -> Image.Image | None:
