@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from hcpgraph import GraphError
 from hcpgraph.testing import context
 
-from .adapter_models import NOISY, PROMPT, TEXT, TEXT_LAYERS, TIME, UNET_LAYERS, fill
+from .adapter_models import NOISY, PROMPT, TEXT, TEXT_LAYERS, TIME, UNET_LAYERS, attached, fill
 
 
 @pytest.fixture
@@ -166,3 +168,61 @@ def test_kohya_linear_weights_on_a_1x1_convolution(workspace: Path, model) -> No
         for name in ("lora", "conv")
     )
     assert torch.equal(predict(one, NOISY, TIME, TEXT).data, predict(two, NOISY, TIME, TEXT).data)
+
+
+def entries(workspace: Path, *adapters, layout: str = "kohya") -> dict[str, str]:
+    saved = save_plugin(
+        context(workspace), adapters, path="out:h.safetensors", layout=layout, dtype="fp32", overwrite=True
+    )
+    with safe_open(workspace / "out" / saved.uri.removeprefix("out:"), "pt") as file:
+        return file.metadata()
+
+
+@pytest.mark.parametrize(
+    ("variant", "arguments"),
+    [
+        ("tucker", {"algo": "locon", "use_tucker": "True"}),
+        ("dora", {"algo": "locon", "dora_wd": "True", "wd_on_output": "True"}),
+        ("loha", {"algo": "loha"}),
+        ("lokr", {"algo": "lokr"}),
+        ("full", {"algo": "full"}),
+    ],
+)
+def test_header_names_the_network_that_reads_it(workspace: Path, model, variant: str, arguments: dict) -> None:
+    header = entries(workspace, attached(model.denoiser, UNET_LAYERS, variant).adapter)
+    assert header["ss_network_module"] == "lycoris.kohya" and json.loads(header["ss_network_args"]) == arguments
+
+
+def test_header_of_kohyas_own_network(workspace: Path, model) -> None:
+    linear = lora(context(workspace), model.denoiser, layers=["re:.*attn2"], rank=4, alpha=2)
+    header = entries(workspace, linear.adapter)
+    assert header["ss_network_module"] == "networks.lora" and "ss_network_args" not in header
+    assert (header["ss_network_dim"], header["ss_network_alpha"]) == ("4", "2.0")
+    ranks = [(r"re:.*resnets\.\d+\.conv\d", 8.0)]
+    both = lora(context(workspace), model.denoiser, layers=["re:.*attn2", ranks[0][0]], rank=4, alpha=2, ranks=ranks)
+    header = entries(workspace, both.adapter)
+    assert (header["ss_network_dim"], header["ss_network_module"]) == ("4", "networks.lora")
+    assert json.loads(header["ss_network_args"]) == {"conv_dim": "8", "conv_alpha": "2.0"}
+    assert header["modelspec.sai_model_spec"] == "1.0.1" and header["modelspec.prediction_type"] == "epsilon"
+    assert not {"ss_learning_rate", "ss_steps", "ss_sd_model_name"} & header.keys()
+    peft = entries(workspace, both.adapter, layout="peft")
+    assert "lora_adapter_metadata" in peft and not any(key.startswith("ss_") for key in peft)
+
+
+def test_hash_is_kohyas(workspace: Path, model) -> None:
+    """`addnet_hash_safetensors` of sd-scripts: everything behind the header."""
+    header = entries(workspace, attached(model.denoiser, ["re:.*attn2"]).adapter)
+    content = (workspace / "out/h.safetensors").read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    assert header["sshs_model_hash"] == hashlib.sha256(content[start:]).hexdigest()
+    assert [path.name for path in (workspace / "out").iterdir()] == ["h.safetensors"]
+
+
+def test_what_is_not_finite_is_not_written(workspace: Path, model) -> None:
+    made = attached(model.denoiser, ["re:.*attn2"])
+    with torch.no_grad():
+        next(made.adapter.plugin.parameters()).fill_(1e6)
+    with pytest.raises(GraphError, match="not finite") as caught:
+        save_plugin(context(workspace), (made.adapter,), dtype="fp16")
+    assert caught.value.problem.code == "E_ADAPTER" and not list(workspace.glob("out/*"))
+    save_plugin(context(workspace), (made.adapter,), dtype="bf16")

@@ -59,7 +59,8 @@ def kohya(components: Components, family: Any, title: str, prediction_type: str 
     wide, inner = [w for w in layers if _kernel(w)], [w for w in layers if not _kernel(w)]
     arguments = _arguments(layers)
     if wide and inner:
-        arguments |= {"conv_dim": _one(wide, _rank), "conv_alpha": _one(wide, _alpha)}
+        widths = {"conv_dim": _one(wide, _rank), "conv_alpha": _one(wide, _alpha)}
+        arguments |= {name: value for name, value in widths.items() if value != DYNAMIC}
     plain = inner or wide
     entries = {
         "ss_network_module": LYCORIS_NETWORK if "algo" in arguments else KOHYA_NETWORK,
