@@ -16,7 +16,7 @@ from ..families.registry import FAMILIES
 from ..families.registry import family as implementation
 from ..model.handles import Handle, Placement
 from ..model.load import load_model
-from ..model.save import DTYPES
+from ..model.folder import DTYPES
 from ..plugins.adapter import block_kinds
 from .canonical import TITLES, Components, kind_at
 from .names import DENOISER, TEXT, Names

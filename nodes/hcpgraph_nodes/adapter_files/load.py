@@ -42,7 +42,7 @@ def load_plugin(
         strength: Factor of the adapter; 0 switches it off, negative values turn it around.
         trainable: Whether its weights are trained further.
         averages: Take the moving averages (EMA) that files of HCP-Diffusion 0.9 may hold beside the weights.
-        unknown: What to do about keys that fit no layer: an error that lists them, or load the rest and say so.
+        unknown: For keys that fit no layer: `error` lists them, `ignore` loads the rest and says so.
 
     Returns:
         model: The model with the adapter.

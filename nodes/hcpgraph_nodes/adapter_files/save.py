@@ -15,7 +15,7 @@ from hcpgraph.widgets import PathPicker
 
 from ..families.weights import write_weights
 from ..model.digest import file_digest
-from ..model.save import DTYPES
+from ..model.folder import DTYPES
 from ..plugins.adapter import AdapterBlock
 from ..plugins.base import Adapter
 from ..types import SavedFile

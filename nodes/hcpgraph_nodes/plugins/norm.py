@@ -51,7 +51,7 @@ class NormBlock(AdapterBlock):
             normed = functional.group_norm(x.float(), layer.num_groups, eps=layer.eps)
             column = (-1, *(1,) * (x.dim() - 2))
         else:
-            normed = functional.layer_norm(x.float(), layer.normalized_shape, eps=layer.eps)  # type: ignore[arg-type]
+            normed = functional.layer_norm(x.float(), layer.normalized_shape, eps=layer.eps)
             column = (-1,)
         change = normed * self.diff.reshape(column)
         if self.bias is not None:
