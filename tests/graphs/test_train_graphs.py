@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
 import hcpgraph
 
@@ -18,6 +19,21 @@ WORDS = ("textual_inversion", "lora_word", "dreamartist", "dreamartist_plus", "c
 WHOLE = ("dreambooth", "full")
 ALGORITHMS = (*ADAPTERS, *WORDS, *WHOLE, "controlnet")
 NAMES = [name + suffix for name in ALGORITHMS for suffix in ("", "_sdxl")]
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+WORD, NEGATIVE = "my-cat.safetensors", "my-cat-neg.safetensors"
+FILES = {
+    "textual_inversion": {WORD},
+    "lora_word": {"lora.safetensors", WORD},
+    "dreamartist": {WORD, NEGATIVE},
+    "dreamartist_plus": {"lora.safetensors", "lora-neg.safetensors", WORD, NEGATIVE},
+    "custom_diffusion": {"custom_diffusion.safetensors", WORD},
+    "controlnet": {f"controlnet/{WEIGHTS}"},
+}
+"""What an algorithm leaves, if it is not one LoRA."""
+UNREAD = "lora_te1_text_model_encoder_layers_2_"
+"""SDXL reads the last layer but one of its first text network: the last one learns nothing."""
+ZERO_AT_START = (".lora_up.weight", ".hada_w2_a", ".lokr_w2", ".lokr_w2_b", ".diff")
 
 SMALL: dict[str, dict[str, Any]] = {
     "data.auto_bucket": {"target_area": 256, "step_size": 8, "batch_size": 1},
@@ -73,7 +89,17 @@ def test_a_graph_trains_what_it_says(name: str, workspace: Path) -> None:
     assert result.status == "done", result.failed
     out = workspace / "out" / name
     assert (out / "loss.png").exists() and list(out.glob("preview-*.png"))
-    files = sorted(out.rglob("*.safetensors"))
-    assert len(files) == {"dreamartist": 2, "dreamartist_plus": 4, "lora_word": 2, "custom_diffusion": 2}.get(
-        name.removesuffix("_sdxl"), 1 if name.removesuffix("_sdxl") not in WHOLE else 4 if "sdxl" in name else 3
-    )
+    files = {path.relative_to(out).as_posix(): load_file(path) for path in out.rglob("*.safetensors")}
+    algorithm = name.removesuffix("_sdxl")
+    if algorithm in WHOLE:
+        before = load_file(workspace / "models" / ("sdxl" if name != algorithm else "sd15") / f"unet/{WEIGHTS}")
+        after = files[f"model/unet/{WEIGHTS}"]
+        assert all(not after[key].equal(value.half()) for key, value in before.items() if key.endswith("to_q.weight"))
+        return
+    assert set(files) == FILES.get(algorithm, {"lora.safetensors"})
+    for file, state in files.items():
+        read = {key: value for key, value in state.items() if not key.startswith(UNREAD)}
+        zero = [value for key, value in read.items() if key.endswith(ZERO_AT_START) or "controlnet_" in key]
+        words = [value for key, value in state.items() if key in ("emb_params", "clip_l", "clip_g")]
+        assert zero or words, file
+        assert all(value.abs().max() > 0 for value in (*zero, *words)), file
