@@ -14,9 +14,9 @@ from hcpgraph.paths import Roots
 
 from ..families.registry import FAMILIES
 from ..families.registry import family as implementation
+from ..model.folder import DTYPES
 from ..model.handles import Handle, Placement
 from ..model.load import load_model
-from ..model.folder import DTYPES
 from ..plugins.adapter import block_kinds
 from .canonical import TITLES, Components, kind_at
 from .names import DENOISER, TEXT, Names
