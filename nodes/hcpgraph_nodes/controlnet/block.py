@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -42,7 +42,12 @@ class ControlBlock(WrapPluginBlock):
 
     def plugin(self) -> Plugin:
         """The plugin that attaches it to a whole denoiser; it has no weights of its own."""
-        return Plugin({"": self}, trainable=False, hooks={"": (Everywhere(self),)})
+        return ControlPlugin({"": self}, trainable=False, hooks={"": (Everywhere(self),)})
+
+    def acts(self, inputs: Inputs) -> bool:
+        """Whether it acts in a step: diffusers' rule for control_guidance_start and control_guidance_end."""
+        progress = inputs.get("progress")
+        return self.strength != 0 and (progress is None or not (progress.begin < self.start or progress.end > self.end))
 
     def forward(
         self,
@@ -62,7 +67,7 @@ class ControlBlock(WrapPluginBlock):
             sample: Noisy latents (N, C, h, w).
             timestep: Timesteps (N,) or a single one.
             encoder_hidden_states: Text embeddings (N, L, D).
-            progress: Where sampling is; in training there is none, and the ControlNet always acts.
+            progress: Where sampling is; there is none in training.
             added_cond_kwargs: SDXL's pooled text embeddings and sizes.
 
         Raises:
@@ -70,36 +75,28 @@ class ControlBlock(WrapPluginBlock):
         """
         if added_cond_kwargs is not None:
             kwargs["added_cond_kwargs"] = added_cond_kwargs
-        if self.acts(progress):
-            control = self.handles[0]
-            dtype = control.root.placement.dtype
-            image = self.rows(sample, 1 if progress is None else progress.copies)
-            with control.active(
-                noisy=sample, timesteps=timestep, conditioning=encoder_hidden_states, condition=image
-            ) as module:
-                down, mid = module(
-                    sample.to(dtype),
-                    timestep,
-                    encoder_hidden_states.to(dtype),
-                    controlnet_cond=image.to(dtype),
-                    conditioning_scale=self.strength,
-                    added_cond_kwargs=added_cond_kwargs,
-                    return_dict=False,
-                )
-            before = kwargs.get("down_block_additional_residuals") or [0.0] * len(down)
-            kwargs["down_block_additional_residuals"] = tuple(
-                each.to(sample.dtype) + other for each, other in zip(down, before, strict=True)
+        control = self.handles[0]
+        dtype = control.root.placement.dtype
+        image = self.rows(sample, 1 if progress is None else progress.copies)
+        with control.active(
+            noisy=sample, timesteps=timestep, conditioning=encoder_hidden_states, condition=image
+        ) as module:
+            down, mid = module(
+                sample.to(dtype),
+                timestep,
+                encoder_hidden_states.to(dtype),
+                controlnet_cond=image.to(dtype),
+                conditioning_scale=self.strength,
+                added_cond_kwargs=added_cond_kwargs,
+                return_dict=False,
             )
-            kwargs["mid_block_additional_residual"] = mid.to(sample.dtype) + kwargs.get(
-                "mid_block_additional_residual", 0.0
-            )
-        return host(sample, timestep, encoder_hidden_states, *args, **kwargs)
-
-    def acts(self, progress: Progress | None) -> bool:
-        """Whether it acts in a step: diffusers' rule for control_guidance_start and control_guidance_end."""
-        return bool(self.strength) and (
-            progress is None or not (progress.begin < self.start or progress.end > self.end)
+        before = kwargs.get("down_block_additional_residuals") or [0.0] * len(down)
+        kwargs["down_block_additional_residuals"] = tuple(
+            each.to(sample.dtype) + other for each, other in zip(down, before, strict=True)
         )
+        middle = kwargs.get("mid_block_additional_residual", 0.0)
+        kwargs["mid_block_additional_residual"] = mid.to(sample.dtype) + middle
+        return host(sample, timestep, encoder_hidden_states, *args, **kwargs)
 
     def rows(self, sample: Tensor, copies: int) -> Tensor:
         """One condition a row of the denoiser's batch.
@@ -135,6 +132,19 @@ class ControlBlock(WrapPluginBlock):
 def latent_size(control: Handle) -> int:
     """Pixels a latent, along one side, in the conditions of a ControlNet: its reader halves them at each step."""
     return int(2 ** (len(control.config["conditioning_embedding_out_channels"]) - 1))
+
+
+class ControlPlugin(Plugin):
+    """A plugin that is made anew in every step of training, with the conditions of that step."""
+
+    @property
+    def identity(self) -> Hashable:
+        """The ControlNet, so that every step runs the graph that was compiled for the first one.
+
+        What was compiled with a ControlNet that is gone is not found by mistake: torch.compile's guards look at it.
+        """
+        control = self.handles[0]
+        return ("controlnet", id(control.root), *(plugin.identity for plugin in control.stack))
 
 
 class Everywhere(Wrap):

@@ -69,7 +69,7 @@ class CompiledModule:
         return partial(self._run, name) if name in METHODS else getattr(self._module, name)
 
     def _run(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
-        key = (self._how, method, *map(id, self._call.stack))
+        key = (self._how, method, *(plugin.identity for plugin in self._call.stack))
         compiled = self._root.compiled.get(key)
         if compiled is None:
             made = CompiledStack(self._root, getattr(self._module, method), self._how)
@@ -174,7 +174,8 @@ class CompiledStack:
             (dict(call.inputs), args, kwargs),
         )
         names = {f"input {number}": value for number, value in enumerate(_tensors((inputs, args, kwargs)))}
-        for place, module in enumerate((self._root.module, *call.stack)):
+        called = (module for plugin in call.stack for handle in plugin.handles for module in handle.modules())
+        for place, module in enumerate((self._root.module, *call.stack, *called)):
             where = f"plugin {place}: " if place else ""
             names |= {f"{where}{name}": value for name, value in module.named_parameters()}
         leaves = {name: value for name, value in names.items() if value.requires_grad}

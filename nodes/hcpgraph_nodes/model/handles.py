@@ -60,7 +60,7 @@ class Root:
         origin: Names what the weights are made of, such as the key of the node that opened a file and the component;
             empty where nothing names it. Roots of one origin have the same weights while they are not trainable.
         reads: How often the weights were read.
-        compiled: Compiled calls by how they are compiled, method and ids of the plugins; none of them keeps a plugin.
+        compiled: Compiled calls by how they are compiled, method and identities of the plugins; none keeps a plugin.
     """
 
     def __init__(
@@ -213,12 +213,16 @@ class Handle:
     compiling: Compiling | None = None
 
     def active(self, **inputs: Any) -> Activation:
-        """Switch on exactly this handle's stack; gives the module.
+        """Switch on exactly this handle's stack, but for plugins that do not act with these inputs; gives the module.
 
         Args:
             inputs: Side inputs of this call; those of `with_inputs` win over them.
         """
-        return Activation(self.root, self.stack, {**inputs, **self.inputs}, self.compiling)
+        given = {**inputs, **self.inputs}
+        stack = self.stack
+        if not all(plugin.acts(given) for plugin in stack):
+            stack = tuple(plugin for plugin in stack if plugin.acts(given))
+        return Activation(self.root, stack, given, self.compiling)
 
     def with_inputs(self, **inputs: Any) -> Self:
         """A handle whose plugins also see these side inputs, in every call."""

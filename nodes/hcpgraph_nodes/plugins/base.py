@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -35,6 +35,10 @@ class Block(nn.Module):
     wants: ClassVar[tuple[str, ...]] = ()
     hyper_params: ClassVar[tuple[str, ...]] = ()
     handles: tuple[Handle, ...] = ()
+
+    def acts(self, inputs: Mapping[str, Any]) -> bool:
+        """Whether it takes part in a call with these side inputs; asked before every call."""
+        return True
 
     def set_hyper_params(self, **values: Any) -> None:
         """Change numbers that are no weights, such as a strength.
@@ -109,6 +113,7 @@ class Plugin(nn.Module):
     Attributes:
         blocks: Blocks by name.
         hooks: Layer name -> what stands there, as the taps look it up.
+        handles: The models that its blocks call.
         revision: How often its numbers were set: what was computed with another revision is out of date.
     """
 
@@ -124,7 +129,9 @@ class Plugin(nn.Module):
         self.blocks = dict(blocks)
         wrapped: Mapping[str, Sequence[Hook]] = {path: (Wrap(block),) for path, block in blocks.items()}
         self.hooks = {path: tuple(found) for path, found in (wrapped if hooks is None else hooks).items()}
+        self.handles = tuple(handle for block in blocks.values() for handle in block.handles)
         self.trainable = trainable
+        self._choosy = tuple(block for block in blocks.values() if type(block).acts is not Block.acts)
         self._revision = 0
         if not trainable:
             self.requires_grad_(False)
@@ -134,9 +141,13 @@ class Plugin(nn.Module):
         return self._revision
 
     @property
-    def handles(self) -> tuple[Handle, ...]:
-        """The models that its blocks call."""
-        return tuple(handle for block in self.blocks.values() for handle in block.handles)
+    def identity(self) -> Hashable:
+        """Plugins of one identity are compiled together: what they do is the same, and only their values differ."""
+        return id(self)
+
+    def acts(self, inputs: Mapping[str, Any]) -> bool:
+        """Whether it takes part in a call with these side inputs."""
+        return all(block.acts(inputs) for block in self._choosy)
 
     def file_parameters(self) -> dict[str, nn.Parameter]:
         """The trained parameters by names that are unique within the plugin: `layer.parameter`."""

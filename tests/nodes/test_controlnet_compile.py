@@ -1,0 +1,94 @@
+"""ControlNets behind model.compile: one graph for all steps, gradients as in eager."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hcpgraph_nodes.controlnet.apply import apply_controlnet
+from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.model.compiled import Compiling
+from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.model.trainable import trainable
+from hcpgraph_nodes.sample.progress import Progress
+from torch._dynamo.testing import CompileCounterWithBackend
+
+from hcpgraph import GraphError
+from hcpgraph.testing import context
+
+from .control_sets import NOISY, TEXT, TIME, control, pictures, random
+
+TARGET = random(2, 4, 8, 8, seed=2)
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    monkeypatch.setattr(logging.getLogger("torch.__trace"), "disabled", True)
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+def run(handle) -> torch.Tensor:
+    return predict(handle, NOISY, TIME, TEXT).data
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_steps_of_training_share_a_graph(workspace: Path, checkpointing: bool) -> None:
+    denoiser = load_model(context(workspace), path="models:tiny", checkpointing=checkpointing).denoiser
+    net = trainable(context(workspace), control(workspace, denoiser, checkpointing=checkpointing)).model
+    counter = CompileCounterWithBackend("aot_eager")
+    how = Compiling(counter)
+    module = net.root.module
+    for step in range(3):
+        found = []
+        for model, led in ((denoiser, net), (replace(denoiser, compiling=how), replace(net, compiling=how))):
+            with_picture = apply_controlnet(model, led, pictures(2, seed=step))
+            (run(with_picture) - TARGET).square().mean().backward()
+            found.append([parameter.grad.clone() for parameter in module.parameters()])
+            module.zero_grad()
+        for own, other in zip(*found, strict=True):
+            torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-6)
+            assert own.any()
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.mul_(1.1)
+        assert counter.frame_count == 1
+
+
+def test_sampling_needs_a_graph_with_and_one_without_it(workspace: Path) -> None:
+    denoiser = load_model(context(workspace), path="models:tiny").denoiser
+    net = control(workspace, denoiser)
+    counter = CompileCounterWithBackend("eager")
+    compiled = replace(denoiser, compiling=Compiling(counter))
+    plain, led = (apply_controlnet(each, net, pictures(2), start=0.25, end=0.75) for each in (denoiser, compiled))
+    with torch.no_grad():
+        for step in range(8):
+            progress = Progress(step / 8, (step + 1) / 8)
+            expected, found = (run(each.with_inputs(progress=progress)) for each in (plain, led))
+            torch.testing.assert_close(found, expected)
+            assert torch.equal(expected, run(denoiser)) is (step not in range(2, 6))
+    assert counter.frame_count == 2
+
+
+def test_wrong_gradients_of_the_controlnet_end_the_training(workspace: Path) -> None:
+    class Changed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, value):
+            return value.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return 1.1 * gradient
+
+    def backend(graph, _):
+        return lambda *args: [Changed.apply(value) if value.requires_grad else value for value in graph(*args)]
+
+    denoiser = load_model(context(workspace), path="models:tiny").denoiser
+    net = trainable(context(workspace), control(workspace, denoiser), layers=["controlnet_mid_block"]).model
+    with pytest.raises(GraphError) as caught:
+        run(apply_controlnet(replace(denoiser, compiling=Compiling(backend)), net, pictures(2)))
+    assert caught.value.problem.code == "E_COMPILE_GRADIENTS" and "controlnet_mid_block" in caught.value.problem.message
