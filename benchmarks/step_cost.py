@@ -59,7 +59,7 @@ def write_by_hand(turns: Turns, who: int, steps: int, chunk: int, workspace: Pat
     turns.begin(who)
     parts = hcpgraph.run(drawn(steps), workspace=workspace, targets=["new", "loader"], record=False).outputs
     modules = [parts[f"new.{name}"].root.module for name in ("denoiser", "vae", "text_encoder")]
-    tokenizer, alphas = parts["new.text_encoder"].tokens.tokenizer, parts["new.schedule"].alphas_cumprod
+    tokenizer, alphas = parts["new.text_encoder"].clips[0].tokens.tokenizer, parts["new.schedule"].alphas_cumprod
     losses = []
     for loss in by_hand(*modules, tokenizer, alphas, parts["loader.out"], steps):
         losses.append(loss)
