@@ -6,6 +6,7 @@ import pytest
 import torch
 from hcpgraph_nodes.plugins.adapter import operate
 from hcpgraph_nodes.plugins.base import Plugin
+from hcpgraph_nodes.plugins.full import FullBlock
 from hcpgraph_nodes.plugins.lora import LoraBlock
 from torch import nn
 
@@ -133,7 +134,7 @@ def test_dropout_keeps_the_expectation() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_frozen_weights_in_half_precision(kind: str) -> None:
-    """The changed layer is that of the float32 model up to the precision, and small changes are not lost."""
+    """The changed layer is that of the float32 model up to the precision."""
     exact, half = layers(), layers(torch.bfloat16)
     for name in ("linear", "conv"):
         block = made(kind, name, exact, bias=True)
@@ -144,13 +145,27 @@ def test_frozen_weights_in_half_precision(kind: str) -> None:
         assert (found.float() - wanted).abs().max() < 0.04 * wanted.abs().max()
         found.float().square().sum().backward()
         assert all(p.grad is not None and p.grad.dtype is torch.float32 for p in copy.parameters())
-    block = LoraBlock(half.root.layers["linear"], rank=1, alpha=1.0).fill(torch.ones(1, 12), torch.full((8, 1), 1e-4))
-    silent = half.root.layers["linear"]
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+@pytest.mark.parametrize(
+    ("dtype", "autocast"), [(torch.bfloat16, True), (torch.bfloat16, False), (torch.float32, True)]
+)
+def test_changes_below_the_precision_of_the_weights_are_not_lost(kind: str, dtype: torch.dtype, autocast: bool) -> None:
+    """1 + 10⁻⁴ is 1 in bfloat16: the change must not be added to the weight before it is multiplied."""
+    model = layers(dtype)
+    layer = model.root.layers["linear"]
     with torch.no_grad():
-        silent.bias.zero_()
-        silent.weight.copy_(torch.ones(8, 12) * torch.tensor([1.0, -1.0]).repeat(6))
-    x = torch.ones(1, 12, dtype=torch.bfloat16)
-    small = run(attached(half, "linear", block), "linear", x).detach().float()
+        layer.bias.zero_()
+        layer.weight.copy_(torch.ones(8, 12) * torch.tensor([1.0, -1.0]).repeat(6))
+    if kind == "full":
+        block = FullBlock(layer)
+        with torch.no_grad():
+            block.diff.fill_(1e-4)
+    else:
+        block = LoraBlock(layer, rank=1, alpha=1.0).fill(torch.ones(1, 12), torch.full((8, 1), 1e-4))
+    with attached(model, "linear", block).active() as module, torch.autocast("cpu", torch.bfloat16, autocast):
+        small = module("linear", torch.ones(1, 12, dtype=dtype)).detach().float()
     assert small == pytest.approx(torch.full((1, 8), 12e-4), rel=0.02)
 
 
