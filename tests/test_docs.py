@@ -53,3 +53,27 @@ def test_every_file_that_the_readme_links_is_there():
 
 def test_the_chinese_page_on_plugins_has_the_same_code():
     assert blocks("docs/zh-CN/plugins.md", "python") == blocks("docs/plugins.md", "python")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md", "docs/zh-CN/training.md"])
+def test_commands_set_what_their_graphs_have(page):
+    commands = re.findall(
+        r"^hcpgraph (?:run|check) (graphs/\S+\.json)(.*)$", "\n".join(blocks(page, "sh")), re.MULTILINE
+    )
+    assert commands
+    for path, options in commands:
+        known = hcpgraph.load(ROOT / path).interface.inputs
+        assert set(re.findall(r"--set (\w+)=", options)) <= set(known), path
+
+
+def test_the_pages_on_training_name_every_algorithm():
+    graphs = {path.stem.removesuffix("_sdxl") for path in (ROOT / "graphs/train").glob("*_sdxl.json")}
+    for page in ("docs/training.md", "docs/zh-CN/training.md"):
+        table = "\n".join(
+            line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line.startswith("|")
+        )
+        assert {name for name in re.findall(r"`(\w+)`", table)} == graphs, page
+    assert (
+        blocks("docs/training.md", "sh")[0].splitlines()[:3]
+        == blocks("docs/zh-CN/training.md", "sh")[0].splitlines()[:3]
+    )
