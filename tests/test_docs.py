@@ -72,7 +72,7 @@ def test_the_pages_on_training_name_every_algorithm():
         table = "\n".join(
             line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if line.startswith("|")
         )
-        assert {name for name in re.findall(r"`(\w+)`", table)} == graphs, page
+        assert set(re.findall(r"`(\w+)`", table)) == graphs, page
     assert (
         blocks("docs/training.md", "sh")[0].splitlines()[:3]
         == blocks("docs/zh-CN/training.md", "sh")[0].splitlines()[:3]
