@@ -299,3 +299,41 @@ def test_words_in_the_file_are_named(workspace: Path, model) -> None:
     load_plugin(ctx, model.denoiser, path="data:x.safetensors")
     (told,) = [event for event in events if event["kind"] == "log"]
     assert "the words cat" in told["message"] and "word.load" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"alpha": torch.zeros(3)}, "alpha of the shape"),
+        ({"lora_down.weight": torch.tensor(1.0)}, "lora_down.weight of the shape"),
+        ({"lora_up.weight": torch.zeros(16)}, "lora_up.weight of the shape"),
+        ({"lora_down.weight": torch.zeros(0, 16)}, "lora_down.weight of the shape"),
+        ({"dora_scale": torch.tensor(1.0)}, "dora_scale"),
+        ({"lora_mid.weight": torch.zeros(2, 2, 3, 3)}, Q),
+        ({"hada_w1_a": torch.zeros(2, 2)}, "LoRA and LoHa at once"),
+        ({"diff_b": torch.zeros(3)}, "diff_b"),
+    ],
+)
+def test_malformed_tensors_are_an_error(workspace: Path, model, change: dict, text: str) -> None:
+    (weights,) = lora_at(model.denoiser, Q).values()
+    state = {f"unet.{Q}.{suffix}": value for suffix, value in (weights | change).items()}
+    with pytest.raises(GraphError, match=text) as caught:
+        loaded(workspace, model.denoiser, state)
+    assert caught.value.problem.code in ("E_LORA_KEYS", "E_LORA_SHAPE")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "no json",
+        "[]",
+        '{"unet.lora_alpha": "big"}',
+        '{"unet.alpha_pattern": ["x"]}',
+    ],
+)
+def test_malformed_headers_are_an_error(workspace: Path, model, metadata: str) -> None:
+    state = {f"unet.{Q}.lora_A.weight": torch.zeros(2, 16), f"unet.{Q}.lora_B.weight": torch.zeros(16, 2)}
+    save_file(state, workspace / "data/x.safetensors", {"lora_adapter_metadata": metadata})
+    with pytest.raises(GraphError) as caught:
+        load_plugin(context(workspace), model.denoiser, path="data:x.safetensors")
+    assert caught.value.problem.code == "E_FILE"

@@ -68,6 +68,15 @@ def _needed(kind: str, weights: Mapping[str, Tensor]) -> tuple[str, ...]:
     return ()
 
 
+def malformed(weights: Mapping[str, Tensor]) -> str | None:
+    """Which tensor cannot be what its suffix says, whatever the layer, or None."""
+    for suffix, value in weights.items():
+        flat = suffix in (ALPHA, DORA, DIFF) or suffix not in SUFFIXES or suffix == BIAS
+        if (suffix == ALPHA and value.numel() != 1) or (not flat and value.dim() < 2) or value.numel() == 0:
+            return f"{suffix} of the shape {list(value.shape)}"
+    return None
+
+
 def rank_of(weights: Mapping[str, Tensor]) -> int | None:
     """The inner width that alpha is divided by; None where nothing is decomposed, so that alpha has no meaning."""
     for name in (DOWN, "hada_w1_b", "lokr_w2_b", "lokr_w1_b"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
+
+import regex
 
 from hcpgraph import GraphError
 
@@ -14,6 +15,7 @@ from .source import Source, parsed
 
 METADATA = "lora_adapter_metadata"
 """The header entry of diffusers: one JSON object for all components, their prefixes before the names."""
+SECONDS = 0.5
 UNREAD: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "bias": lambda config: config.get("bias") not in (None, "none"),
     "modules_to_save": lambda config: bool(config.get("modules_to_save")),
@@ -75,13 +77,21 @@ def _read(config: Mapping[str, Any], name: str) -> PeftConfig:
             hint="merge it with peft and load the model",
         )
     patterns = config.get("alpha_pattern") or {}
+    numbers = [config.get("lora_alpha"), *(patterns.values() if isinstance(patterns, Mapping) else ())]
+    if not isinstance(patterns, Mapping) or not all(n is None or type(n) in (int, float) for n in numbers):
+        raise GraphError(
+            "E_FILE", f"{name}: lora_alpha and alpha_pattern hold no numbers", hint="save it again with peft"
+        )
     return PeftConfig(
         config.get("lora_alpha"), dict(patterns), bool(config.get("use_rslora")), bool(config.get("use_dora"))
     )
 
 
 def _matches(pattern: str, path: str) -> bool:
+    """Whether a pattern of a stranger's file means a layer; it may not take long."""
     try:
-        return re.match(rf"(.*\.)?({pattern})$", path) is not None
-    except re.error:
+        return regex.match(rf"(.*\.)?({pattern})$", path, timeout=SECONDS) is not None
+    except regex.error:
         return path == pattern or path.endswith("." + pattern)
+    except TimeoutError:
+        raise GraphError("E_FILE", f"the alpha_pattern '{pattern[:60]}' takes too long to match") from None

@@ -22,12 +22,13 @@ from .canonical import (
     Weights,
     kind_at,
     lacks,
+    malformed,
     rank_of,
     with_alpha,
 )
 from .hcp_scale import alpha_of_scale
 from .names import Names
-from .peft_config import PeftConfigs
+from .peft_config import PeftConfig, PeftConfigs
 from .source import Source
 from .suffixes import BRANCH_BIAS, Key, is_word, other_kinds, take_apart, words_in
 
@@ -84,21 +85,13 @@ def read(source: Source, names: Names, *, averages: bool = False) -> Found:
         if part.hcp and part.suffix == ALPHA:
             scaled.add(place)
     for component, layers in names.layers.items():
-        prefix = names.family.peft_prefix.get(component, {})
+        prefixes_of = names.family.peft_prefix.get(component, {})
         for path, layer in layers.items():
-            if (component, path) not in whole:
+            if (weights := whole.get((component, path))) is None:
                 continue
-            weights = whole[component, path]
-            if ALPHA not in weights:
-                own = max((own for own in prefix if path.startswith(own)), key=len)
-                config = configs.of(prefix[own])
-                if config.dora and DOWN in weights and DORA not in weights:
-                    found.unknown.append(f"{path} (a DoRA without its magnitude)")
-                    continue
-                _say_alpha(weights, config.alpha(path, rank_of(weights) or 0))
-            elif (component, path) in scaled:
-                weights[ALPHA] = alpha_of_scale(float(weights[ALPHA]), rank_of(weights) or 1)
-            if wrong := _settle(weights, layer):
+            own = max((own for own in prefixes_of if path.startswith(own)), key=len)
+            config = configs.of(prefixes_of[own])
+            if wrong := _complete(weights, layer, config, path, hcp=(component, path) in scaled):
                 found.unknown.append(f"{path} ({wrong})")
             else:
                 found.components.setdefault(component, {})[path] = with_alpha(weights)
@@ -174,9 +167,19 @@ def _put_aside(found: Found, key: str, part: Key | None, names: Names) -> None:
         found.unknown.append(key)
 
 
-def _say_alpha(weights: Weights, alpha: float | None) -> None:
-    if alpha is not None and rank_of(weights) is not None:
-        weights[ALPHA] = tensor(alpha)
+def _complete(weights: Weights, layer: nn.Module, config: PeftConfig, path: str, *, hcp: bool) -> str | None:
+    """Give the tensors of a layer their alpha and canonical shapes; says what is wrong with them, if anything."""
+    if wrong := malformed(weights):
+        return wrong
+    rank = rank_of(weights)
+    if hcp:
+        weights[ALPHA] = alpha_of_scale(float(weights[ALPHA]), rank or 1)
+    elif ALPHA not in weights:
+        if config.dora and DOWN in weights and DORA not in weights:
+            return "a DoRA without its magnitude"
+        if rank is not None and (alpha := config.alpha(path, rank)) is not None:
+            weights[ALPHA] = tensor(alpha)
+    return _settle(weights, layer)
 
 
 def _settle(weights: Weights, layer: nn.Module) -> str | None:
@@ -216,7 +219,7 @@ def _as_convolution(weights: Weights, inner: Sequence[int]) -> None:
 
 def _column(magnitude: Tensor) -> Tensor:
     """PEFT's magnitude, (out,) and for convolutions (1, out, 1, 1), as LyCORIS' scale, (out,) or (out, 1, 1, 1)."""
-    return magnitude if magnitude.dim() == 1 else magnitude.transpose(0, 1)
+    return magnitude if magnitude.dim() < 2 else magnitude.transpose(0, 1)
 
 
 def _hint(keys: list[str]) -> str:
