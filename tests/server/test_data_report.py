@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+from contextlib import suppress
 
 import jsonschema
 import numpy as np
@@ -51,8 +52,13 @@ def lines(reply):
 
 def checks(live):
     """The processes that make reports."""
-    children = psutil.Process(live.process.pid).children(recursive=True)
-    return [child for child in children if "check" in child.cmdline()]
+
+    def words(child):
+        with suppress(psutil.NoSuchProcess):  # it ends while it is looked at
+            return child.cmdline()
+        return []
+
+    return [child for child in psutil.Process(live.process.pid).children(recursive=True) if "check" in words(child)]
 
 
 def test_the_last_line_is_the_report(live):
