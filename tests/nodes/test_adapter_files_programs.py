@@ -337,3 +337,10 @@ def test_malformed_headers_are_an_error(workspace: Path, model, metadata: str) -
     with pytest.raises(GraphError) as caught:
         load_plugin(context(workspace), model.denoiser, path="data:x.safetensors")
     assert caught.value.problem.code == "E_FILE"
+
+
+def test_a_vae_has_no_place_in_adapter_files(workspace: Path, model) -> None:
+    (weights,) = lora_at(model.denoiser, Q).values()
+    state = {f"unet.{Q}.{suffix}": value for suffix, value in weights.items()}
+    with pytest.raises(GraphError, match="nothing for the vae; its 3 tensors are for another one"):
+        loaded(workspace, model.vae, state)
