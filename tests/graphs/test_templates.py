@@ -9,7 +9,7 @@ import hcpgraph
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs"
 FILES = sorted(GRAPHS.rglob("*.json"))
-COUNT = 38
+COUNT = 41
 FEWER = {"steps": 50, "before.count": 2, "after.count": 2, "prompts.texts": ["grinning cat", "cat"]}
 
 

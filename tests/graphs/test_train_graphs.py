@@ -59,6 +59,13 @@ def small(graph: hcpgraph.Graph) -> dict[str, Any]:
     }
 
 
+def run(workspace: Path, name: str, inputs: dict[str, Any]) -> hcpgraph.Result:
+    graph = hcpgraph.load(GRAPHS.parent / f"{name}.json")
+    result = hcpgraph.run(graph, settings=small(graph) | inputs, workspace=workspace, disk_cache=False)
+    assert result.status == "done", result.failed
+    return result
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path, tiny_sdxl_folder: Path) -> Iterator[Path]:
     """Both models, three pictures of a thing with captions, two of its class, and a condition for every picture."""
@@ -83,10 +90,7 @@ def test_every_algorithm_has_both_graphs() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_graph_trains_what_it_says(name: str, workspace: Path) -> None:
-    graph = hcpgraph.load(GRAPHS / f"{name}.json")
-    inputs = {"preview_condition": "data:conditions/0.png"} if name.startswith("controlnet") else {}
-    result = hcpgraph.run(graph, settings=small(graph) | inputs, workspace=workspace, disk_cache=False)
-    assert result.status == "done", result.failed
+    run(workspace, f"train/{name}", {"preview_condition": "data:conditions/0.png"} if "control" in name else {})
     out = workspace / "out" / name
     assert (out / "loss.png").exists() and list(out.glob("preview-*.png"))
     files = {path.relative_to(out).as_posix(): load_file(path) for path in out.rglob("*.safetensors")}
@@ -103,3 +107,12 @@ def test_a_graph_trains_what_it_says(name: str, workspace: Path) -> None:
         words = [value for key, value in state.items() if key in ("emb_params", "clip_l", "clip_g")]
         assert zero or words, file
         assert all(value.abs().max() > 0 for value in (*zero, *words)), file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lora_word", "dreamartist_plus", "controlnet"])
+def test_what_a_graph_left_draws(name: str, workspace: Path) -> None:
+    given = {"condition": "data:conditions/0.png"} if name == "controlnet" else {}
+    run(workspace, f"train/{name}", {f"preview_{key}": value for key, value in given.items()})
+    drawn = run(workspace, f"sample/{name}", given)
+    assert [Path(entry["uri"]).stem.split("-")[0] for entry in drawn.artifacts] == ["drawn", "drawn"]
