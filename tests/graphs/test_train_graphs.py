@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import hcpgraph
+from hcpgraph.api import Result
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs/train"
 ADAPTERS = ("lora", "locon", "loha", "lokr", "dora")
@@ -59,7 +60,7 @@ def small(graph: hcpgraph.Graph) -> dict[str, Any]:
     }
 
 
-def run(workspace: Path, name: str, inputs: dict[str, Any]) -> hcpgraph.Result:
+def run(workspace: Path, name: str, inputs: dict[str, Any]) -> Result:
     graph = hcpgraph.load(GRAPHS.parent / f"{name}.json")
     result = hcpgraph.run(graph, settings=small(graph) | inputs, workspace=workspace, disk_cache=False)
     assert result.status == "done", result.failed
