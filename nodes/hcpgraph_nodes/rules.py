@@ -106,7 +106,7 @@ def sizes_are_read(view: Any) -> list[Problem]:
 
 
 def layout_problem(path: str, layout: str) -> str | None:
-    """What is wrong with the path of a saved model: single files have their ending, folders do not."""
+    """What is wrong with the path of a saved model or ControlNet: single files have their ending, folders do not."""
     single = path.endswith(".safetensors")
     if layout == "single_file" and not single:
         return f"a single file ends with .safetensors, and '{path}' does not"
@@ -117,9 +117,9 @@ def layout_problem(path: str, layout: str) -> str | None:
 
 @rule
 def saved_model_path(view: Any) -> list[Problem]:
-    """The path of `model.save` fits its layout."""
+    """The path of `model.save` and `controlnet.save` fits its layout."""
     path, layout = view.settings.get("path"), view.settings.get("layout")
-    if view.type != "model.save" or not isinstance(path, str) or not isinstance(layout, str):
+    if view.type not in ("model.save", "controlnet.save") or not isinstance(path, str) or not isinstance(layout, str):
         return []
     if problem := layout_problem(path, layout):
         return [Problem("E_SETTING", problem, node=view.node, port="path", hint="change path or layout")]

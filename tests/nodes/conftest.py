@@ -148,6 +148,25 @@ def tiny_sdxl_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def family_files(
+    tiny_folder: Path, tiny_sd2_folder: Path, tiny_sdxl_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A workspace with a folder and a single file of every family."""
+    from hcpgraph_nodes.model.load import load_model
+    from hcpgraph_nodes.model.save import save_model
+
+    from hcpgraph.testing import context
+
+    root = tmp_path_factory.mktemp("files")
+    ctx = context(root, graph_text=lambda: '{"format":"hcpgraph/1"}')
+    for name, folder in {"sd15": tiny_folder, "sd2": tiny_sd2_folder, "sdxl": tiny_sdxl_folder}.items():
+        shutil.copytree(folder, root / "models" / name)
+        model = load_model(ctx, path=f"models:{name}")
+        save_model(ctx, *model, path=f"models:{name}.safetensors", layout="single_file")
+    return root
+
+
 @pytest.fixture
 def workspace(tiny_folder: Path, tmp_path: Path) -> Path:
     """An empty workspace that holds the tiny model as `models:tiny`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_file_goes_round_and_loads_in_diffusers(workspace: Path, ctx, made) ->
     from diffusers import ControlNetModel
     from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
-    saved = save_controlnet(ctx, made, path="out:net.safetensors")
+    saved = save_controlnet(ctx, made, path="out:net.safetensors", layout="single_file")
     save_controlnet(ctx, made, path="out:net")
     state = made.root.module.state_dict()
     file = load_file(workspace / "out/net.safetensors")
@@ -132,7 +133,7 @@ def test_a_file_goes_round_and_loads_in_diffusers(workspace: Path, ctx, made) ->
 def test_files_of_others(workspace: Path, ctx, made, layout: str) -> None:
     """As others write them: without our configuration, below other prefixes, among other networks."""
     save_controlnet(ctx, made, path="out:net")
-    save_controlnet(ctx, made, path="out:net.safetensors")
+    save_controlnet(ctx, made, path="out:net.safetensors", layout="single_file")
     state = load_file(workspace / "out/net.safetensors")
     if layout == "diffusers":
         state = load_file(workspace / "out/net/diffusion_pytorch_model.safetensors")
@@ -172,7 +173,7 @@ def test_the_sizes_of_released_networks_are_read_off_their_shapes(name: str, ori
 
 def test_half_precision_and_trained_weights(workspace: Path, made) -> None:
     ctx = context(workspace, precision="bf16")
-    save_controlnet(context(workspace), made, path="out:net.safetensors", dtype="fp16")
+    save_controlnet(context(workspace), made, path="out:net.safetensors", layout="single_file", dtype="fp16")
     file = load_file(workspace / "out/net.safetensors")
     assert {value.dtype for value in file.values()} == {torch.float16}
     back = trainable(ctx, load_controlnet(ctx, path="out:net.safetensors"), layers=["controlnet_mid_block"]).model
@@ -180,7 +181,7 @@ def test_half_precision_and_trained_weights(workspace: Path, made) -> None:
     assert weight.dtype is torch.float32 and back.root.module.conv_in.weight.dtype is torch.bfloat16
     with torch.no_grad():
         weight.add_(1e-5)
-    save_controlnet(ctx, back, path="out:again.safetensors")
+    save_controlnet(ctx, back, path="out:again.safetensors", layout="single_file")
     again = load_file(workspace / "out/again.safetensors")
     assert torch.equal(again["control_model.middle_block_out.0.weight"], weight)
     assert {value.dtype for value in again.values()} == {torch.float32}
@@ -188,7 +189,7 @@ def test_half_precision_and_trained_weights(workspace: Path, made) -> None:
 
 def test_families_are_known_without_torch(workspace: Path, ctx, made) -> None:
     save_controlnet(ctx, made, path="out:net")
-    save_controlnet(ctx, made, path="out:net.safetensors")
+    save_controlnet(ctx, made, path="out:net.safetensors", layout="single_file")
     script = (
         "import sys; from pathlib import Path; from hcpgraph_nodes.controlnet.rule import control_family as family\n"
         "for path in sys.argv[1:]: print(family({'path': path}, Path))\n"
@@ -262,6 +263,19 @@ def test_mistakes_name_their_remedy(workspace: Path, ctx, made) -> None:
     (workspace / "out/other").mkdir(parents=True)
     assert code(save_controlnet, ctx, made, path="out:other", overwrite=True).code == "E_NOT_A_MODEL"
     (workspace / "out/folder.safetensors").mkdir()
-    assert code(save_controlnet, ctx, made, path="out:folder.safetensors", overwrite=True).code == "E_NOT_A_MODEL"
-    first, second = (save_controlnet(ctx, made, path="out:two.safetensors") for _ in range(2))
+    one = partial(save_controlnet, layout="single_file")
+    assert code(one, ctx, made, path="out:folder.safetensors", overwrite=True).code == "E_NOT_A_MODEL"
+    first, second = (one(ctx, made, path="out:two.safetensors") for _ in range(2))
     assert first.uri == "out:two.safetensors" and second.uri == "out:two-2.safetensors"
+
+
+@pytest.mark.parametrize(("path", "layout"), [("out:x", "single_file"), ("out:x.safetensors", "diffusers")])
+def test_path_and_layout_fit(workspace: Path, path: str, layout: str) -> None:
+    ctx = context(workspace)
+    made = control(workspace, load_model(ctx, path="models:tiny").denoiser)
+    problem = code(save_controlnet, ctx, made, path=path, layout=layout)
+    assert problem.code == "E_SETTING" and problem.port == "path" and not list(workspace.glob("out/x*"))
+    g = Graph()
+    g.add("controlnet.save", "save", path=path, layout=layout)
+    found = [each for each in hcpgraph.validate(g, workspace=workspace) if each.code == "E_SETTING"]
+    assert [(each.node, each.port) for each in found] == [("save", "path")]

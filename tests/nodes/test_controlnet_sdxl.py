@@ -123,11 +123,11 @@ def test_gradients_with_sizes_of_the_pictures(tmp_path: Path, family: str, model
     assert all(own[name].any() for name in own)
 
 
-@pytest.mark.parametrize("path", ["out:net", "out:net.safetensors"])
-def test_files_go_round(tmp_path: Path, family: str, model, path: str) -> None:
+@pytest.mark.parametrize(("path", "layout"), [("out:net", "diffusers"), ("out:net.safetensors", "single_file")])
+def test_files_go_round(tmp_path: Path, family: str, model, path: str, layout: str) -> None:
     ctx = context(tmp_path)
     made = control(tmp_path, model.denoiser, channels=[16, 32, 96, 256])
-    save_controlnet(ctx, made, path=path)
+    save_controlnet(ctx, made, path=path, layout=layout)
     assert probe_control(ctx.path(path)) == family
     back = load_controlnet(ctx, path=path)
     own, other = made.root.module.state_dict(), back.root.module.state_dict()

@@ -157,7 +157,7 @@ def training(steps: int) -> Graph:
     g.add("text.encode", "prompt_text")
     g.add("image.load", "edge", path="data:edges/0.png")
     g.add("flow.after", "done")
-    g.add("controlnet.save", "save", path="out:net.safetensors", overwrite=True)
+    g.add("controlnet.save", "save", path="out:net.safetensors", layout="single_file", overwrite=True)
     for source, target in [
         ("pictures.out", "edges.dataset"),
         ("edges.out", "buckets.dataset"),

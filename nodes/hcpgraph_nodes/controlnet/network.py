@@ -165,7 +165,7 @@ def original_names(config: Mapping[str, Any]) -> Callable[[str], str]:
             raise GraphError(
                 "E_LAYOUT",
                 f"the original layout has no name for '{name}'",
-                hint="save it as a diffusers folder: give a path without .safetensors",
+                hint="save it as a folder: set layout to diffusers",
             )
         return found
 

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from hcpgraph import Context, GraphError, node
-from hcpgraph.widgets import PathPicker
+from hcpgraph.widgets import Hint, PathPicker
 
 from ..families.registry import family
 from ..families.weights import write_json, write_weights
 from ..model.digest import file_digest
 from ..model.folder import DTYPES, write_folder
 from ..model.handles import ControlNet
+from ..rules import layout_problem
 from ..types import SavedFile
 from .network import WEIGHTS, full_config, original_names
 from .probe import CONFIG, PREFIX
@@ -28,7 +29,10 @@ def save_controlnet(
     ctx: Context,
     controlnet: ControlNet,
     *,
-    path: Annotated[str, PathPicker(suffixes=(".safetensors",), write=True, primary=True)] = "out:controlnet",
+    path: Annotated[
+        str, PathPicker(kind_of="any", suffixes=(".safetensors",), write=True, primary=True)
+    ] = "out:controlnet",
+    layout: Annotated[Literal["diffusers", "single_file"], Hint(primary=True)] = "diffusers",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
     overwrite: bool = False,
 ) -> SavedFile:
@@ -39,7 +43,8 @@ def save_controlnet(
 
     Args:
         controlnet: The ControlNet.
-        path: A folder to write; with the ending .safetensors, a file.
+        path: Folder or file to write; that of a single file ends with .safetensors.
+        layout: A folder as `diffusers` has it, or a `single_file` in the original layout.
         dtype: Precision of the weights in the file.
         overwrite: Replace what has that name; otherwise the new one gets a number.
 
@@ -47,10 +52,12 @@ def save_controlnet(
         out: The file, or the folder with the Merkle digest of its files.
 
     Raises:
-        GraphError: E_NOT_A_MODEL, `overwrite` would replace something else; E_LAYOUT, the original layout has no
-            names for some of its layers.
+        GraphError: E_SETTING (path and layout do not fit), E_NOT_A_MODEL (`overwrite` would replace something else),
+            E_LAYOUT (the original layout has no names for some of its layers).
     """
-    if path.endswith(".safetensors"):
+    if problem := layout_problem(path, layout):
+        raise GraphError("E_SETTING", problem, port="path", hint="change path or layout")
+    if layout == "single_file":
         return _save_file(ctx, controlnet, path, DTYPES[dtype], overwrite)
 
     def write(folder: Path, metadata: Mapping[str, str]) -> None:
