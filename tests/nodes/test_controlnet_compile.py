@@ -12,6 +12,7 @@ from hcpgraph_nodes.controlnet.apply import apply_controlnet
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.compiled import Compiling
 from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.model.new import new_model
 from hcpgraph_nodes.model.trainable import trainable
 from hcpgraph_nodes.sample.progress import Progress
 from torch._dynamo.testing import CompileCounterWithBackend
@@ -20,6 +21,7 @@ from hcpgraph import GraphError
 from hcpgraph.testing import context
 
 from .control_sets import NOISY, TEXT, TIME, control, pictures, random
+from .test_handles_ddp import SMALL
 
 TARGET = random(2, 4, 8, 8, seed=2)
 
@@ -38,15 +40,15 @@ def run(handle) -> torch.Tensor:
 
 def test_steps_of_training_share_a_graph(workspace: Path) -> None:
     """With gradient checkpointing in both, and a ControlNet whose own wire is compiled too."""
-    denoiser = load_model(context(workspace), path="models:tiny", checkpointing=True).denoiser
-    net = trainable(context(workspace), control(workspace, denoiser, checkpointing=True)).model
+    denoiser = new_model(context(workspace), **{**SMALL, "text_width": 32}, checkpointing=True).denoiser
+    net = trainable(context(workspace), control(workspace, denoiser, channels=[16], checkpointing=True)).model
     counter = CompileCounterWithBackend("aot_eager")
     module = net.root.module
     compiled = (replace(denoiser, compiling=Compiling(counter)), replace(net, compiling=Compiling("aot_eager")))
     for step in range(2):
         found = []
         for model, led in ((denoiser, net), compiled):
-            with_picture = apply_controlnet(model, led, pictures(2, seed=step))
+            with_picture = apply_controlnet(model, led, pictures(2, 8, 8, seed=step))
             (run(with_picture) - TARGET).square().mean().backward()
             found.append([parameter.grad.clone() for parameter in module.parameters()])
             module.zero_grad()

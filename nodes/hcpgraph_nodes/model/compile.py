@@ -34,7 +34,7 @@ def compile_model(
     training ends with an error if they are wrong.
 
     Args:
-        model: A denoiser, text encoder or VAE.
+        model: A denoiser, text encoder, VAE or ControlNet.
         dynamic: Make one graph for all sizes of pictures and texts; it is a little slower than one for each size, which
             is made otherwise, 64 at most.
         mode: How long the inductor looks for fast kernels.

@@ -48,7 +48,7 @@ def save_part(
     that made it.
 
     Args:
-        model: A denoiser, text encoder or VAE.
+        model: A denoiser, text encoder, VAE or ControlNet.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS; an empty text is
             the whole model. All weights of and below the selected layers are written.
         path: File to write.
@@ -89,7 +89,7 @@ def load_part(
     The result is a copy with memory of its own; the wire it came on still means the model without the part.
 
     Args:
-        model: A denoiser, text encoder or VAE, before it is trained and before plugins are attached to it.
+        model: A denoiser, text encoder, VAE or ControlNet, before it is trained and before plugins are attached to it.
         path: A .safetensors file.
         layers: Selectors of the layers that are taken from it; an empty text takes all that the file has.
         strength: Every weight becomes (1 - strength) · own + strength · file's; 1 replaces it.

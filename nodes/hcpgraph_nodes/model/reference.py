@@ -19,7 +19,7 @@ def reference(model: M) -> Annotated[M, Facts(family=Port("model"))]:
     plugins are trained no copy is needed: the wire before the plugin already is the reference and costs nothing.
 
     Args:
-        model: A denoiser, text encoder or VAE; outside the training loop it is as it was before training.
+        model: A denoiser, text encoder, VAE or ControlNet; outside the training loop it is as it was before training.
 
     Returns:
         out: The copy.

@@ -38,7 +38,7 @@ def trainable(
     layers of one model, each with its own learning rate.
 
     Args:
-        model: A denoiser, text encoder or VAE.
+        model: A denoiser, text encoder, VAE or ControlNet.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS; an empty text is
             the whole model. All weights of and below the selected layers are trained.
         lr: Learning rate of these weights; none given: the optimizer's.

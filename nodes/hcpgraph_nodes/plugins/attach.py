@@ -59,7 +59,7 @@ def lora(
     https://arxiv.org/abs/2402.12354 (LoRA+).
 
     Args:
-        model: A denoiser, text encoder or VAE.
+        model: A denoiser, text encoder, VAE or ControlNet.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
             for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoRA.
         rank: Inner width: a whole number, or a share between 0 and 1 of each layer's outputs, rounded, but at least 1.

@@ -36,7 +36,7 @@ def custom_plugin(
     are made with the layers they are for as first arguments, each with random numbers of its own.
 
     Args:
-        model: A denoiser, text encoder or VAE.
+        model: A denoiser, text encoder, VAE or ControlNet.
         kind: The class and its further arguments, from python.object.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
             for the whole model; with pre_hook: in front the input of the layer. A PluginBlock or MultiPluginBlock

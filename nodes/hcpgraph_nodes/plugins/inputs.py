@@ -29,7 +29,7 @@ def side_input(
     text encoder's have ids.
 
     Args:
-        model: A denoiser, text encoder or VAE with plugins.
+        model: A denoiser, text encoder, VAE or ControlNet with plugins.
         value: Any value, as the plugin expects it.
         name: The name by which plugins ask for it.
 

@@ -41,7 +41,7 @@ def loha(
     is the identity. Sources: https://arxiv.org/abs/2108.06098 (FedPara), https://arxiv.org/abs/2309.14859 (LyCORIS).
 
     Args:
-        model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
+        model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
             for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoHa.
         rank: Inner width of both matrices: a whole number, or a share between 0 and 1 of each layer's outputs, rounded,
@@ -100,7 +100,7 @@ def lokr(
     (LyCORIS).
 
     Args:
-        model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
+        model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
             for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoKr.
         factor: Height and width of the small matrix, where it divides the layer's sizes; otherwise the largest number
@@ -157,7 +157,7 @@ def full(
     projections of a UNet's cross attention. The start is the identity.
 
     Args:
-        model: A denoiser, text encoder or VAE; the wire it came on still means the model without it.
+        model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
         layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
             for the whole model. Every Linear and Conv2d among and below the selected layers gets a difference.
         bias: Train the bias as well where the layer has one.

@@ -25,7 +25,7 @@ def merge(model: M) -> Annotated[M, Facts(family=Port("model"))]:
     is not trained and has no plugins; the wire it came on still means the model with its plugins.
 
     Args:
-        model: A denoiser, text encoder or VAE with adapters.
+        model: A denoiser, text encoder, VAE or ControlNet with adapters.
 
     Returns:
         out: The copy.

@@ -18,7 +18,7 @@ def without(model: M, adapter: Adapter) -> Annotated[M, Facts(family=Port("model
     Where nothing was attached after the plugin, the wire before it is the same.
 
     Args:
-        model: A denoiser, text encoder or VAE with the plugin.
+        model: A denoiser, text encoder, VAE or ControlNet with the plugin.
         adapter: The plugin.
 
     Returns:

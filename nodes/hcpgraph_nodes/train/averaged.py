@@ -19,7 +19,8 @@ def averaged(value: M, trained: Trained) -> Annotated[M, Facts(family=Port("valu
     It is a copy with weights of its own: the wire it came on still means the last weights.
 
     Args:
-        value: The denoiser, text encoder or VAE that was trained; weights without an average stay as they are.
+        value: The denoiser, text encoder, VAE or ControlNet that was trained; weights without an average stay as they
+            are.
         trained: `trained` of the loop whose optimizer goes through optim.ema.
 
     Raises:
