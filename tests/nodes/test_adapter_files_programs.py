@@ -171,7 +171,11 @@ def test_pickles_give_tensors_alone(workspace: Path, model) -> None:
 
     torch.save({"lora": Evil()}, workspace / "data" / "bad.pt")
     (workspace / "data" / "broken.safetensors").write_bytes(b"\x10" * 40)
-    for name in ("bad.pt", "broken.safetensors"):
+    (workspace / "data" / "empty.pt").touch()
+    endless: dict = {}
+    endless["lora"] = endless
+    torch.save(endless, workspace / "data" / "endless.pt")
+    for name in ("bad.pt", "broken.safetensors", "empty.pt", "endless.pt"):
         with pytest.raises(GraphError) as caught:
             load_plugin(context(workspace), model.denoiser, path=f"data:{name}")
         assert caught.value.problem.code == "E_FILE"
@@ -329,6 +333,9 @@ def test_malformed_tensors_are_an_error(workspace: Path, model, change: dict, te
         "[]",
         '{"unet.lora_alpha": "big"}',
         '{"unet.alpha_pattern": ["x"]}',
+        '{"unet.lora_alpha": NaN}',
+        pytest.param('{"unet.lora_alpha": 1' + 400 * "0" + "}", id="too large for a float"),
+        pytest.param(100_000 * "[", id="nested"),
     ],
 )
 def test_malformed_headers_are_an_error(workspace: Path, model, metadata: str) -> None:
@@ -337,6 +344,15 @@ def test_malformed_headers_are_an_error(workspace: Path, model, metadata: str) -
     with pytest.raises(GraphError) as caught:
         load_plugin(context(workspace), model.denoiser, path="data:x.safetensors")
     assert caught.value.problem.code == "E_FILE"
+
+
+def test_a_configuration_that_is_no_text(workspace: Path, model) -> None:
+    folder = workspace / "data/peft"
+    folder.mkdir()
+    save_file({f"{Q}.lora_A.weight": torch.zeros(2, 16)}, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(GraphError, match="adapter_config.json is not JSON"):
+        load_plugin(context(workspace), model.denoiser, path="data:peft")
 
 
 def test_a_vae_has_no_place_in_adapter_files(workspace: Path, model) -> None:

@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Any
 
 import regex
+import torch
 
 from hcpgraph import GraphError
 
@@ -16,6 +17,7 @@ from .source import Source, parsed
 METADATA = "lora_adapter_metadata"
 """The header entry of diffusers: one JSON object for all components, their prefixes before the names."""
 SECONDS = 0.5
+LARGEST = torch.finfo(torch.float32).max
 UNREAD: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "bias": lambda config: config.get("bias") not in (None, "none"),
     "modules_to_save": lambda config: bool(config.get("modules_to_save")),
@@ -78,13 +80,18 @@ def _read(config: Mapping[str, Any], name: str) -> PeftConfig:
         )
     patterns = config.get("alpha_pattern") or {}
     numbers = [config.get("lora_alpha"), *(patterns.values() if isinstance(patterns, Mapping) else ())]
-    if not isinstance(patterns, Mapping) or not all(n is None or type(n) in (int, float) for n in numbers):
+    if not isinstance(patterns, Mapping) or not all(n is None or _is_number(n) for n in numbers):
         raise GraphError(
             "E_FILE", f"{name}: lora_alpha and alpha_pattern hold no numbers", hint="save it again with peft"
         )
     return PeftConfig(
         config.get("lora_alpha"), dict(patterns), bool(config.get("use_rslora")), bool(config.get("use_dora"))
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can be; JSON has larger whole numbers, and Python reads NaN and Infinity."""
+    return type(value) in (int, float) and abs(value) <= LARGEST
 
 
 def _matches(pattern: str, path: str) -> bool:

@@ -49,15 +49,15 @@ def open_source(path: Path) -> Source:
             hint=f"give a file that ends in {', '.join(SUFFIXES)}, or a folder with {PEFT_FILE}",
         )
     if file.suffix in PICKLES:
-        return Source(path.name, dict(_flatten(_unpickled(file))))
+        return Source(path.name, _flattened(_unpickled(file), file.name))
     state, metadata = _safetensors(file)
     beside = file.with_name(PEFT_CONFIG)
     if "lora_adapter_metadata" in metadata or not beside.is_file():
         return Source(path.name, state, metadata)
-    return Source(path.name, state, metadata, parsed(beside.read_text("utf-8"), PEFT_CONFIG))
+    return Source(path.name, state, metadata, parsed(beside.read_bytes(), PEFT_CONFIG))
 
 
-def parsed(text: str, what: str) -> dict[str, Any]:
+def parsed(text: str | bytes, what: str) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
@@ -65,7 +65,7 @@ def parsed(text: str, what: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise GraphError("E_FILE", f"{what} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise GraphError("E_FILE", f"{what} is not a JSON object")
@@ -85,12 +85,20 @@ def _safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _unpickled(file: Path) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
+    except Exception as error:  # whatever a pickle may raise, some of it without a word
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise GraphError(
             "E_FILE",
-            f"{file.name} cannot be read as plain tensors: {str(error).splitlines()[0]}",
+            f"{file.name} cannot be read as plain tensors: {reason}",
             hint="only tensors are ever taken from pickles; convert it to safetensors where you trust it",
         ) from None
+
+
+def _flattened(content: Any, name: str) -> dict[str, Tensor]:
+    try:
+        return dict(_flatten(content))
+    except RecursionError:
+        raise GraphError("E_FILE", f"{name} is nested without end", hint="download or save it again") from None
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
