@@ -13,6 +13,9 @@ from hcpgraph_nodes.optim.optimizer import Optimizer
 from hcpgraph_nodes.plugins.attach import lora
 from hcpgraph_nodes.train.averaged import averaged
 from hcpgraph_nodes.types import Conditioning, NoisyLatents, Timesteps, Trained
+from hcpgraph_nodes.words.block import EMBEDDING
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 import hcpgraph
 from hcpgraph import Cache, Graph, GraphError
@@ -81,6 +84,53 @@ def test_a_second_run_trains_nothing_and_finds_the_average_again(tmp_path: Path)
         assert all(torch.equal(a, b) for a, b in zip(weights(again, "averaged"), expected, strict=True))
 
 
+def test_the_averages_of_an_adapter_and_a_word_can_be_saved(tmp_path: Path) -> None:
+    g = drawn(3)
+    g.remove("whole")
+    g.disconnect("train.optimizer.0")
+    g.set("pictures.template", "a <w> {name}")
+    g.add("word.new", "word", name="<w>", vectors=2, init="cat")
+    g.add("plugin.lora", "lora", rank=2, init="svd")
+    g.add("optim.ema", "ema", decay=DECAY, power=POWER)
+    for id in ("model", "lora", "word"):
+        g.add("train.averaged", f"{id}_mean")
+        g.connect("train.trained", f"{id}_mean.trained")
+    g.add("plugin.save", "save_lora", path="out:l.safetensors", dtype="fp32")
+    g.add("word.save", "save_word", path="out:w.safetensors")
+    for source, target in [
+        ("new.text_encoder", "word.model"),
+        ("word.model", "lora.model"),
+        ("lora.model", "text.text_encoder"),
+        ("new.denoiser", "predict.denoiser"),
+        ("lora.params", "adamw.params"),
+        ("word.params", "adamw.params"),
+        ("adamw.out", "ema.optimizer"),
+        ("ema.out", "train.optimizer"),
+        ("lora.model", "model_mean.value"),
+        ("lora.adapter", "lora_mean.value"),
+        ("word.word", "word_mean.value"),
+        ("lora_mean.out", "save_lora.adapter"),
+        ("word_mean.out", "save_word.word"),
+    ]:
+        g.connect(source, target)
+    assert [p for p in hcpgraph.validate(g, workspace=tmp_path) if p.severity == "error"] == []
+    result = hcpgraph.run(g, targets=["model_mean", "lora", "word", "save_lora", "save_word"], workspace=tmp_path)
+    assert result.status == "done", result.failed
+    word, plugin = result.outputs["model_mean.out"].stack
+    found = load_file(tmp_path / "out/w.safetensors")["emb_params"]
+    assert torch.equal(found, word.blocks[EMBEDDING].vectors)
+    assert not torch.equal(found, result.outputs["word.word"].vectors()[0])
+    state = load_file(tmp_path / "out/l.safetensors")
+    last = result.outputs["lora.adapter"].plugin.blocks
+    for path, block in plugin.blocks.items():
+        for suffix, value in block.tensors().items():
+            key = f"lora_te_{path.replace('.', '_')}.{suffix}"
+            assert torch.equal(state[key], value)
+            assert suffix == "alpha" or not torch.equal(state[key], last[path].tensors()[suffix])
+    with safe_open(tmp_path / "out/l.safetensors", "pt") as opened:
+        assert opened.metadata()["ss_network_dim"] == "4"  # of a start at the singular values the file holds both
+
+
 def test_validation_accepts_the_average_and_still_refuses_the_wire_before_it(tmp_path: Path) -> None:
     g = averaging(STEPS)
     g.add("sample.empty_latents", "canvas", width=16, height=16)
@@ -129,6 +179,8 @@ def test_mistakes_name_their_remedy(workspace: Path) -> None:
     with pytest.raises(GraphError, match="kept no average") as error:
         averaged(base, Trained(1, 0.0))
     assert "optim.ema" in str(error.value.problem.hint)
+    with pytest.raises(GraphError, match="int has no weights"):
+        averaged(3, Trained(1, 0.0))
     tensor = torch.nn.Parameter(torch.zeros(1))
     once = ema(Optimizer(torch.optim.SGD([tensor], 0.1), {"w": tensor}))
     with pytest.raises(GraphError, match="already keeps"):

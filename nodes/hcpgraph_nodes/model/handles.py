@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..plugins.base import Plugin
 
 P = TypeVar("P", bound=tuple[Any, ...])
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def _release(root: weakref.ref[Root], paths: tuple[str, ...], plugin: int) -> No
         alive.untap(paths, plugin)
 
 
-def copied(module: nn.Module, memo: dict[int, Any], values: Mapping[int, torch.Tensor]) -> nn.Module:
+def copied(module: N, memo: dict[int, Any], values: Mapping[int, torch.Tensor]) -> N:
     """A frozen deep copy in eval mode whose parameters are those in `values`, by id, where it names them."""
     own = {id(parameter): parameter.dtype for parameter in module.parameters()}
     replaced = {
@@ -191,9 +192,35 @@ def copied(module: nn.Module, memo: dict[int, Any], values: Mapping[int, torch.T
     return deepcopy(module, {**memo, **replaced}).requires_grad_(False).eval()
 
 
+def twin(plugin: Plugin, values: Mapping[int, torch.Tensor]) -> Plugin:
+    """A frozen copy of a plugin and of the models that it calls; `values` as in `copied`."""
+    made = copied(plugin, {id(handle): handle.copy(values) for handle in plugin.handles}, values)
+    made.trainable = False
+    return made
+
+
+@port_type(color="#c9a227", weights="runs", facts=("family",))
+class Weights:
+    """What has weights that can be trained: a model, an adapter or a word."""
+
+    __slots__ = ()
+
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The modules that the weights belong to."""
+        raise NotImplementedError
+
+    def copy(self, values: Mapping[int, torch.Tensor]) -> Self:
+        """The same over frozen copies of the weights; this one stays as it is.
+
+        Args:
+            values: What a parameter is in the copy, by id of the parameter, where it differs.
+        """
+        raise NotImplementedError
+
+
 @port_type(color="#c9a227", weights="runs", facts=("family",), name="Model")
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Handle:
+class Handle(Weights):
     """A model on a wire: shared weights and its own stack of plugins, innermost first.
 
     Attributes:
@@ -250,16 +277,10 @@ class Handle:
         return replace(self, stack=tuple(other for other in self.stack if other is not plugin))
 
     def copy(self, values: Mapping[int, torch.Tensor]) -> Self:
-        """A handle over frozen copies of the weights and the plugins; this one stays as it is.
-
-        Args:
-            values: What a parameter is in the copy, by id of the parameter, where it differs.
-        """
+        """A handle over frozen copies of the weights and the plugins; this one stays as it is."""
         result = replace(self, root=self.root.copy(values), stack=())
         for plugin in self.stack:
-            twin = copied(plugin, {id(handle): handle.copy(values) for handle in plugin.handles}, values)
-            twin.trainable = False
-            result = result.attach(twin)
+            result = result.attach(twin(plugin, values))
         return result
 
     def modules(self) -> tuple[nn.Module, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import torch
@@ -13,7 +13,7 @@ from hcpgraph import GraphError
 from hcpgraph.errors import did_you_mean
 from hcpgraph.types import port_type
 
-from ..model.handles import Handle
+from ..model.handles import Handle, Weights, twin
 from .hooks import Hook, Wrap
 from .selector import Point, near_misses, points, within
 
@@ -284,7 +284,7 @@ def placed(block: Any, model: Handle) -> Any:
 
 @port_type(color="#d08770", weights="carries", facts=("family",))
 @dataclass(frozen=True, slots=True, eq=False)
-class Adapter:
+class Adapter(Weights):
     """A plugin that can be saved: its weights, and the component, the family and the configuration it was made for."""
 
     plugin: Plugin
@@ -292,3 +292,9 @@ class Adapter:
     family: str
     prediction_type: str = "epsilon"
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def modules(self) -> tuple[nn.Module, ...]:
+        return (self.plugin,)
+
+    def copy(self, values: Mapping[int, Tensor]) -> Self:
+        return replace(self, plugin=twin(self.plugin, values))

@@ -9,8 +9,8 @@ end token nor the largest of a row, so that pooling by either (transformers has 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from hcpgraph import GraphError
 from hcpgraph.types import port_type
 
-from ..model.handles import Clip, TextEncoder
+from ..model.handles import Clip, TextEncoder, Weights, twin
 from ..plugins.base import Block, Plugin, WrapPluginBlock, placed
 
 EMBEDDING = "text_model.embeddings.token_embedding"
@@ -51,7 +51,7 @@ class WordBlock(WrapPluginBlock):
 
 @port_type(color="#5f9e6e", shape="diamond", weights="carries", facts=("family",))
 @dataclass(frozen=True, slots=True, eq=False)
-class Word:
+class Word(Weights):
     """A word that can be saved: its name, its vectors in every text network, and the family it was made for."""
 
     plugin: Plugin
@@ -61,6 +61,12 @@ class Word:
     def vectors(self) -> tuple[Tensor, ...]:
         """Its vectors (n, d), float32, one tensor a text network of the family, in their order."""
         return tuple(block.vectors.detach() for block in self.plugin.blocks.values() if isinstance(block, WordBlock))
+
+    def modules(self) -> tuple[nn.Module, ...]:
+        return (self.plugin,)
+
+    def copy(self, values: Mapping[int, Tensor]) -> Self:
+        return replace(self, plugin=twin(self.plugin, values))
 
 
 def layer(clip: Clip) -> str:
