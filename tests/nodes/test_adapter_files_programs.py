@@ -351,7 +351,7 @@ def test_a_configuration_that_is_no_text(workspace: Path, model) -> None:
     folder.mkdir()
     save_file({f"{Q}.lora_A.weight": torch.zeros(2, 16)}, folder / "adapter_model.safetensors")
     (folder / "adapter_config.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(GraphError, match="adapter_config.json is not JSON"):
+    with pytest.raises(GraphError, match=r"adapter_config\.json is not JSON"):
         load_plugin(context(workspace), model.denoiser, path="data:peft")
 
 

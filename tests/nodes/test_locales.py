@@ -171,7 +171,7 @@ def test_localized_changes_the_texts_and_nothing_else(registry, pack, chinese):
 def test_an_output_named_like_an_input_has_a_text_of_its_own(registry, pack):
     lora = locales.localized(registry.specs["plugin.lora"].to_json(), pack, "zh-CN")
     helps = {side: {port["name"]: port["help"] for port in lora[side]} for side in ("inputs", "outputs")}
-    assert helps["inputs"]["model"] == "去噪网络、文本编码器或 VAE。"
+    assert helps["inputs"]["model"] == "去噪网络、文本编码器、VAE 或 ControlNet。"
     assert helps["outputs"]["model"] == "挂上 LoRA 的模型。"
 
 
