@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.families.ldm_file import CONFIGS
 from hcpgraph_nodes.families.probe import probe_family, safetensors_header
 from hcpgraph_nodes.model.load import LoadedModel, load_model
 from hcpgraph_nodes.model.new import new_model
 from hcpgraph_nodes.model.save import save_model
+from hcpgraph_nodes.types import Conditioning, NoisyLatents, Timesteps
 from hcpgraph_nodes.vae.load import load_vae
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -141,6 +143,75 @@ def test_foreign_code_in_a_header_is_refused(family_files: Path, tmp_path: Path)
     rewritten(family_files / "models/sd15.safetensors", tmp_path / "models/x.safetensors", header=missing)
     with pytest.raises(GraphError, match="describes no vae"):
         load_model(context(tmp_path), path="models:x.safetensors")
+
+
+WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
+
+
+def changed(file: str, **entries: Any) -> Callable[[Path], None]:
+    """Changes entries of a JSON file in a folder; those that are None go."""
+
+    def change(folder: Path) -> None:
+        found = json.loads((folder / file).read_text()) | entries
+        (folder / file).write_text(json.dumps({key: value for key, value in found.items() if value is not None}))
+
+    return change
+
+
+def replaced(file: str, content: bytes, *, gone: str = WEIGHTS) -> Callable[[Path], None]:
+    """Takes one file away and writes another."""
+
+    def change(folder: Path) -> None:
+        (folder / gone).unlink()
+        (folder / file).write_bytes(content)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda folder: shutil.rmtree(folder / "scheduler"), "E_MODEL_FOLDER"),
+        (lambda folder: (folder / "unet/config.json").unlink(), "E_MODEL_FOLDER"),
+        (lambda folder: (shutil.rmtree(folder / "unet"), (folder / "unet").touch()), "E_MODEL_FOLDER"),
+        (changed("vae/config.json", block_out_channels=None), "E_MODEL_FOLDER"),
+        (changed("text_encoder/config.json", num_hidden_layers=None), "E_MODEL_FOLDER"),
+        (changed("scheduler/scheduler_config.json", num_train_timesteps="many"), "E_SCHEDULE"),
+        (changed("scheduler/scheduler_config.json", num_train_timesteps=-3), "E_SCHEDULE"),
+        (changed("scheduler/scheduler_config.json", beta_schedule="magic"), "E_SCHEDULE"),
+        (changed("scheduler/scheduler_config.json", _class_name=["DDIMScheduler"]), "E_SCHEDULE"),
+        (changed("unet/config.json", down_block_types=["Evil", "DownBlock2D"]), "E_MODEL_CLASS"),
+        (changed("text_encoder/config.json", num_hidden_layers="two"), "E_MODEL_CLASS"),
+        (replaced(WEIGHTS, b"\xff" * 50), "E_NO_SAFETENSORS"),
+        (replaced(f"{WEIGHTS}.index.json", b"{"), "E_MODEL_FOLDER"),
+        (replaced(f"{WEIGHTS}.index.json", b'{"weight_map": [1]}'), "E_MODEL_FOLDER"),
+        (replaced(f"{WEIGHTS}.index.json", b'{"weight_map": {"a": "../x"}}'), "E_MODEL_FOLDER"),
+        (replaced(f"{WEIGHTS}.index.json", b'{"weight_map": {"a": "gone.safetensors"}}'), "E_NO_SAFETENSORS"),
+        (replaced("tokenizer/tokenizer.json", b"{", gone="tokenizer/tokenizer.json"), "E_MODEL_FOLDER"),
+        (lambda folder: (folder / "tokenizer/tokenizer.json").unlink(), "E_MODEL_FOLDER"),
+    ],
+)
+def test_a_broken_folder_is_told_in_words(
+    family_files: Path, tmp_path: Path, change: Callable[[Path], None], code: str
+) -> None:
+    change(shutil.copytree(family_files / "models/sd15", tmp_path / "models/x"))
+    with pytest.raises(GraphError) as caught:
+        model = load_model(context(tmp_path), path="models:x", family="sd15")
+        _ = model.denoiser.root.module, model.text_encoder.root.module, model.text_encoder.clips[0].tokens.tokenizer
+    assert caught.value.problem.code == code
+
+
+def test_a_unet_for_inpainting_reads_more_than_latents(family_files: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(family_files / "models/sd15", tmp_path / "models/x")
+    changed("unet/config.json", in_channels=9)(folder)
+    state = load_file(folder / WEIGHTS)
+    first = state["conv_in.weight"]
+    save_file(state | {"conv_in.weight": torch.cat([first, first, first[:, :1]], dim=1)}, folder / WEIGHTS)
+    denoiser = load_model(context(tmp_path), path="models:x").denoiser
+    inputs = NoisyLatents(torch.zeros(1, 4, 8, 8)), Timesteps(torch.tensor([3])), Conditioning(torch.zeros(1, 77, 32))
+    with pytest.raises(GraphError, match="reads 9 channels, and the latents have 4") as caught:
+        predict(denoiser, *inputs)
+    assert caught.value.problem.code == "E_CHANNELS"
 
 
 def test_a_broken_file_is_told_in_words(tmp_path: Path) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.families import schedule
+from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
-from hcpgraph_nodes.sample.schedulers import make_scheduler
+from hcpgraph_nodes.sample.schedulers import Sampler, make_scheduler
 from hcpgraph_nodes.text.encode import encode, encode_text
 from hcpgraph_nodes.types import Captions, Conditioning, CropInfo, NoisyLatents, Timesteps
 
@@ -230,3 +233,16 @@ def test_words_behind_the_vocabulary_leave_the_pooled_embedding_at_the_end_token
     with torch.no_grad():
         out = network(ids)
         assert torch.equal(out.text_embeds, network.text_projection(out.last_hidden_state[:, 3]))
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+@pytest.mark.parametrize("name", ["sd15", "sd2", "sdxl"])
+def test_latents_are_not_cut_like_pixels(name: str, sampler: Sampler) -> None:
+    """Also where the configuration, such as that of an Euler scheduler, does not speak of it."""
+    told = schedule.read(family(name).schedule, torch.device("cpu"))
+    bare = schedule.read(
+        {"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear"}, torch.device("cpu")
+    )
+    assert [make_scheduler(sampler, each).config.clip_sample for each in (told, bare)] == [False, False]
+    pixels = replace(bare, config={**bare.config, "clip_sample": True})
+    assert make_scheduler(sampler, pixels).config.clip_sample is True

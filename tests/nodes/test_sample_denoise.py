@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import diffusers
 import pytest
 import torch
 from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.noise.gaussian import gaussian_noise
 from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.rules import RULES
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
@@ -135,6 +138,42 @@ def test_errors(workspace: Path) -> None:
     ctx.run.cancel.set()
     with pytest.raises(Cancelled):
         denoise(ctx, model.denoiser, model.schedule, text, empty_latents(model.vae, **SIZE, count=2), guidance=1.0)
+
+
+def test_prompts_of_two_lengths(workspace: Path) -> None:
+    """One call for both sides of guidance where they have one length, else a call for each: the same numbers."""
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    positive, negative = (encode_text(model.text_encoder, Captions(each)) for each in (PROMPTS, NEGATIVE))
+    latents = empty_latents(model.vae, **SIZE, count=2)
+    twice = replace(negative, data=torch.cat([negative.data, negative.data], dim=1))
+    one, two = (denoise(ctx, model.denoiser, model.schedule, positive, latents, n, steps=2) for n in (negative, twice))
+    torch.testing.assert_close(one.data, two.data, rtol=1e-3, atol=1e-3)  # attention to all tokens twice is the same
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"noise": Noise(torch.zeros(1, 4, 12, 8))}, "E_BATCH"),
+        ({"noise": Noise(torch.zeros(2, 4, 12, 12))}, "E_BATCH"),
+        ({"sampler": "pndm", "steps": 2}, "E_SETTING"),
+        ({"sampler": "ddim", "steps": 1000}, "E_SETTING"),
+        ({"scheduler": PythonObject(diffusers.UNet2DModel, {})}, "E_OBJECT"),
+        ({"scheduler": PythonObject(diffusers.FlowMatchEulerDiscreteScheduler, {})}, "E_OBJECT"),
+        ({"scheduler": PythonObject(diffusers.RePaintScheduler, {})}, "E_OBJECT"),
+        ({"scheduler": PythonObject(diffusers.EulerDiscreteScheduler, {"use_karas_sigmas": True})}, "E_OBJECT"),
+        ({"scheduler": PythonObject(diffusers.EulerDiscreteScheduler, {"beta_schedule": "magic"})}, "E_OBJECT"),
+    ],
+)
+def test_what_cannot_be_sampled_is_told_in_words(workspace: Path, settings: dict[str, Any], code: str) -> None:
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    schedule = replace(model.schedule, config={**model.schedule.config, "skip_prk_steps": False, "steps_offset": 1})
+    text = encode_text(model.text_encoder, Captions(PROMPTS))
+    latents = empty_latents(model.vae, **SIZE, count=2)
+    with pytest.raises(GraphError) as caught:
+        denoise(ctx, model.denoiser, schedule, text, latents, text, **settings)
+    assert caught.value.problem.code == code
 
 
 def test_every_sampler_name_is_a_class_of_diffusers() -> None:

@@ -33,6 +33,8 @@ CLIP_END = 49407
 """Id of the end token in CLIP's vocabulary."""
 NOT_OF_THE_TEXT_MODEL = ("embeddings.position_ids", "logit_scale")
 OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+VOCABULARY = ("vocab.json", "merges.txt")
+"""What transformers takes for a tokenizer of two tokens where it is missing."""
 NOT_TEXT_CONFIG = ("architectures", "transformers_version")
 
 
@@ -155,13 +157,31 @@ def current_vae(state: Mapping[str, Tensor]) -> State:
 
 
 def read_tokenizer(folder: Path) -> Any:
+    """CLIP's tokenizer in a folder.
+
+    Raises:
+        GraphError: E_MODEL_FOLDER, it is missing, empty or broken.
+    """
     from transformers import CLIPTokenizer
 
     if not folder.is_dir():
         raise GraphError(
             "E_MODEL_FOLDER", f"the {folder.name} folder is missing", hint="give a folder that diffusers saved"
         )
-    return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    if not (folder / "tokenizer.json").is_file() and not all((folder / name).is_file() for name in VOCABULARY):
+        raise GraphError(
+            "E_MODEL_FOLDER",
+            f"the {folder.name} folder has neither tokenizer.json nor {' and '.join(VOCABULARY)}",
+            hint="give a folder that diffusers saved",
+        )
+    try:
+        return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # the tokenizers library raises Exception itself
+        raise GraphError(
+            "E_MODEL_FOLDER",
+            f"the {folder.name} folder cannot be read: {error}",
+            hint="fetch it again",
+        ) from error
 
 
 def seeded(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Module]:

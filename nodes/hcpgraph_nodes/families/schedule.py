@@ -10,6 +10,7 @@ import torch
 from hcpgraph import GraphError
 
 from ..types import NoiseSchedule
+from .weights import first_line
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 KNOWN_SCHEDULERS = frozenset(
@@ -37,20 +38,29 @@ def read(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
     """The schedule of a configuration; its table is kept on the device so that a step needs no transfer.
 
     Raises:
-        GraphError: E_SCHEDULE, a scheduler that is no denoising diffusion process, or an unknown prediction type.
+        GraphError: E_SCHEDULE, a scheduler that is no denoising diffusion process, or an unknown prediction type, or
+            numbers that make no process.
     """
     from diffusers import DDPMScheduler
 
     name = config.get("_class_name", "DDIMScheduler")
     kind = config.get("prediction_type") or "epsilon"
-    if name not in KNOWN_SCHEDULERS or kind not in PREDICTIONS:
+    if not isinstance(name, str) or name not in KNOWN_SCHEDULERS or kind not in PREDICTIONS:
         raise GraphError(
             "E_SCHEDULE",
             f"cannot read a {name} that predicts '{kind}'",
             hint=f"schedulers: {', '.join(sorted(KNOWN_SCHEDULERS))}; predictions: {', '.join(PREDICTIONS)}",
         )
     kept = {key: value for key, value in config.items() if not key.startswith("_")}
-    forward = DDPMScheduler(**{key: kept[key] for key in FORWARD if kept.get(key) is not None})
+    settings = {key: kept[key] for key in FORWARD if kept.get(key) is not None}
+    try:
+        forward = DDPMScheduler(**settings)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        raise GraphError(
+            "E_SCHEDULE",
+            f"the scheduler's configuration describes no forward process: {first_line(error)}",
+            hint=f"its entries are {', '.join(f'{key} = {value!r}' for key, value in settings.items())}",
+        ) from None
     return NoiseSchedule(
         forward.alphas_cumprod.to(device), kind, {**kept, "prediction_type": kind, "_class_name": name}
     )

@@ -21,7 +21,6 @@ from .sizes import SCHEDULE, Sizes, TextSizes
 from .unet_family import FACTOR, ZEROS, Prefixes, UNetFamily
 
 FORCE_ZEROS = "force_zeros_for_empty_prompt"
-NOT_OF_EULER = ("_class_name", "clip_sample", "set_alpha_to_one", "skip_prk_steps")
 
 
 class SDXL(UNetFamily):
@@ -75,10 +74,10 @@ class SDXL(UNetFamily):
     pipeline = "StableDiffusionXLPipeline"
     nulls = ("feature_extractor", "image_encoder")
     schedule: ClassVar[Mapping[str, Any]] = {
+        **SCHEDULE,
         "_class_name": "EulerDiscreteScheduler",
         "interpolation_type": "linear",
         "use_karras_sigmas": False,
-        **{key: value for key, value in SCHEDULE.items() if key not in NOT_OF_EULER},
     }
     upcast_vae = True
     skipped = 1

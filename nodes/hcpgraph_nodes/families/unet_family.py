@@ -327,7 +327,17 @@ class UNetFamily(KlVae):
             timesteps: Their noise levels.
             conditioning: B embeddings.
             sizes: Sizes of the pictures (B, 6) as CropInfo has them; only some families read them.
+
+        Raises:
+            GraphError: E_CHANNELS, the UNet reads latents of other channels.
         """
+        reads = denoiser.config.get("in_channels", 4)
+        if noisy.shape[1] != reads:
+            raise GraphError(
+                "E_CHANNELS",
+                f"the denoiser reads {reads} channels, and the latents have {noisy.shape[1]}",
+                hint="wire denoiser and VAE of one model; UNets for inpainting, which read 9, are not supported",
+            )
         dtype = denoiser.root.placement.dtype
         extra = self.extra_conditions(denoiser, noisy, conditioning, sizes)
         noisy, text = noisy.to(dtype), conditioning.data.to(dtype)

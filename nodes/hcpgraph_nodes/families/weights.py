@@ -17,6 +17,13 @@ from torch import nn
 from hcpgraph import GraphError
 
 REFUSED = ("auto_map", "quantization_config")
+NEEDED = {
+    "UNet2DConditionModel": ("block_out_channels", "down_block_types"),
+    "AutoencoderKL": ("block_out_channels", "latent_channels"),
+    "CLIPTextModel": ("num_hidden_layers", "vocab_size", "max_position_embeddings"),
+    "CLIPTextModelWithProjection": ("num_hidden_layers", "vocab_size", "max_position_embeddings"),
+}
+"""Entries that are read before a module is made, by class; every program that saves the class writes them."""
 DROPPED = ("_attn_implementation", "attn_implementation", "_attn_implementation_internal", "torch_dtype", "dtype")
 
 
@@ -34,9 +41,12 @@ def read_config(folder: Path, name: str, expected: str | None = None) -> dict[st
     path = folder / name
     try:
         config = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
         raise GraphError(
-            "E_MODEL_FOLDER", f"{folder.name}/{name} is missing", hint="give a folder that diffusers saved"
+            "E_MODEL_FOLDER",
+            f"{folder.name}/{name} {'is missing' if gone else f'cannot be read: {error.strerror}'}",
+            hint="give a folder that diffusers saved",
         ) from None
     except ValueError as error:
         raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} is not JSON: {error}") from None
@@ -54,7 +64,7 @@ def checked_config(config: Mapping[str, Any], where: str, expected: str | None =
         expected: The class it must be of, if it names one.
 
     Raises:
-        GraphError: E_MODEL_CLASS, it is of another class, or asks for foreign code.
+        GraphError: E_MODEL_CLASS (of another class, or asks for foreign code), E_MODEL_FOLDER (entries are missing).
     """
     if refused := [key for key in REFUSED if config.get(key)]:
         raise GraphError(
@@ -69,6 +79,10 @@ def checked_config(config: Mapping[str, Any], where: str, expected: str | None =
             f"{where} is of a {named}; this family needs {expected}",
             hint="choose another family or another folder",
         )
+    if missing := [key for key in NEEDED.get(expected or "", ()) if config.get(key) is None]:
+        raise GraphError(
+            "E_MODEL_FOLDER", f"{where} does not say {', '.join(missing)}", hint="give a folder that diffusers saved"
+        )
     return {key: value for key, value in config.items() if key not in DROPPED}
 
 
@@ -76,21 +90,16 @@ def read_folder(folder: Path, stem: str) -> dict[str, torch.Tensor]:
     """All tensors of `stem.safetensors`, of its fp16 variant, or of its shards.
 
     Raises:
-        GraphError: E_NO_SAFETENSORS.
+        GraphError: E_NO_SAFETENSORS (missing or broken), E_MODEL_FOLDER (a list of shards that is broken).
     """
-    from safetensors.torch import load_file
-
     for name in (f"{stem}.safetensors", f"{stem}.fp16.safetensors"):
         if (folder / name).is_file():
-            return load_file(folder / name)
+            return _read(folder / name)
     for name in (f"{stem}.safetensors.index.json", f"{stem}.safetensors.index.fp16.json"):
         if (folder / name).is_file():
-            shards = set(json.loads((folder / name).read_text("utf-8"))["weight_map"].values())
             state: dict[str, torch.Tensor] = {}
-            for shard in sorted(shards):
-                if Path(shard).name != shard:
-                    raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} points outside of its folder")
-                state |= load_file(folder / shard)
+            for shard in _shards(folder / name):
+                state |= _read(folder / shard)
             return state
     others = sorted(path.name for path in folder.glob("*") if path.suffix in (".bin", ".ckpt", ".pt", ".msgpack"))
     raise GraphError(
@@ -98,6 +107,30 @@ def read_folder(folder: Path, stem: str) -> dict[str, torch.Tensor]:
         f"{folder.name} has no {stem}.safetensors" + (f", only {', '.join(others)}" if others else ""),
         hint="save the model with safe_serialization=True",
     )
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        message = f"{path.parent.name}/{path.name} cannot be read: {error}"
+        raise GraphError("E_NO_SAFETENSORS", message, hint="fetch it again") from None
+
+
+def _shards(path: Path) -> list[str]:
+    """The files that a list of shards names, which lie beside it."""
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        shards = sorted(set(json.loads(path.read_text("utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        message = f"{where} is no list of the files that hold the weights"
+        raise GraphError("E_MODEL_FOLDER", message, hint="fetch it again") from None
+    if any(not isinstance(shard, str) or Path(shard).name != shard for shard in shards):
+        raise GraphError("E_MODEL_FOLDER", f"{where} points outside of its folder")
+    return shards
 
 
 def build(
@@ -115,12 +148,22 @@ def build(
         rename: Run-time name -> name in files.
 
     Raises:
-        GraphError: E_WEIGHTS, listing what is missing, unknown or of another shape.
+        GraphError: E_WEIGHTS, listing what is missing, unknown or of another shape; E_MODEL_CLASS, the module's
+            configuration cannot be followed.
     """
     from accelerate import init_empty_weights
 
-    with init_empty_weights(include_buffers=False):
-        module = make()
+    try:
+        with init_empty_weights(include_buffers=False):
+            module = make()
+    except GraphError:
+        raise
+    except Exception as error:  # what diffusers and transformers raise for a configuration is not agreed on
+        raise GraphError(
+            "E_MODEL_CLASS",
+            f"the configuration of the {what} cannot be followed: {first_line(error)}",
+            hint="give the configuration that was saved with the weights",
+        ) from error
     own = {rename(key): (key, value.shape) for key, value in module.state_dict().items()}
     found = {
         "missing": [key for key in own if key not in state],
@@ -143,6 +186,11 @@ def build(
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" … ({len(names)})" if len(names) > 4 else "")
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the explanations below."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:

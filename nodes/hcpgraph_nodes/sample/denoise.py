@@ -18,7 +18,7 @@ from ..noise.draws import draw, seeded_generators
 from ..python.object import PythonObject
 from ..types import Conditioning, Latents, Noise, NoiseSchedule
 from .progress import Progress
-from .schedulers import Sampler, from_class, make_scheduler
+from .schedulers import Sampler, from_class, make_scheduler, set_steps
 
 
 @node("sample.denoise", packages=("diffusers",))
@@ -63,7 +63,8 @@ def denoise(
         out: Clean scaled latents (B, C, h, w).
 
     Raises:
-        GraphError: E_NO_NEGATIVE, E_BATCH, E_OBJECT.
+        GraphError: E_NO_NEGATIVE; E_BATCH, prompts or noise of other samples; E_OBJECT; E_SETTING, the sampler cannot
+            do so many or so few steps; E_CHANNELS, the denoiser reads other latents.
     """
     count = len(latents.data)
     if guidance > 1 and negative is None:
@@ -77,25 +78,32 @@ def denoise(
     text = _rows(positive, count)
     against = _rows(negative, count) if guidance > 1 and negative is not None else None
     solver = make_scheduler(sampler, schedule) if scheduler is None else from_class(scheduler, schedule)
-    solver.set_timesteps(steps, device=denoiser.device)
+    set_steps(solver, steps, denoiser.device)
     generators = seeded_generators(seed, count)
     own = draw(generators, latents.data.shape)
     start = own if noise is None else noise.data
+    if start.shape != own.shape:
+        raise GraphError(
+            "E_BATCH",
+            f"the noise has the shape {list(start.shape)}, the latents {list(own.shape)}",
+            port="noise",
+            hint="wire noise of the same latents",
+        )
     sample = start.to(denoiser.device) * solver.init_noise_sigma
     extra = _step_arguments(solver, generators, eta)
     predict = family(denoiser.family).predict
     other = negative_denoiser or denoiser
+    together = against is not None and other is denoiser and against.data.shape == text.data.shape
     total = len(solver.timesteps)
     with torch.no_grad():
         for index, timestep in enumerate(solver.timesteps):
             ctx.check()
             scaled = solver.scale_model_input(sample, timestep)
-            together = against is not None and other is denoiser
             progress = Progress(index / total, (index + 1) / total, 2 if together else 1)
             model = denoiser.with_inputs(progress=progress)
             if against is None:
                 output = predict(model, scaled, timestep, text)
-            elif together:
+            elif together:  # one call for both sides
                 both = predict(model, torch.cat([scaled, scaled]), timestep, _together(against, text))
                 without, output = both.chunk(2)
                 output = without + guidance * (output - without)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
+
+import torch
 
 from hcpgraph import GraphError
 
@@ -47,6 +50,9 @@ SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "lcm": ("LCMScheduler", {}),
 }
 """Name -> class in diffusers and what it changes in the model's own scheduler configuration."""
+USED = ("init_noise_sigma", "scale_model_input", "set_timesteps", "step")
+STEP = {"model_output", "timestep", "sample"}
+"""What sample.denoise uses of a scheduler, and gives to its step."""
 
 
 def make_scheduler(name: Sampler, schedule: NoiseSchedule) -> Any:
@@ -61,15 +67,54 @@ def from_class(kind: PythonObject, schedule: NoiseSchedule) -> Any:
     """A scheduler of a given class for the model's forward process, with the arguments of the object on top.
 
     Raises:
-        GraphError: E_OBJECT, the class is no diffusers scheduler.
+        GraphError: E_OBJECT, the class is no diffusers scheduler for noise predictors, or does not take the arguments.
     """
     from diffusers import SchedulerMixin
 
+    name = kind.cls.__name__
+    hint = "name a scheduler class in python.object, such as diffusers:EulerDiscreteScheduler"
     if not issubclass(kind.cls, SchedulerMixin):
-        hint = "name a scheduler class in python.object, such as diffusers:EulerDiscreteScheduler"
-        raise GraphError("E_OBJECT", f"{kind.cls.__name__} is no diffusers scheduler", port="scheduler", hint=hint)
-    return kind.cls.from_config({**_config(schedule), **kind.args})
+        raise GraphError("E_OBJECT", f"{name} is no diffusers scheduler", port="scheduler", hint=hint)
+    if unknown := sorted(set(kind.args) - set(inspect.signature(kind.cls.__init__).parameters)):
+        message = f"{name} has no argument {', '.join(unknown)}"
+        raise GraphError("E_OBJECT", message, port="scheduler", hint="change args of python.object")
+    try:
+        made = kind.cls.from_config({**_config(schedule), **kind.args})
+    except (TypeError, ValueError, NotImplementedError) as error:
+        message = f"{name} cannot be made: {error}"
+        raise GraphError("E_OBJECT", message, port="scheduler", hint="change args of python.object") from error
+    if not all(hasattr(made, each) for each in USED) or _needed(made.step) - STEP:
+        raise GraphError("E_OBJECT", f"{name} is of another kind than sample.denoise runs", port="scheduler", hint=hint)
+    return made
+
+
+def set_steps(scheduler: Any, steps: int, device: torch.device) -> None:
+    """Spread the steps over the timesteps.
+
+    Raises:
+        GraphError: E_SETTING, the scheduler cannot do so many or so few steps.
+    """
+    last = scheduler.config.num_train_timesteps - 1
+    try:
+        scheduler.set_timesteps(steps, device=device)
+        wrong = scheduler.timesteps.max() > last and f"they would begin after the last timestep, {last}"
+    except (ValueError, IndexError) as error:
+        wrong = str(error)
+    if wrong:
+        raise GraphError(
+            "E_SETTING",
+            f"{type(scheduler).__name__} cannot sample in {steps} steps: {wrong}",
+            port="steps",
+            hint="change steps, or take another sampler",
+        )
+
+
+def _needed(call: Callable[..., Any]) -> set[str]:
+    """The parameters of a call that have no default."""
+    parameters = inspect.signature(call).parameters.values()
+    return {each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
 
 
 def _config(schedule: NoiseSchedule) -> dict[str, Any]:
-    return {key: value for key, value in schedule.config.items() if key != "_class_name"}
+    """The model's own scheduler configuration; where it does not say, latents are not cut to [-1, 1] as pixels are."""
+    return {"clip_sample": False, **{key: value for key, value in schedule.config.items() if key != "_class_name"}}
