@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -94,3 +95,18 @@ def test_wrong_gradients_of_the_controlnet_end_the_training(workspace: Path) -> 
     with pytest.raises(GraphError) as caught:
         run(apply_controlnet(replace(denoiser, compiling=Compiling(backend)), net, pictures(2)))
     assert caught.value.problem.code == "E_COMPILE_GRADIENTS" and "controlnet_mid_block" in caught.value.problem.message
+
+
+def test_what_was_compiled_goes_with_the_controlnet(workspace: Path) -> None:
+    base = new_model(context(workspace), **{**SMALL, "text_width": 32}).denoiser
+    compiled = replace(base, compiling=Compiling("eager"))
+    with torch.no_grad():
+        for seed in range(2):
+            net = control(workspace, base, seed=seed, channels=[16])
+            for _ in range(2):
+                found = run(apply_controlnet(compiled, net, pictures(2, 8, 8)))
+            assert len(base.root.compiled) == 1
+            torch.testing.assert_close(found, run(apply_controlnet(base, net, pictures(2, 8, 8))))
+            del net
+            gc.collect()
+    assert base.root.tapped == ()

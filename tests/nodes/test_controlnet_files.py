@@ -259,6 +259,11 @@ def test_mistakes_name_their_remedy(workspace: Path, ctx, made) -> None:
     assert code(load_controlnet, ctx, path="models:bit.safetensors").code == "E_WEIGHTS"
     save_file(state, workspace / "models/odd.safetensors", {"hcpgraph.config": "[1]"})
     assert code(load_controlnet, ctx, path="models:odd.safetensors").code == "E_WEIGHTS"
+    half = (workspace / "models/wrong.safetensors").read_bytes()[:-64]
+    (workspace / "models/half.safetensors").write_bytes(half)
+    broken = load_controlnet(ctx, path="models:half.safetensors", config="out:net")
+    assert code(lambda: broken.root.module).code == "E_NO_SAFETENSORS"
+    assert family_of({"cross_attention_dim": [768, 768]}) == "sd15"
 
     (workspace / "out/other").mkdir(parents=True)
     assert code(save_controlnet, ctx, made, path="out:other", overwrite=True).code == "E_NOT_A_MODEL"

@@ -175,7 +175,11 @@ class Names(Spelling):
 def _prefix(tables: Mapping[str, Mapping[str, str]], component: str, path: str) -> tuple[str, str]:
     own, prefix = _longest(tables.get(component, {}), path)
     if prefix is None:
-        raise GraphError("E_ADAPTER", f"adapter files have no place for the {component}")
+        raise GraphError(
+            "E_ADAPTER",
+            f"adapter files have no place for the {component}",
+            hint="make it part of the weights with plugin.merge, and save those",
+        )
     return own, prefix
 
 

@@ -139,10 +139,7 @@ class ControlPlugin(Plugin):
 
     @property
     def identity(self) -> Hashable:
-        """The ControlNet, so that every step runs the graph that was compiled for the first one.
-
-        What was compiled with a ControlNet that is gone is not found by mistake: torch.compile's guards look at it.
-        """
+        """The ControlNet, so that every step runs the graph that was compiled for the first one."""
         control = self.handles[0]
         return ("controlnet", id(control.root), *(plugin.identity for plugin in control.stack))
 

@@ -123,12 +123,15 @@ def from_file(path: Path, prefix: str, config: Mapping[str, Any], rename: Callab
         rename: Name in diffusers -> name in the file, without prefix.
 
     Raises:
-        GraphError: E_WEIGHTS, listing what is missing, unknown or of another shape.
+        GraphError: E_WEIGHTS, listing what is missing, unknown or of another shape; E_NO_SAFETENSORS, it is broken.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="pt") as file:
-        state = {k.removeprefix(prefix): file.get_tensor(k) for k in file.keys() if k.startswith(prefix)}  # noqa: SIM118
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {k.removeprefix(prefix): file.get_tensor(k) for k in file.keys() if k.startswith(prefix)}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise GraphError("E_NO_SAFETENSORS", f"{path.name} cannot be read: {error}", hint="fetch it again") from None
     return build(lambda: network(config), state, WHAT, rename)
 
 

@@ -82,7 +82,9 @@ def family_of(config: Mapping[str, Any]) -> str:
     """The family of a network: SDXL reads sizes too; of other widths, SD 2.x has linear layers around its attention."""
     if config.get("addition_embed_type") == "text_time":
         return "sdxl"
-    return WIDTHS.get(config.get("cross_attention_dim"), "sd2" if config.get("use_linear_projection") else "sd15")
+    width = config.get("cross_attention_dim")
+    known = WIDTHS.get(width) if isinstance(width, int) else None
+    return known or ("sd2" if config.get("use_linear_projection") else "sd15")
 
 
 def derived_config(file: ControlFile) -> dict[str, Any]:

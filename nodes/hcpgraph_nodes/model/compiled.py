@@ -7,6 +7,7 @@ not part of it, so that it keeps none of them alive.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -70,10 +71,13 @@ class CompiledModule:
 
     def _run(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         key = (self._how, method, *(plugin.identity for plugin in self._call.stack))
-        compiled = self._root.compiled.get(key)
-        if compiled is None:
-            made = CompiledStack(self._root, getattr(self._module, method), self._how)
-            compiled = self._root.compiled.setdefault(key, made)
+        known = self._root.compiled
+        compiled = known.get(key)
+        if compiled is None or compiled.gone:
+            for old in [old for old, each in tuple(known.items()) if each.gone]:
+                known.pop(old, None)
+            made = CompiledStack(self._root, getattr(self._module, method), self._how, _called(self._call.stack))
+            compiled = known.setdefault(key, made)
         return compiled(self._call, args, kwargs)
 
 
@@ -84,6 +88,7 @@ class CompiledStack:
         root: The weights.
         call: What is compiled: the module, or a method of it.
         how: Backend and mode.
+        called: The weights of the models that plugins call, and the plugins of those; they are not kept.
 
     Random draws, as of dropout, are those of eager. The first call of every size that needs gradients is made once more
     in eager and compared, for inductor has been seen to return right losses and wrong gradients.
@@ -93,7 +98,9 @@ class CompiledStack:
             else than in eager.
     """
 
-    def __init__(self, root: Root, call: Callable[..., Any], how: Compiling) -> None:
+    def __init__(
+        self, root: Root, call: Callable[..., Any], how: Compiling, called: tuple[weakref.ref[Any], ...] = ()
+    ) -> None:
         def run(stack: tuple[Plugin, ...], inputs: Mapping[str, Any], args: Any, kwargs: Any) -> Any:
             root.active = Call(stack, inputs) if stack else None
             result = call(*args, **kwargs)
@@ -108,6 +115,12 @@ class CompiledStack:
         )
         self._backend = how.backend
         self._checked: set[Any] = set()
+        self._called = called
+
+    @property
+    def gone(self) -> bool:
+        """Whether a model that the plugins called is no more; another one may have got its id."""
+        return any(each() is None for each in self._called)
 
     def __call__(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         sizes = tuple((value.shape, value.dtype) for value in _tensors((args, kwargs)))
@@ -209,6 +222,11 @@ class CompiledStack:
             f"is {eager:.4g}; they lie {apart:.2g} apart, in units of it",
             hint="use the model before model.compile, or the backend aot_eager",
         )
+
+
+def _called(stack: tuple[Plugin, ...]) -> tuple[weakref.ref[Any], ...]:
+    handles = [handle for plugin in stack for handle in plugin.handles]
+    return tuple(weakref.ref(each) for handle in handles for each in (handle.root, *handle.stack))
 
 
 def _options(how: Compiling) -> dict[str, Any] | None:
