@@ -209,6 +209,13 @@ def test_header_of_kohyas_own_network(workspace: Path, model) -> None:
     assert "lora_adapter_metadata" in peft and not any(key.startswith("ss_") for key in peft)
 
 
+def test_header_of_a_text_encoder_alone_says_nothing_of_the_prediction(workspace: Path, model) -> None:
+    _, text = both(workspace, model)
+    header = entries(workspace, text.adapter)
+    assert "modelspec.prediction_type" not in header
+    assert header["ss_base_model_version"] == "sd_v1" and header["modelspec.architecture"] == "stable-diffusion-v1/lora"
+
+
 def test_hash_is_kohyas(workspace: Path, model) -> None:
     """`addnet_hash_safetensors` of sd-scripts: everything behind the header."""
     header = entries(workspace, attached(model.denoiser, ["re:.*attn2"]).adapter)

@@ -35,6 +35,13 @@ def test_a_group_keeps_its_own_learning_rate():
     assert made.optimizer.param_groups[0]["lr"] == 0.5
 
 
+def test_a_weight_decay_that_the_class_does_not_have_is_refused():
+    part = params(torch.nn.Parameter(torch.ones(1)), weight_decay=0.5)
+    with pytest.raises(GraphError, match="Rprop has no weight decay"):
+        custom(part, python_object(path="torch.optim:Rprop"), lr=0.1)
+    assert custom(part, python_object(path="torch.optim:Adam"), lr=0.1).optimizer.param_groups[0]["weight_decay"] == 0.5
+
+
 def test_a_loss_class_is_left_unreduced():
     one, two = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.zeros(2, 3, 4, 4)
     kind = python_object(path="torch.nn:SmoothL1Loss", args={"beta": 0.5})

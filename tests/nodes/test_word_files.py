@@ -172,7 +172,7 @@ def test_a_file_with_several_words(space: Path, one) -> None:
             {"lora_unet_conv_in.lora_down.weight": random(4, 4, 3, 3)},
             1,
             "E_WORD_FILE",
-            "belong to no word",
+            "plugin.load",
         ),
         (
             "w.safetensors",
@@ -186,6 +186,14 @@ def test_a_file_with_several_words(space: Path, one) -> None:
         ("w.pt", {"string_to_param": 3}, 1, "E_WORD_FILE", "int"),
         ("w.pt", {}, 1, "E_WORD_FILE", "no tensors"),
         ("w.pt", [L], 1, "E_WORD_FILE", "no tensors"),
+        (
+            "w.safetensors",
+            {"lora_unet_x.lora_down.weight": L, "lora_unet_x.alpha": L[0, 0]},
+            1,
+            "E_WORD_FILE",
+            "plugin.load",
+        ),
+        ("w.safetensors", {"unet.x.lora_A.weight": L, "unet.x.lora_B.weight": L}, 1, "E_WORD_FILE", "plugin.load"),
         ("w.pt", {"name": "x"}, 1, "E_WORD_FILE", "belong to no word"),
         ("w.pt", {"string_to_param": {"*": L}, "name": nn.Linear(1, 1)}, 1, "E_WORD_FILE", "more than weights"),
     ],
@@ -255,6 +263,23 @@ def test_round_trip(tmp_path: Path, one, two, format: str, encoders: int) -> Non
     with pytest.raises(GraphError) as caught:
         save(ctx, word, format=format, path="out:x.pt")
     assert caught.value.problem.code == "E_WORD_FORMAT"
+
+
+def test_what_is_not_finite_is_not_written(tmp_path: Path, one) -> None:
+    ctx = context(tmp_path)
+    _, word = attach(one, "big", {"text_encoder": 1e6 * torch.ones(1, 32)}, trainable=True)
+    for format in ("safetensors", "a1111"):
+        with pytest.raises(GraphError, match="not finite"):
+            save(ctx, word, format=format, dtype="fp16")
+        assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+    assert save(ctx, word, dtype="bf16").uri == "out:big.safetensors"
+
+
+def test_the_longest_name_makes_a_file(tmp_path: Path, one) -> None:
+    _, word = attach(one, 100 * "猫", {"text_encoder": L}, trainable=True)
+    saved = save(context(tmp_path), word)
+    assert saved.uri == f"out:{66 * '猫'}.safetensors"
+    assert load(context(tmp_path), one, path=saved.uri).word.name == 100 * "猫"
 
 
 PROMPTS = ["a photo of a <cat-toy>, big", "nothing"]

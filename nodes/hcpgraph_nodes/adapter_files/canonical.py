@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor, nn, tensor
 
 Weights = dict[str, Tensor]
@@ -74,6 +75,10 @@ def malformed(weights: Mapping[str, Tensor]) -> str | None:
         flat = suffix in (ALPHA, DORA, DIFF) or suffix not in SUFFIXES or suffix == BIAS
         if (suffix == ALPHA and value.numel() != 1) or (not flat and value.dim() < 2) or value.numel() == 0:
             return f"{suffix} of the shape {list(value.shape)}"
+        if not value.is_floating_point() and suffix != ALPHA:
+            return f"{suffix} of whole numbers"
+        if not bool(torch.isfinite(value.float()).all()):
+            return f"{suffix} with numbers that are not finite"
     return None
 
 

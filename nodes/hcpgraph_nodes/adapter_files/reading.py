@@ -225,4 +225,4 @@ def _column(magnitude: Tensor) -> Tensor:
 def _hint(keys: list[str]) -> str:
     if kinds := other_kinds(keys):
         return f"this is a {', '.join(kinds)} file, which plugin.load does not read"
-    return "the file is for another model family or other sizes; unknown: ignore loads the rest"
+    return "the file is damaged, or for another model family or other sizes; unknown: ignore loads the rest"

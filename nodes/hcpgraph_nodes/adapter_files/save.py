@@ -67,7 +67,7 @@ def save_plugin(
         )
     components = {each.component: canonical(each) for each in adapter}
     unet = next((each for each in adapter if each.component == DENOISER), None)
-    kind = "epsilon" if unet is None else unet.prediction_type
+    kind = None if unet is None else unet.prediction_type
     names = Spelling(adapter[0].family, {} if unet is None else unet.config)
     target = ctx.output(path, overwrite=overwrite)
     write(target, components, names, layout=layout, dtype=DTYPES[dtype], prediction_type=kind, graph=ctx.run.embed)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
+from ..adapter_files.suffixes import take_apart
 from ..model.handles import TextEncoder
 from .bundle import PREFIX, bundled
 
@@ -162,6 +163,8 @@ def _parsed(data: Any, file: str) -> tuple[Vectors | None, dict[str, Vectors]]:
         return {"": next(iter(state.values()))}, {}
     if set(state) & {*NETWORKS, *HCP_NETWORKS}:
         return _networks(state, file), {}
+    if any(take_apart(key) for key in state):
+        raise _no_word(file, "it holds a LoRA or another adapter and no word", "load it with plugin.load")
     if rest or not state or not all(isinstance(value, Tensor) and value.dim() <= 2 for value in state.values()):
         raise _unknown(file, rest or state)
     return None, {key: {"": value} for key, value in state.items()}
@@ -197,5 +200,5 @@ def _unknown(file: str, keys: Mapping[str, Any]) -> GraphError:
     return _no_word(file, f"keys that belong to no word: {', '.join(sorted(keys)[:SHOWN])}{more}")
 
 
-def _no_word(file: str, reason: str) -> GraphError:
-    return GraphError("E_WORD_FILE", f"{file} is no file of words: {reason}", port="path", hint="choose an embedding")
+def _no_word(file: str, reason: str, hint: str = "choose an embedding") -> GraphError:
+    return GraphError("E_WORD_FILE", f"{file} is no file of words: {reason}", port="path", hint=hint)

@@ -21,6 +21,8 @@ from .block import Word
 from .files import a1111, tensors
 
 SUFFIXES = {"safetensors": ".safetensors", "diffusers": ".safetensors", "a1111": ".pt"}
+LONGEST = 200
+"""Bytes of a file name; file systems allow 255, of which an ending and a number take some."""
 NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
@@ -53,10 +55,10 @@ def save(
 
     Raises:
         GraphError: E_WORD_FORMAT, the path ends otherwise than the format, or A1111's .pt has no place for two text
-            networks.
+            networks, or the vectors are not finite in the file's precision.
     """
     suffix = SUFFIXES[format]
-    uri = f"out:{NOT_IN_FILE_NAMES.sub('', word.name).strip('.') or 'word'}{suffix}" if path is None else path
+    uri = f"out:{_file_name(word.name)}{suffix}" if path is None else path
     vectors = tuple(each.to("cpu", DTYPES[dtype]).contiguous() for each in word.vectors())
     if not uri.endswith(suffix):
         raise GraphError(
@@ -69,6 +71,13 @@ def save(
             port="format",
             hint="set format to safetensors, which A1111 reads too",
         )
+    if not all(bool(torch.isfinite(each).all()) for each in vectors):
+        raise GraphError(
+            "E_WORD_FORMAT",
+            f"the vectors of '{word.name}' are not finite in the file's precision",
+            port="dtype",
+            hint="lower the learning rate, or save in another precision",
+        )
     target = ctx.output(uri, overwrite=overwrite)
     if format == "a1111":
         content = a1111(word.name, vectors[0], ctx.step or None)
@@ -78,6 +87,12 @@ def save(
         write_weights(target, tensors(word.name, vectors, format), header)
     ctx.artifact(target, "weights")
     return SavedFile(ctx.run.roots.uri(target), file_digest(target))
+
+
+def _file_name(word: str) -> str:
+    """The name of a word without signs that file names cannot have, and not longer than they may be."""
+    name = NOT_IN_FILE_NAMES.sub("", word).strip(".")
+    return name.encode()[:LONGEST].decode(errors="ignore") or "word"
 
 
 def _header(word: Word) -> dict[str, str]:
