@@ -17,7 +17,7 @@ from .errors import Cancelled, GraphError, GraphErrors
 from .fingerprint import Fingerprints
 from .flatten import FlatNode, Source
 from .planning import Plan
-from .region import Regions, call_owner, failed
+from .region import Regions, call_owner, failed, joined
 
 
 class Execution:
@@ -186,8 +186,7 @@ class Execution:
         except (Cancelled, KeyboardInterrupt):
             raise
         except GraphErrors as errors:
-            first = errors.problems[0]
-            self._fail(id, GraphError(first.code, first.message, node=id, hint=first.hint))
+            self._fail(id, joined(id, errors))
             return
         except Exception as error:
             if impl is None:

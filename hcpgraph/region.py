@@ -330,6 +330,8 @@ def call_owner(impl: Impl, ctx: Context, ports: Iterable[Any], body: BoundBody, 
 
 def failed(id: str, impl: Impl, ports: list[Any], error: Exception) -> GraphError:
     """The error of a node with what stood at its ports; an error that already names a node stays as it is."""
+    if isinstance(error, GraphErrors):
+        return joined(id, error)
     if isinstance(error, GraphError):
         if error.problem.node is not None:
             return error
@@ -346,6 +348,13 @@ def failed(id: str, impl: Impl, ports: list[Any], error: Exception) -> GraphErro
     where = f" (ports: {shapes})" if shapes else ""
     code = "E_MEMORY" if memory else "E_RUN"
     return GraphError(code, f"{type(error).__name__}: {text}{where}", node=id, hint=hint or impl.spec.help)
+
+
+def joined(id: str, errors: GraphErrors) -> GraphError:
+    """All problems that a node found at once as one; the hints of the others would fill the screen."""
+    first = errors.problems[0]
+    said = "; ".join(dict.fromkeys(problem.message for problem in errors.problems))
+    return GraphError(first.code, said, node=first.node or id, port=first.port, hint=first.hint)
 
 
 def _shape(value: Any) -> str | None:

@@ -4,6 +4,8 @@ import json
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from hcpgraph.paths import BUILTIN
 
@@ -59,6 +61,13 @@ def test_what_is_no_model_is_an_error(cli, tmp_path):
     assert "E_NOT_FOUND" in cli("layers", "models:nowhere", "--workspace", tmp_path, code=2).stderr
     assert "E_PATH" in cli("layers", tmp_path / "nowhere", code=2).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["odd"], "asking writes nothing"
+    (tmp_path / "page.safetensors").write_text("<!DOCTYPE html><title>404</title>")
+    (tmp_path / "empty.safetensors").touch()
+    for name in ("page", "empty"):
+        told = cli("layers", tmp_path / f"{name}.safetensors", code=2).stderr
+        assert "E_FILE" in told and "download" in told
+    save_file({"lora_unet_conv_in.alpha": torch.ones(1)}, tmp_path / "lora.safetensors")
+    assert "it holds a LoRA" in cli("layers", tmp_path / "lora.safetensors", code=2).stderr
 
 
 def test_names_are_those_that_the_editor_finds(cli, tmp_path):

@@ -193,6 +193,16 @@ def test_ranks_and_rates_of_layers_the_last_holds(workspace: Path, model) -> Non
     assert len(result.params.groups) == 3
 
 
+def test_all_entries_that_mean_no_layer_are_told_by_a_run(workspace: Path) -> None:
+    g = hcpgraph.Graph()
+    g.add("model.load", "model", path="models:tiny")
+    g.add("plugin.lora", "lora", ranks=[("conv_inn", 2), ("re:.*attn9", 2)])
+    g.connect("model.denoiser", "lora.model")
+    (error,) = hcpgraph.run(g, workspace=workspace, targets=["lora"]).failed.values()
+    assert "'conv_inn'" in error.problem.message and "'re:.*attn9'" in error.problem.message
+    assert (error.problem.code, error.problem.node, error.problem.port) == ("E_NO_LAYER", "lora", "ranks")
+
+
 @pytest.mark.parametrize("setting", ["ranks", "lrs"])
 def test_entries_that_mean_no_chosen_layer(workspace: Path, model, setting: str) -> None:
     with pytest.raises(GraphErrors) as caught:

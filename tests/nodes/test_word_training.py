@@ -149,6 +149,16 @@ def test_the_moving_average_of_a_word(tmp_path: Path, base) -> None:
     assert not torch.equal(encode_text(mean, text).data, encode_text(last, text).data)
 
 
+def test_one_word_in_two_optimizers_is_refused(tmp_path: Path) -> None:
+    g = graph(1)
+    g.add("optim.adamw", "other")
+    g.connect("word.params", "other.params")
+    g.connect("other.out", "train.optimizer")
+    result = hcpgraph.run(g, targets=["text_after"], workspace=tmp_path)
+    problem = result.failed["train"].problem
+    assert problem.code == "E_PARAMS" and "trained by two of the optimizers" in problem.message
+
+
 def test_training_is_saved_and_used_again(tmp_path: Path) -> None:
     g = graph(2)
     g.add("word.save", "save")

@@ -194,13 +194,20 @@ def first_line(error: Exception) -> str:
 
 
 def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a .safetensors file under a temporary name, then rename it."""
+    """Write a .safetensors file under a temporary name, then rename it.
+
+    Raises:
+        OSError: there is no place for it.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, temporary, dict(metadata))
         os.replace(temporary, path)
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written: {error}") from None
     finally:
         temporary.unlink(missing_ok=True)
 

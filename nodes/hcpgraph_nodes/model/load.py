@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from hcpgraph import Context, Facts, GraphError, Probe, node
 from hcpgraph.widgets import Hint, ModelPicker
 
-from ..families.probe import probe_family
+from ..adapter_files.suffixes import take_apart
+from ..families.probe import probe_family, safetensors_header
 from ..families.registry import FAMILIES, FamilyName
 from ..families.registry import family as implementation
 from ..types import NoiseSchedule
@@ -55,16 +57,13 @@ def load_model(
         schedule: The forward process it was trained with.
 
     Raises:
-        GraphError: E_FAMILY, E_PREDICTION, E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS; at first use E_WEIGHTS.
+        GraphError: E_FAMILY, E_PREDICTION, E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS, E_FILE (damaged); at first
+            use E_WEIGHTS.
     """
     source = ctx.path(path)
     name = probe_family(source) if family == "auto" else family
     if name is None:
-        raise GraphError(
-            "E_FAMILY",
-            f"'{path}' is of no known model family",
-            hint=f"set family to one of: {', '.join(FAMILIES)}; .ckpt files must be converted to safetensors first",
-        )
+        raise _unknown(source, path)
     placement = Placement(ctx.device, ctx.dtype, checkpointing)
     kind = None if prediction_type == "auto" else prediction_type
     if source.is_dir():
@@ -73,3 +72,21 @@ def load_model(
         described = None if config is None else ctx.path(config)
         parts = implementation(name).load_file(source, placement, kind, described, ctx.log)
     return LoadedModel(*named(ctx, parts))
+
+
+def _unknown(source: Path, path: str) -> GraphError:
+    """The error for what no family recognises: a damaged file, an adapter, or a model that nobody here knows."""
+    if source.suffix == ".safetensors" and source.is_file():
+        try:
+            keys = safetensors_header(source).keys()
+        except (OSError, ValueError):
+            return GraphError("E_FILE", f"'{path}' is damaged or no safetensors file", hint="download or save it again")
+        if any(take_apart(key) for key in keys):
+            return GraphError(
+                "E_FAMILY", f"'{path}' is no model: it holds a LoRA or another adapter", hint="load it with plugin.load"
+            )
+    return GraphError(
+        "E_FAMILY",
+        f"'{path}' is of no known model family",
+        hint=f"set family to one of: {', '.join(FAMILIES)}; .ckpt files must be converted to safetensors first",
+    )

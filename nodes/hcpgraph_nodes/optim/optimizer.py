@@ -33,6 +33,25 @@ class Optimizer:
     average: EMAModel | None = None
 
 
+def check_apart(optimizers: tuple[Optimizer, ...]) -> None:
+    """Whether no parameter is in two optimizers, which would both step on the same gradient.
+
+    Raises:
+        GraphError: E_PARAMS.
+    """
+    seen: set[int] = set()
+    for item in optimizers:
+        for name, tensor in item.names.items():
+            if id(tensor) in seen:
+                raise GraphError(
+                    "E_PARAMS",
+                    f"'{name}' is trained by two of the optimizers",
+                    port="optimizer",
+                    hint="wire the params of every node to one optimizer",
+                )
+            seen.add(id(tensor))
+
+
 def param_groups(params: tuple[Params, ...], lr: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Torch parameter groups, each with its learning rate, and all parameters by unique name.
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from hcpgraph import Body, Cancelled, Context, GraphError, Many, node
 from hcpgraph.step import StepModule
 from hcpgraph.widgets import Hint, Seed, Slider
-from hcpgraph_nodes.optim.optimizer import Optimizer
+from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart
 from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, restore
 from hcpgraph_nodes.types import Curve, Loss, Trained
 
@@ -74,7 +74,11 @@ def loop(
     Returns:
         trained: Tells that training is done; see flow.after.
         losses: The sum of the losses at every step, and what nodes inside report, such as a validation loss.
+
+    Raises:
+        GraphError: E_PARAMS, two optimizers train the same weights; E_LOSS_NAN; E_SETTING, fp16 on a CPU.
     """
+    check_apart(optimizer)
     body.seed(seed)
     _trainable(optimizer, True)
     accelerator = make_accelerator(ctx, mixed_precision)
