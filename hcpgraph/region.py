@@ -290,7 +290,7 @@ class BoundBody(Body[Any, Any]):
                 if frees:
                     for slot in frees:
                         slots[slot] = None
-        except (Cancelled, KeyboardInterrupt, GraphErrors):
+        except (Cancelled, KeyboardInterrupt):
             raise
         except Exception as error:
             # a loss group frees slots at other times: its ops are other tuples of the same parts
