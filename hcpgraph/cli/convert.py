@@ -26,6 +26,13 @@ PARTS = ("denoiser", "text_encoder")
 @click.option("--part", type=click.Choice(PARTS), help="Write this component alone.")
 @click.option("--dtype", type=click.Choice(("fp32", "fp16", "bf16")), help="Precision to write. [default: as it is]")
 @click.option("--averages", is_flag=True, help="Take the moving averages that files of HCP-Diffusion may hold.")
+@click.option(
+    "--unknown",
+    type=click.Choice(("error", "ignore")),
+    default="error",
+    show_default=True,
+    help="What becomes of keys that fit no layer: list them and stop, or leave them out.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it is there.")
 @json_option
 @workspace_option

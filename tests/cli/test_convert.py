@@ -98,6 +98,14 @@ def test_what_does_not_fit_is_an_error_and_writes_nothing(cli, tmp_path, state, 
     assert list(tmp_path.glob("*.safetensors")) == [source]
 
 
+def test_unknown_keys_may_be_left_out(cli, tmp_path):
+    source, target = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    save_file(kohya(320, odd=torch.zeros(1)), source)
+    told = cli("convert", source, target, "--to", "kohya", "--family", "sd15", "--unknown", "ignore", "--json").stdout
+    assert "odd" in json.loads(told)["notes"][0]
+    assert load_file(target).keys() == kohya(320).keys()
+
+
 def test_paths_are_checked_first(cli, tmp_path):
     source = tmp_path / "a.safetensors"
     save_file(kohya(320), source)

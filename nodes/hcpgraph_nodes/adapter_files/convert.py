@@ -44,6 +44,7 @@ def convert_adapter(
     part: str | None = None,
     dtype: str | None = None,
     averages: bool = False,
+    unknown: str = "error",
 ) -> dict[str, Any]:
     """Read a file in any layout and write it in another.
 
@@ -57,6 +58,7 @@ def convert_adapter(
         part: The component to write; None: all.
         dtype: fp32, fp16 or bf16; None: as it is.
         averages: Take the moving averages of HCP-Diffusion's files.
+        unknown: For keys that fit no layer: `error` lists them, `ignore` leaves them out.
 
     Returns:
         What was written: the number of layers and the kinds of each component, and notes about what was left out.
@@ -69,7 +71,8 @@ def convert_adapter(
     names = Names({part: handles[part]} if part else handles)
     found = read(opened, names, averages=averages)
     wanted = part or "model"
-    refuse_unknown(found, opened, wanted)
+    if unknown == "error":
+        refuse_unknown(found, opened, wanted)
     refuse_nothing(found, opened, wanted)
     _check_sizes(found.components, names)
     components = {component: found.components[component] for component in handles if component in found.components}
@@ -88,6 +91,8 @@ def convert_adapter(
         kept=kept,
     )
     notes = [f"the words {listed(found.words)} were left out: words have files of their own"] if found.words else []
+    if found.unknown:
+        notes.append(f"{len(found.unknown)} keys that fit no layer were left out: {listed(found.unknown)}")
     if found.elsewhere:
         notes.append(f"{found.elsewhere} tensors of other components were left out")
     return {
