@@ -120,8 +120,11 @@ def test_round_trip_strength_and_trainable(workspace: Path, model) -> None:
     off = load_plugin(ctx, model.denoiser, path="out:lora.safetensors", strength=0.0)
     base = predict(model.denoiser, NOISY, TIME, TEXT).data
     assert torch.allclose(predict(off.model, NOISY, TIME, TEXT).data, base)
-    more = load_plugin(ctx, model.denoiser, path="out:lora.safetensors", strength=0.5, trainable=True)
-    assert more.model.trainable and len(more.params.groups[0]["params"]) == 2 * len(unet.adapter.plugin.blocks)
+    rates = {"lr": 3e-4, "weight_decay": 0.1}
+    more = load_plugin(ctx, model.denoiser, path="out:lora.safetensors", strength=0.5, trainable=True, **rates)
+    (group,) = more.params.groups
+    assert more.model.trainable and len(group["params"]) == 2 * len(unet.adapter.plugin.blocks)
+    assert rates.items() <= group.items()
     save_plugin(ctx, (more.adapter,), path="out:again.safetensors", dtype="fp32")
     first, second = (load_file(workspace / "out" / name) for name in ("lora.safetensors", "again.safetensors"))
     assert all(torch.equal(first[key], value) for key, value in second.items())

@@ -27,6 +27,8 @@ def load_plugin(
     path: Annotated[str, ModelPicker(primary=True, suffixes=SUFFIXES)],
     strength: Annotated[float, Field(ge=-10, le=10), Slider(step=0.05, primary=True)] = 1.0,
     trainable: Annotated[bool, Hint(advanced=True)] = False,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
     averages: Annotated[bool, Hint(advanced=True)] = False,
     unknown: Annotated[Literal["error", "ignore"], Hint(advanced=True)] = "error",
 ) -> Adapted[M]:
@@ -41,6 +43,8 @@ def load_plugin(
         path: A .safetensors file, a folder that PEFT saved, or a .ckpt, .pt, .pth or .bin file of tensors alone.
         strength: Factor of the adapter; 0 switches it off, negative values turn it around.
         trainable: Whether its weights are trained further.
+        lr: Learning rate of its weights if they are trained; none given: the optimizer's.
+        weight_decay: Weight decay of its weights if they are trained; none given: the optimizer's.
         averages: Take the moving averages (EMA) that files of HCP-Diffusion 0.9 may hold beside the weights.
         unknown: For keys that fit no layer: `error` lists them, `ignore` loads the rest and says so.
 
@@ -67,4 +71,4 @@ def load_plugin(
     for at, weights in found.components[name].items():
         made = kinds[kind_at(layers[at], weights)].from_tensors(layers[at], weights, strength=strength, path=at)
         blocks[at] = placed(made, model)
-    return adapted(model, name, Plugin(blocks, trainable=trainable), ctx.node, None)
+    return adapted(model, name, Plugin(blocks, trainable=trainable), ctx.node, lr, weight_decay)
