@@ -201,8 +201,8 @@ def test_header_of_kohyas_own_network(workspace: Path, model) -> None:
     header = entries(workspace, linear.adapter)
     assert header["ss_network_module"] == "networks.lora" and "ss_network_args" not in header
     assert (header["ss_network_dim"], header["ss_network_alpha"]) == ("4", "2.0")
-    ranks = [(r"re:.*resnets\.\d+\.conv\d", 8.0)]
-    both = lora(context(workspace), model.denoiser, layers=["re:.*attn2", ranks[0][0]], rank=4, alpha=2, ranks=ranks)
+    ranks = {r"re:.*resnets\.\d+\.conv\d": 8.0}
+    both = lora(context(workspace), model.denoiser, layers=["re:.*attn2", *ranks], rank=4, alpha=2, ranks=ranks)
     header = entries(workspace, both.adapter)
     assert (header["ss_network_dim"], header["ss_network_module"]) == ("4", "networks.lora")
     assert json.loads(header["ss_network_args"]) == {"conv_dim": "8", "conv_alpha": "2.0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,35 +169,35 @@ def test_rank_is_a_number_or_a_share_of_the_outputs(workspace: Path, model) -> N
     assert {(block.rank, block.alpha, block.scale) for block in blocks.values()} == {(1, 1.0, 1.0)}
     blocks = attach(workspace, model.denoiser, "lora", rank=16, alpha=4.0, rslora=True).adapter.plugin.blocks
     assert {(block.rank, block.alpha, block.scale) for block in blocks.values()} == {(16, 16.0, 1.0)}
-    for settings in ({"rank": 1.5}, {"ranks": [("conv_in", 2.5)]}):
+    for settings in ({"rank": 1.5}, {"ranks": {"conv_in": 2.5}}):
         with pytest.raises(GraphError, match=r"[12]\.5") as caught:
             attach(workspace, model.denoiser, "lora", **settings)
         assert caught.value.problem.code == "E_SETTING"
 
 
-def test_ranks_and_rates_of_layers_the_last_holds(workspace: Path, model) -> None:
+def test_ranks_and_rates_of_layers(workspace: Path, model) -> None:
     result = attach(
         workspace,
         model.denoiser,
         "lora",
-        ranks=[("re:.*attn", 3), (r"re:.*attn2\.to_k", 0.5), ("conv_in", 7)],
-        lrs=[("re:down_blocks", 1e-3), ("re:.*attn1", 1e-2)],
+        ranks={"re:.*attn1": 3, r"re:.*attn2\.to_k": 0.5, "conv_in": 7},
+        lrs={r"re:down_blocks.*attn2": 1e-3, "re:.*attn1": 1e-2},
         lr=1e-5,
     )
     for path, block in result.adapter.plugin.blocks.items():
         outputs = model.denoiser.root.layers[path].weight.shape[0]
-        wanted = 7 if path == "conv_in" else outputs // 2 if "attn2.to_k" in path else 3 if "attn" in path else 2
+        wanted = 7 if path == "conv_in" else outputs // 2 if "attn2.to_k" in path else 3 if "attn1" in path else 2
         assert block.rank == wanted and block.down.weight.shape[0] == wanted
     rates = {name: group["lr"] for group in result.params.groups for name in group["params"]}
     for name, rate in rates.items():
-        assert rate == (1e-2 if "attn1" in name else 1e-3 if name.startswith("down_blocks") else 1e-5)
+        assert rate == (1e-2 if "attn1" in name else 1e-3 if re.match("down_blocks.*attn2", name) else 1e-5)
     assert len(result.params.groups) == 3
 
 
 def test_all_entries_that_mean_no_layer_are_told_by_a_run(workspace: Path) -> None:
     g = hcpgraph.Graph()
     g.add("model.load", "model", path="models:tiny")
-    g.add("plugin.lora", "lora", ranks=[("conv_inn", 2), ("re:.*attn9", 2)])
+    g.add("plugin.lora", "lora", ranks={"conv_inn": 2, "re:.*attn9": 2})
     g.connect("model.denoiser", "lora.model")
     (error,) = hcpgraph.run(g, workspace=workspace, targets=["lora"]).failed.values()
     assert "'conv_inn'" in error.problem.message and "'re:.*attn9'" in error.problem.message
@@ -210,11 +211,12 @@ def test_entries_that_mean_no_chosen_layer(workspace: Path, model, setting: str)
             context(workspace),
             model.denoiser,
             layers=["re:.*attn2"],
-            **{setting: [("re:.*attn1", 1.0), ("re:.*attn2", 1.0), ("re:.*atn2", 1.0), ("re:(", 1.0)]},
+            **{setting: {"re:.*attn1": 1.0, "re:.*attn2": 1.0, "re:.*atn2": 1.0, "re:(": 1.0, r"re:.*to_k": 1.0}},
         )
     problems = caught.value.problems
-    assert [problem.code for problem in problems] == ["E_NO_LAYER", "E_NO_LAYER", "E_SELECTOR"]
+    assert [problem.code for problem in problems] == ["E_NO_LAYER", "E_NO_LAYER", "E_SELECTOR", "E_LAYERS"]
     assert "none of the chosen" in problems[0].message and "attn2" in problems[0].hint and "attn2" in problems[1].hint
+    assert "'re:.*attn2' and 're:.*to_k' both mean" in problems[3].message and "attn2.to_k" in problems[3].message
 
 
 def test_full_and_lora_biases(workspace: Path, model) -> None:
@@ -242,7 +244,7 @@ def test_lokr_sizes(workspace: Path, model) -> None:
 
 def test_settings_stay_plain_numbers(workspace: Path) -> None:
     spec = hcpgraph.default_registry().specs["plugin.lora"]
-    good = [{"rank": 16, "alpha": 16}, {"rank": 0.25, "alpha": None}, {"ranks": [["re:.*", 4], ["conv_in", 0.5]]}]
+    good = [{"rank": 16, "alpha": 16}, {"rank": 0.25, "alpha": None}, {"ranks": {"re:.*": 4, "conv_in": 0.5}}]
     assert not [problem for settings in good for problem in check(spec, "lora", settings, ())]
-    for bad in ({"rank": 0}, {"rank": "16"}, {"ranks": {"re:.*": 4}}, {"lrs": [["re:.*"]]}, {"lrs": [["re:.*", 0]]}):
+    for bad in ({"rank": 0}, {"rank": "16"}, {"ranks": {"re:.*": "4"}}, {"lrs": [["re:.*", 1]]}, {"lrs": {"re:.*": 0}}):
         assert [problem.code for problem in check(spec, "lora", bad, ())] == ["E_SETTING"]

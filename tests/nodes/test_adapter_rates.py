@@ -68,7 +68,7 @@ def test_rates_of_layers_and_of_lora_plus_multiply(workspace: Path, unet) -> Non
         layers=["re:.*attn", "conv_in"],
         rank=2,
         lora_plus_ratio=4,
-        lrs=[("conv_in", 1e-2), ("re:.*attn2", 1e-5)],
+        lrs={"conv_in": 1e-2, "re:.*attn2": 1e-5},
         weight_decay=0.3,
     )
     optimizer = adamw((plugin.params,), lr=1e-3)

@@ -18,8 +18,8 @@ from .plugin_page import random
 ADAPTERS = {
     "plugin.lora": {
         "rank": 0.25,
-        "ranks": [["re:.*attn2", 2]],
-        "lrs": [["re:down_blocks", 1e-2]],
+        "ranks": {"re:.*attn2": 2},
+        "lrs": {"re:down_blocks": 1e-2},
         "lora_plus_ratio": 4,
         "init": "svd",
         "decompose": True,

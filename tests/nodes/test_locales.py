@@ -14,7 +14,7 @@ from hcpgraph import locales
 from hcpgraph.packs import Pack, from_folder, manifest
 from hcpgraph.registry import Registry
 
-PURE_NAMES = {"AdamW", "EMA", "LoHa", "LoKr", "LoRA", "Python", "UNet", "VAE"}
+PURE_NAMES = {"AdamW", "ControlNet", "EMA", "LoHa", "LoKr", "LoRA", "Python", "UNet", "VAE"}
 ORDINARY = {"empty"}  # options that the English texts also use as plain words
 GLOSSARY = (Path(__file__).resolve().parents[2] / "docs/zh-CN/glossary.md").read_text(encoding="utf-8")
 HAN = r"[\u4e00-\u9fff]"

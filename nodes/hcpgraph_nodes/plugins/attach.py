@@ -20,8 +20,8 @@ from .lora import LoraBlock
 
 M = TypeVar("M", bound=Handle)
 ATTENTION = r"re:.*(attn[12]\.to_(q|k|v|out\.0)|self_attn\.(q|k|v|out)_proj)$"
-Ranks = Annotated[list[tuple[str, Annotated[float, Field(gt=0, le=1024)]]], Field(max_length=256), Hint(advanced=True)]
-Rates = Annotated[list[tuple[str, Annotated[float, Field(gt=0)]]], Field(max_length=256), Hint(advanced=True)]
+Ranks = Annotated[dict[str, Annotated[float, Field(gt=0, le=1024)]], Field(max_length=256), Hint(advanced=True)]
+Rates = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(max_length=256), Hint(advanced=True)]
 
 
 class Adapted(NamedTuple, Generic[M]):
@@ -40,14 +40,14 @@ def lora(
     layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [ATTENTION],  # noqa: B006
     rank: Annotated[float, Field(gt=0, le=1024), Slider(step=1, primary=True)] = 16,
     alpha: Annotated[Annotated[float, Field(gt=0, le=1024)] | None, Slider(step=1)] = 16.0,
-    ranks: Ranks = [],  # noqa: B006
+    ranks: Ranks = {},  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
     bias: Annotated[bool, Hint(advanced=True)] = False,
     init: Annotated[Literal["kaiming", "svd"], Hint(advanced=True)] = "kaiming",
     rslora: Annotated[bool, Hint(advanced=True)] = False,
     decompose: Annotated[bool, Hint(advanced=True)] = False,
     lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
-    lrs: Rates = [],  # noqa: B006
+    lrs: Rates = {},  # noqa: B006
     lora_plus_ratio: Annotated[float, Field(gt=0, le=1024), Hint(advanced=True)] = 1.0,
     weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
 ) -> Adapted[M]:
@@ -64,8 +64,8 @@ def lora(
             for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoRA.
         rank: Inner width: a whole number, or a share between 0 and 1 of each layer's outputs, rounded, but at least 1.
         alpha: The branch is scaled by alpha / rank; none given: by 1.
-        ranks: Pairs of a selector and the rank of the chosen layers among and below what it matches; of several that
-            mean one layer the last holds.
+        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. No two may mean the
+            same layer.
         dropout: Share of the branch's input that is dropped in training.
         bias: Train a change of the layer's bias as well.
         init: kaiming draws the first matrix and sets the second to 0. svd starts both at the largest singular values of
@@ -74,8 +74,8 @@ def lora(
         rslora: Scale by alpha / √rank instead of alpha / rank, so that high ranks learn as fast as low ones.
         decompose: DoRA: every output gets a magnitude of its own that is trained; the LoRA changes directions only.
         lr: Learning rate of these weights; none given: the optimizer's.
-        lrs: Pairs of a selector and the learning rate of the chosen layers among and below what it matches; of several
-            that mean one layer the last holds.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
+            the same layer.
         lora_plus_ratio: LoRA+: how many times faster the second matrix learns than the first; the paper takes 16.
         weight_decay: Weight decay of these weights; none given: the optimizer's.
 
@@ -103,7 +103,7 @@ def lora(
 
 
 def sized(
-    model: Handle, selectors: Sequence[str], rank: float, ranks: Sequence[tuple[str, float]]
+    model: Handle, selectors: Sequence[str], rank: float, ranks: Mapping[str, float]
 ) -> tuple[dict[str, nn.Module], dict[str, int]]:
     """The layers that get an adapter, by name, and their ranks.
 

@@ -15,36 +15,41 @@ from .selector import near_misses, select, within
 
 
 def by_layer(
-    entries: Sequence[tuple[str, float]], paths: Sequence[str], layers: Mapping[str, nn.Module], setting: str
+    entries: Mapping[str, float], paths: Sequence[str], layers: Mapping[str, nn.Module], setting: str
 ) -> dict[str, float]:
-    """What a list of selectors and numbers says of the chosen layers; of several entries the last one holds.
+    """What selectors with numbers say of the chosen layers.
 
     Args:
-        entries: Selectors, each for the chosen layers among and below what it matches, with a number.
+        entries: A number by selector, for the chosen layers among and below what it matches.
         paths: Names of the chosen layers.
         layers: All layers of the model.
         setting: Name of the setting, for messages.
 
     Raises:
-        GraphErrors: E_SELECTOR; E_NO_LAYER, an entry means none of the chosen layers. All of them at once.
+        GraphErrors: E_SELECTOR; E_NO_LAYER, a selector means none of the chosen layers; E_LAYERS, two mean the same
+            layer. All of them at once.
     """
     chosen = {path: layers[path] for path in paths}
-    found: dict[str, float] = {}
+    by: dict[str, str] = {}
     problems = []
-    for selector, value in entries:
+    for selector in entries:
         try:
             matched = within(chosen, points_of(selector, layers), (nn.Module,))
             if not matched:
                 hint = f"near misses: {', '.join(near_misses(selector, paths))}"
                 message = f"'{selector}' matches none of the chosen layers"
                 raise GraphError("E_NO_LAYER", message, port=setting, hint=hint)
+            twice = [path for path in matched if path in by]
+            if twice:
+                message = f"'{by[twice[0]]}' and '{selector}' both mean {twice[0]}"
+                raise GraphError("E_LAYERS", message, port=setting, hint="narrow one of them")
         except GraphError as error:
             problems.append(error.problem)
         else:
-            found |= dict.fromkeys(matched, value)
+            by |= dict.fromkeys(matched, selector)
     if problems:
         raise GraphErrors(problems)
-    return found
+    return {path: entries[selector] for path, selector in by.items()}
 
 
 def points_of(selector: str, layers: Mapping[str, nn.Module]) -> list[str]:
@@ -63,7 +68,7 @@ def points_of(selector: str, layers: Mapping[str, nn.Module]) -> list[str]:
 
 def ranks_of(
     rank: float,
-    entries: Sequence[tuple[str, float]],
+    entries: Mapping[str, float],
     chosen: Mapping[str, nn.Module],
     layers: Mapping[str, nn.Module],
 ) -> dict[str, int]:
@@ -78,7 +83,7 @@ def ranks_of(
     Raises:
         GraphError: E_SETTING, a rank above 1 is no whole number.
     """
-    odd = [value for value in (rank, *(value for _, value in entries)) if value >= 1 and value != int(value)]
+    odd = [value for value in (rank, *entries.values()) if value >= 1 and value != int(value)]
     if odd:
         listed = ", ".join(f"{value:g}" for value in odd[:SHOWN])
         hint = "give a whole number, or a share between 0 and 1 of each layer's outputs"

@@ -28,11 +28,11 @@ def loha(
     layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [ATTENTION],  # noqa: B006
     rank: Annotated[float, Field(gt=0, le=1024), Slider(step=1, primary=True)] = 8,
     alpha: Annotated[Annotated[float, Field(gt=0, le=1024)] | None, Slider(step=1)] = 4.0,
-    ranks: Ranks = [],  # noqa: B006
+    ranks: Ranks = {},  # noqa: B006
     dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
     decompose: Annotated[bool, Hint(advanced=True)] = False,
     lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
-    lrs: Rates = [],  # noqa: B006
+    lrs: Rates = {},  # noqa: B006
     weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
 ) -> Adapted[M]:
     """Attach a new LoHa to a model: its change is the product, number by number, of two low-rank matrices.
@@ -47,13 +47,13 @@ def loha(
         rank: Inner width of both matrices: a whole number, or a share between 0 and 1 of each layer's outputs, rounded,
             but at least 1.
         alpha: The change is scaled by alpha / rank; none given: by 1.
-        ranks: Pairs of a selector and the rank of the chosen layers among and below what it matches; of several that
-            mean one layer the last holds.
+        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. No two may mean the
+            same layer.
         dropout: Share of the branch's input that is dropped in training.
         decompose: DoRA: every output gets a magnitude of its own that is trained; the LoHa changes directions only.
         lr: Learning rate of these weights; none given: the optimizer's.
-        lrs: Pairs of a selector and the learning rate of the chosen layers among and below what it matches; of several
-            that mean one layer the last holds.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
+            the same layer.
         weight_decay: Weight decay of these weights; none given: the optimizer's.
 
     Returns:
@@ -86,12 +86,12 @@ def lokr(
     factor: Annotated[Annotated[int, Field(ge=1, le=1024)] | None, Hint(primary=True)] = 8,
     rank: Annotated[float, Field(gt=0, le=1024), Slider(step=1, primary=True)] = 16,
     alpha: Annotated[Annotated[float, Field(gt=0, le=1024)] | None, Slider(step=1)] = 16.0,
-    ranks: Ranks = [],  # noqa: B006
+    ranks: Ranks = {},  # noqa: B006
     decompose_both: Annotated[bool, Hint(advanced=True)] = False,
     dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
     decompose: Annotated[bool, Hint(advanced=True)] = False,
     lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
-    lrs: Rates = [],  # noqa: B006
+    lrs: Rates = {},  # noqa: B006
     weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
 ) -> Adapted[M]:
     """Attach a new LoKr to a model: its change is the Kronecker product of a small and a larger matrix.
@@ -108,14 +108,14 @@ def lokr(
         rank: Inner width of the larger matrix: a whole number, or a share between 0 and 1 of each layer's outputs,
             rounded, but at least 1. Where it is half the matrix's size or more, the matrix is trained whole.
         alpha: The change is scaled by alpha / rank; none given: by 1. Where both matrices are whole it means nothing.
-        ranks: Pairs of a selector and the rank of the chosen layers among and below what it matches; of several that
-            mean one layer the last holds.
+        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. No two may mean the
+            same layer.
         decompose_both: Make the small matrix a product as well, where the rank is less than half its size.
         dropout: Share of the branch's input that is dropped in training.
         decompose: DoRA: every output gets a magnitude of its own that is trained; the LoKr changes directions only.
         lr: Learning rate of these weights; none given: the optimizer's.
-        lrs: Pairs of a selector and the learning rate of the chosen layers among and below what it matches; of several
-            that mean one layer the last holds.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
+            the same layer.
         weight_decay: Weight decay of these weights; none given: the optimizer's.
 
     Returns:
@@ -148,7 +148,7 @@ def full(
     bias: Annotated[bool, Hint(advanced=True)] = True,
     dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
     lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
-    lrs: Rates = [],  # noqa: B006
+    lrs: Rates = {},  # noqa: B006
     weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
 ) -> Adapted[M]:
     """Attach a change of whole layers to a model: trained like the layers themselves, which stay as they are.
@@ -163,8 +163,8 @@ def full(
         bias: Train the bias as well where the layer has one.
         dropout: Share of the branch's input that is dropped in training.
         lr: Learning rate of these weights; none given: the optimizer's.
-        lrs: Pairs of a selector and the learning rate of the chosen layers among and below what it matches; of several
-            that mean one layer the last holds.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
+            the same layer.
         weight_decay: Weight decay of the difference, which draws the layers back to what they were; none given: the
             optimizer's.
 
@@ -177,7 +177,7 @@ def full(
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER.
     """
     name = component(model)
-    found, _ = sized(model, layers, 1, [])
+    found, _ = sized(model, layers, 1, {})
     blocks = {
         path: FullBlock(layer, dropout=dropout, bias=bias and layer.bias is not None) for path, layer in found.items()
     }

@@ -126,7 +126,7 @@ describe("settings", () => {
   it("stand in groups: primary first, named ones, advanced", () => {
     const graph = complete({ nodes: { m: { type: "model.new", version: 1 } } });
     const { plain, named, advanced } = groupSettings(shapeOf(graph, [], "m", realSpecs()).settings);
-    expect(plain[0]?.name).toBe("resolution");
+    expect(plain[0]?.name).toBe("family");
     expect([...named.keys()]).toEqual(["UNet", "Text", "VAE"]);
     expect(advanced.map(({ name }) => name)).toContain("checkpointing");
   });

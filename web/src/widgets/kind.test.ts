@@ -11,7 +11,7 @@ function kindOf(address: string, value?: unknown): string {
   const name = address.slice(dot + 1);
   const schema = spec?.schema.properties?.[name];
   if (!spec || !schema) throw new Error(`there is no ${address}`);
-  const usual = spec.defaults[name] ?? (schema.type === "string" ? "" : null);
+  const usual = name in spec.defaults ? spec.defaults[name] : startValue(schema);
   return widgetFor(schema, schema["x-widget"] ?? AUTO, (value ?? usual) as never).kind;
 }
 
@@ -23,7 +23,7 @@ describe("widgetFor the real settings", () => {
     ["train.loop.seed", "seed"],
     ["data.loader.shuffle", "bool"],
     ["train.loop.mixed_precision", "enum"],
-    ["vae.load.family", "const"],
+    ["vae.load.family", "enum"],
     ["data.folder.trigger", "text"],
     ["data.folder.background", "color"],
     ["data.folder.path", "path"],
