@@ -36,7 +36,8 @@ def ask(outlines, drawing, patterns, node="lora", may_run=True):
     return outlines.answer(Question(drawing.dump(), node, "layers", patterns), may_run=may_run)
 
 
-def test_layers_are_counted_for_the_node_that_asks(outlines):
+def test_layers_are_counted_for_the_node_that_asks(workspace):
+    outlines = Outlines(Roots(workspace), [], "cpu", Cache())  # that no other test has asked
     drawing = model()
     assert ask(outlines, drawing, [LORA], may_run=False) is None, "the model has to be read first"
     reply = ask(outlines, drawing, [LORA])
