@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hcpgraph_nodes.plugins.selector import select, within
+from hcpgraph_nodes.plugins.selector import near_misses, select, within
 from torch import nn
 
 from hcpgraph import GraphError
@@ -64,3 +64,9 @@ def test_a_slow_expression_is_stopped() -> None:
         select(layers, ["re:(?:a|aa)+$"])
     assert caught.value.problem.code == "E_SELECTOR"
     assert time.monotonic() - begin < 10
+
+
+def test_near_misses_look_at_parts_of_long_names():
+    names = ["", "conv_act", "mid_block.attentions.0.attn1", "mid_block.attentions.0.attn2", "up_blocks.0.attn2.to_q"]
+    assert near_misses("re:.*atn2$", names)[:2] == ["mid_block.attentions.0.attn2", "mid_block.attentions.0.attn1"]
+    assert near_misses(r"re:.*atn2\.to_k", names)[0] == "up_blocks.0.attn2.to_q"

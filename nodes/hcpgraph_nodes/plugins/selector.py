@@ -132,15 +132,28 @@ def no_layer(text: str, names: Iterable[str]) -> GraphError:
 
 
 def near_misses(text: str, names: Iterable[str], count: int = 5) -> list[str]:
-    """The layer names that look most like a selector."""
+    """The layer names that look most like a selector, one for every part of a name that does.
+
+    As many neighbouring parts of a name are compared as the selector has: `atn2` looks like the end of all `….attn2`.
+    """
     import regex
 
     literal = regex.sub(r"^(?:cls:[^:]*:|re:|pre_hook:)*|\\(?=\.)|[\^$*+?()\[\]{}|]", "", text).strip(".")
+    width = literal.count(".") + 1
+    likeness: dict[str, float] = {}
 
-    def likeness(name: str) -> float:
-        return SequenceMatcher(None, literal, name, autojunk=False).ratio()
+    def like(part: str) -> float:
+        if part not in likeness:
+            likeness[part] = SequenceMatcher(None, literal, part, autojunk=False).ratio()
+        return likeness[part]
 
-    return sorted((name for name in names if name), key=likeness, reverse=True)[:count]
+    nearest: dict[str, str] = {}
+    for name in names:
+        parts = name.split(".")
+        windows = [".".join(parts[at : at + width]) for at in range(max(len(parts) - width, 0) + 1)]
+        nearest.setdefault(max(windows, key=like), name)
+    found = sorted((part for part in nearest if part), key=like, reverse=True)
+    return [nearest[part] for part in found[:count]]
 
 
 def _named(layers: Mapping[str, nn.Module], selector: Selector) -> list[str]:
