@@ -36,8 +36,8 @@ def ask(outlines, drawing, patterns, node="lora", may_run=True):
     return outlines.answer(Question(drawing.dump(), node, "layers", patterns), may_run=may_run)
 
 
-def test_layers_are_counted_for_the_node_that_asks(workspace):
-    outlines = Outlines(Roots(workspace), [], "cpu", Cache())  # that no other test has asked
+def test_layers_are_counted_for_the_node_that_asks(tmp_path):
+    outlines = Outlines(Roots(tmp_path), [], "cpu", Cache())  # in a workspace that remembers no other test's question
     drawing = model()
     assert ask(outlines, drawing, [LORA], may_run=False) is None, "the model has to be read first"
     reply = ask(outlines, drawing, [LORA])
