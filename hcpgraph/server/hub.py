@@ -102,19 +102,20 @@ class Hub:
             return socket
         page = _Page(socket, self._journals)
         self._pages.add(page)
-        writer = asyncio.create_task(page.write())
+        writer: asyncio.Task[None] | None = None
         try:
             with suppress(GraphErrors):
-                for message in await self._greet():
-                    page.tell(message, newer=False)
+                page.greet(await self._greet())
+            writer = asyncio.create_task(page.write())
             async for received in socket:
                 if received.type is WSMsgType.TEXT:
                     self._hear(page, received.data)
         finally:
             self._pages.discard(page)
-            writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await writer
+            if writer is not None:
+                writer.cancel()
+                with suppress(asyncio.CancelledError):
+                    await writer
         return socket
 
     def _hear(self, page: _Page, text: str) -> None:
@@ -141,13 +142,15 @@ class _Page:
         self._news: set[str] = set()
         self._wake = asyncio.Event()
 
-    def tell(self, message: Message, *, newer: bool = True) -> None:
-        """Send a message; `newer=False` gives way to one of the same kind that came first."""
-        about = message["job"]["id"] if message["type"] == "job" else ""
-        key = (message["type"], about)
-        if newer:
-            self._messages.pop(key, None)
-        self._messages.setdefault(key, message)
+    def greet(self, messages: Iterable[Message]) -> None:
+        """Send these before all else; what was told meanwhile is newer and stands in for those of its kind."""
+        self._messages = {**{_kind(message): message for message in messages}, **self._messages}
+        self._wake.set()
+
+    def tell(self, message: Message) -> None:
+        """Send a message instead of one of the same kind that is not sent yet."""
+        self._messages.pop(_kind(message), None)
+        self._messages[_kind(message)] = message
         self._wake.set()
 
     def show(self, key: tuple[str, str, str], frame: bytes) -> None:
@@ -230,3 +233,8 @@ def thinned(events: Iterable[Event]) -> list[Event]:
             latest.add(event["node"])
         kept.append(event)
     return kept[::-1]
+
+
+def _kind(message: Message) -> tuple[str, str]:
+    """Type of a message, and the job that it is about."""
+    return message["type"], message["job"]["id"] if message["type"] == "job" else ""
