@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
-from ..model.handles import Clip, Denoiser, TextEncoder, Vae
+from ..model.clip import Clip
+from ..model.handles import Denoiser, TextEncoder, Vae
 from ..types import NoiseSchedule
 from . import ldm_file
 from .clip_bpe import clip_tokenizer

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
-from ..model.handles import Clip, Denoiser, Placement, Root, TextEncoder, Tokens, Vae
+from ..model.clip import Clip, Tokens
+from ..model.handles import Denoiser, Placement, Root, TextEncoder, Vae
 from ..types import Conditioning, NoiseSchedule
 from ..words import tokens
 from . import ldm_file, networks, schedule

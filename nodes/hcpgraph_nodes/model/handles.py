@@ -24,6 +24,7 @@ from hcpgraph import Context, GraphError
 from hcpgraph.types import port_type
 
 from .activation import Activation, Call, checkpointed, tap
+from .clip import Clip
 from .compiled import CompiledStack, Compiling
 
 if TYPE_CHECKING:
@@ -316,39 +317,6 @@ class Denoiser(Handle):
     """The network that predicts the noise; `prediction_type` is what its output means."""
 
     prediction_type: str = "epsilon"
-
-
-class Tokens:
-    """A tokenizer that is made when first used."""
-
-    def __init__(self, load: Callable[[], Any]) -> None:
-        self._load = load
-        self._lock = threading.Lock()
-        self._value: Any = None
-
-    @property
-    def tokenizer(self) -> Any:
-        with self._lock:
-            if self._value is None:
-                self._value = self._load()
-            return self._value
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One text network of a text encoder.
-
-    Attributes:
-        name: Its folder in a model that diffusers saved.
-        prefix: What the names of its layers begin with; empty where it is the only one.
-        tokens: Its tokenizer.
-        config: Its configuration.
-    """
-
-    name: str
-    prefix: str
-    tokens: Tokens
-    config: Mapping[str, Any]
 
 
 @port_type(color="#5f9e6e", weights="runs", facts=("family",))

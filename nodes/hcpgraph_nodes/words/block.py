@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from hcpgraph import GraphError
 from hcpgraph.types import port_type
 
-from ..model.handles import Clip, TextEncoder, Weights, twin
+from ..model.clip import Clip
+from ..model.handles import TextEncoder, Weights, twin
 from ..plugins.base import Block, Plugin, WrapPluginBlock, placed
 
 EMBEDDING = "text_model.embeddings.token_embedding"

@@ -11,7 +11,8 @@ from torch import Tensor
 from hcpgraph import Context, Facts, GraphError, Port, node
 from hcpgraph.widgets import Hint, Slider
 
-from ..model.handles import Clip, TextEncoder
+from ..model.clip import Clip
+from ..model.handles import TextEncoder
 from ..plugins.base import Plugin
 from ..types import Params
 from .block import Word, attach, check_name, layer, words_of

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from hcpgraph import Context
 
-from ..model.handles import Clip, TextEncoder
+from ..model.clip import Clip
+from ..model.handles import TextEncoder
 from .block import WordBlock, words_of
 
 LETTER = r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
