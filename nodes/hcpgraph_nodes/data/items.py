@@ -87,6 +87,7 @@ class Items:
         for number, (pack, start, kind) in enumerate(self._places.tolist()):
             size, to = self._layouts[kind].size, int(starts[number])
             memory[to : to + size] = self._packs[pack][start : start + size]
+        memory.setflags(write=False)
         places = self._places.copy()
         places[:, 0], places[:, 1] = 0, starts[:-1]
         copied = Items([memory], self._layouts, places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -27,6 +28,16 @@ class EncodedBatch(NamedTuple):
     masks: LossMask
     sizes: CropInfo
     conditions: Images | None
+
+    def copied(self) -> EncodedBatch:
+        """The same over tensors of its own, which a node may change."""
+        return EncodedBatch(
+            replace(self.latents, data=self.latents.data.clone()),
+            self.captions,
+            replace(self.masks, data=self.masks.data.clone()),
+            replace(self.sizes, data=self.sizes.data.clone()),
+            None if self.conditions is None else replace(self.conditions, data=self.conditions.data.clone()),
+        )
 
 
 @port_type(color="#d97ba6", shape="triangle", facts=("family",))
@@ -63,11 +74,11 @@ class LatentLoader:
         return self.order.epoch(epoch)
 
     def batch(self, step: int, device: torch.device | None = None) -> EncodedBatch:
-        """The batch of a step on the device; asking for the last one again is free."""
+        """The batch of a step on the device; the last one is kept, and what is handed out is a copy."""
         place = device or torch.device("cpu")
         if self._last is None or self._last[:2] != (step, place):
             self._last = step, place, self._read(step, place)
-        return self._last[2]
+        return self._last[2].copied()
 
     def _read(self, step: int, device: torch.device) -> EncodedBatch:
         group, keys = self.order.group(step)

@@ -162,8 +162,8 @@ class Loader:
     def batch(self, step: int, device: torch.device | None = None) -> Batch:
         """The batch of a step: pictures (B, 3, H, W), float32 in [0, 1], on the device.
 
-        With workers, asking for the step after the last one asked is fast, asking for the last one again free; any
-        other step starts them anew.
+        With workers, asking for the step after the last one asked is fast; any other step starts them anew. The last
+        one is kept and read no more; what is handed out is a copy.
         """
         raw = self._raw(step)
         self.bad |= dict(raw.bad)
@@ -172,13 +172,13 @@ class Loader:
         if raw.masks is None:
             masks = images.new_ones(len(keys), 1, *images.shape[2:])
         else:
-            masks = move(raw.masks)[:, None]
+            masks = move(raw.masks)[:, None].clone()
         conditions = None if raw.conditions is None else Images(_floats(move(raw.conditions)), keys)
         return Batch(
             Images(images, keys),
             Captions(raw.texts, keys, raw.words),
             LossMask(masks, keys),
-            CropInfo(raw.sizes, keys),
+            CropInfo(raw.sizes.clone(), keys),
             conditions,
         )
 
@@ -258,8 +258,9 @@ class Loader:
     def _scaled(self, source: Source, size: Size) -> np.ndarray:
         found = self._kept.get((source, size))
         if found is None:
-            found = scaled(source, size)
+            found = scaled(source, size).view()
             if self._keep:
+                found.setflags(write=False)
                 self._kept[source, size] = found
         return found
 

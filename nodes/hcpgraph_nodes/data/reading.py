@@ -67,6 +67,8 @@ def view(
     )
     if flip and stream_seed(seed, "flip", (), key) < flip * DRAWS:
         views = views.mirrored()
+    if sample.transforms:
+        views = views.owned()
     for number, transform in enumerate(sample.transforms):
         before = views.picture.shape
         views = transform.apply(views, draws[number])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,15 @@ class Views:
     corner: tuple[int, int]
     scaled: tuple[int, int]
 
+    def owned(self) -> Views:
+        """The same in memory of its own: what a loader or a source keeps is shared, a transform may write."""
+        return replace(
+            self,
+            picture=self.picture.copy(),
+            mask=None if self.mask is None else self.mask.copy(),
+            condition=None if self.condition is None else self.condition.copy(),
+        )
+
     def mirrored(self) -> Views:
         """Left and right exchanged; the corner is that of the mirrored scaled picture."""
         left = max(0, self.scaled[1] - self.corner[1] - self.picture.shape[1])
@@ -43,8 +52,9 @@ class Views:
 class Transform:
     """A change of one sample; subclasses are frozen dataclasses, so that they compare, hash and pickle by their fields.
 
-    A transform keeps height and width. All that it draws comes from `draw`, a number of 63 bits that depends on the
-    seed of the loader, the sample key and the transform's place in the chain alone.
+    A transform keeps height and width; it may write into the arrays that it is given. All that it draws comes from
+    `draw`, a number of 63 bits that depends on the seed of the loader, the sample key and the transform's place in the
+    chain alone.
     """
 
     __slots__ = ()
