@@ -24,15 +24,22 @@ PROGRESS_SECONDS = 0.1
 
 @dataclass
 class Scope:
-    """Where in the nested regions the run is: seed, indices of the enclosing regions, position of the loop.
+    """Where in the nested regions the run is.
 
-    `series` is where a training loop collects the numbers that nodes inside of it report: name -> [(step, value)].
+    Attributes:
+        seed: Seed of the draws.
+        path: Indices of the enclosing regions.
+        step: Position of the loop.
+        series: Where a training loop collects the numbers that nodes inside of it report: name -> [(step, value)].
+        watches: What looks at the ops of a pass while they run: each takes the body, its slots and ops, and gives the
+            ops on.
     """
 
     seed: int = 0
     path: tuple[int, ...] = ()
     step: int = 0
     series: dict[str, list[tuple[int, float]]] | None = None
+    watches: tuple[Callable[..., Iterable[tuple[Any, ...]]], ...] = ()
 
 
 @dataclass

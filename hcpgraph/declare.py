@@ -70,6 +70,7 @@ def node(
     fold: bool = False,
     cache: str = "ram",
     resumes: Iterable[str] = (),
+    gradient: bool = True,
     title: str | None = None,
 ) -> Callable[[F], F]:
     """Declare a function or class as a node; returns it unchanged.
@@ -86,6 +87,8 @@ def node(
         cache: `ram`, `disk` (outputs with a codec survive the process) or `none`.
         resumes: Settings that may change without starting again, such as `steps`: the node keeps checkpoints of its own
             under `ctx.key`, which leaves them out.
+        gradient: Whether gradients flow from its outputs to its inputs. False says that they end here on purpose; else
+            a node in a training step whose outputs do not carry the gradients that its inputs ask for is an error.
         title: Shown in the editor; by default made from the id.
 
     Raises:
@@ -107,6 +110,7 @@ def node(
             fold=fold,
             cache=cache,
             resumes=tuple(resumes),
+            gradient=gradient,
         )
         known = _declared.get(id)
         if known is not None and (known.spec.module, known.spec.qualname) != (impl.spec.module, impl.spec.qualname):

@@ -5,7 +5,7 @@ Inside a pass there is no validation, no dictionary and no event: an op reads sl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
@@ -195,7 +195,7 @@ class BoundBody(Body[Any, Any]):
         self.regions = regions
         self.layout = layout
         self.values = values
-        self.scope = Scope(scope.seed, (*scope.path, 0), scope.step, scope.series)
+        self.scope = Scope(scope.seed, (*scope.path, 0), scope.step, scope.series, scope.watches)
         self.instances: dict[str, Any] = {}
         self._base = scope.path
         self._pinned = False
@@ -273,6 +273,8 @@ class BoundBody(Body[Any, Any]):
             GraphError: a node failed; it says which.
         """
         op: tuple[Any, ...] = ()
+        for watch in self.scope.watches:
+            ops = watch(self, slots, ops)
         try:
             for op in ops:
                 call, how, fetch, only, outputs, frees = op
@@ -293,10 +295,19 @@ class BoundBody(Body[Any, Any]):
         except (Cancelled, KeyboardInterrupt):
             raise
         except Exception as error:
-            # a loss group frees slots at other times: its ops are other tuples of the same parts
-            position = next(i for i, known in enumerate(self.ops) if known[0] is op[0] and known[2] is op[2])
-            layout = self.layout.ops[position]
+            layout = self.layout_of(op)
             raise failed(layout.id, layout.impl, flat_arguments(layout.arguments, slots), error) from error
+
+    def layout_of(self, op: tuple[Any, ...]) -> OpLayout:
+        """What an op was made of; those of a loss group, which free slots at other times, have the same parts."""
+        position = next(i for i, known in enumerate(self.ops) if known[0] is op[0] and known[2] is op[2])
+        return self.layout.ops[position]
+
+    def inputs_of(self, layout: OpLayout, slots: list[Any]) -> Iterator[tuple[str, Any]]:
+        """What an op is about to read, by port; what its region reads from outside by the port of its source."""
+        values = flat_arguments(layout.arguments, slots)
+        yield from zip((port.name for port in layout.impl.spec.inputs), values, strict=True)
+        yield from (((".".join(source)), slots[slot]) for source, slot in layout.captures)
 
     def exits(self, slots: list[Any]) -> Any:
         """The exit values of a finished pass as the owner's named tuple."""

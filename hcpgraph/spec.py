@@ -155,6 +155,7 @@ class NodeSpec:
     fold: bool = False
     cache: str = "ram"
     resumes: tuple[str, ...] = ()
+    gradient: bool = True
 
     @cached_property
     def input(self) -> dict[str, PortSpec]:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from . import gradients
 from .device import seed_global
 from .errors import GraphError
 from .region import BoundBody, OpLayout
@@ -40,6 +41,7 @@ class StepModule(nn.Module):  # type: ignore[misc]
     def __init__(self, body: BoundBody, trained: frozenset[str], *, exit: str = "loss") -> None:
         super().__init__()
         self.body = body
+        self._exit = exit
         self._template = body.bind()
         self._slots: list[Any] = []
         self._losses = body.layout.exits.get(exit, ())
@@ -60,6 +62,7 @@ class StepModule(nn.Module):  # type: ignore[misc]
         self.instances = body.instances
         self.parts = nn.ModuleList(_modules(self._template))
         self.parts.eval()
+        self._unseen = set(range(self.groups))
         self._trained = [part for part in self.parts if any(p.requires_grad for p in part.parameters())]
 
     @property
@@ -79,9 +82,24 @@ class StepModule(nn.Module):  # type: ignore[misc]
             self._slots = self.body.open(step=step, **entry)
         scope = self.body.scope
         seed_global(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
-        self.body.execute(self._slots, self._group_ops[group])
+        if group in self._unseen:
+            self._look(group)
+        else:
+            self.body.execute(self._slots, self._group_ops[group])
         losses = [self._slots[i].data for i in self._group_losses[group]]
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def _look(self, group: int) -> None:
+        """The first pass of a group: no gradient may end without a word."""
+        scope = self.body.scope
+        before, scope.watches = scope.watches, (*scope.watches, gradients.watch)
+        try:
+            self.body.execute(self._slots, self._group_ops[group])
+        finally:
+            scope.watches = before
+        ports = {slot: f"{self._exit}.{number}" for number, slot in enumerate(self._losses)}
+        gradients.require({ports[i]: self._slots[i].data for i in self._group_losses[group]}, self.body.layout.owner)
+        self._unseen.discard(group)
 
     def after(self, step: int) -> None:
         """Run what only writes, with the weights as they are after the step, without gradients.
@@ -144,7 +162,8 @@ def _groups(body: BoundBody, losses: Sequence[int], trained: frozenset[str]) -> 
     for index, op in enumerate(body.layout.ops):
         if weights.reads.get(op.id, frozenset()) & trained or _reads(op) & hot:
             carrying.add(index)
-            hot.update(op.outputs)
+            if op.impl.spec.gradient:
+                hot.update(op.outputs)
     groups: list[tuple[set[int], list[int]]] = []
     for number, slot in enumerate(losses):
         needed = _ancestors(body, [slot]) & carrying

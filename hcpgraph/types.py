@@ -30,6 +30,7 @@ class TypeInfo:
     weights: str = ""
     facts: tuple[str, ...] = ()
     help: str = ""
+    gradient: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -40,6 +41,7 @@ class TypeInfo:
             "weights": self.weights,
             "facts": list(self.facts),
             "help": self.help,
+            "gradient": self.gradient,
         }
 
     @classmethod
@@ -52,6 +54,7 @@ class TypeInfo:
             data["weights"],
             tuple(data["facts"]),
             data["help"],
+            data["gradient"],
         )
 
 
@@ -78,6 +81,7 @@ def port_type(
     shape: str = "circle",
     weights: str = "",
     facts: Sequence[str] = (),
+    gradient: bool = True,
     name: str | None = None,
 ) -> Callable[[C], C]:
     """Register a class as a port type.
@@ -89,6 +93,7 @@ def port_type(
             node, `carries` for one that passes on what it was given, such as an optimizer; empty otherwise
             (DESIGN §5.7).
         facts: Names of the static facts that values of this type agree on within one node, such as `family`.
+        gradient: Whether its values can carry gradients; texts, timesteps and sizes cannot.
         name: Its name in files and messages; by default the name of the class.
 
     Raises:
@@ -111,6 +116,7 @@ def port_type(
             weights or next((base.weights for base in inherited if base.weights), ""),
             tuple(dict.fromkeys([*facts, *(fact for base in inherited for fact in base.facts)])),
             (cls.__doc__ or "").strip().split("\n")[0],
+            gradient and all(base.gradient for base in inherited),
         )
         return cls
 

@@ -24,7 +24,7 @@ class Images:
     keys: Keys | None = None
 
 
-@port_type(color="#8fbf7f", shape="square")
+@port_type(color="#8fbf7f", shape="square", gradient=False)
 @dataclass(frozen=True, slots=True)
 class Captions:
     """B texts, one a sample; `words` are values for the slots of a template, one mapping a sample."""
@@ -43,7 +43,7 @@ class LossMask:
     keys: Keys | None = None
 
 
-@port_type(color="#6fb3b8", shape="square")
+@port_type(color="#6fb3b8", shape="square", gradient=False)
 @dataclass(frozen=True, slots=True)
 class CropInfo:
     """Sizes of B pictures before and after cropping (B, 6), int64, in SDXL's order.
@@ -102,7 +102,7 @@ class Noise:
     keys: Keys | None = None
 
 
-@port_type(color="#6fb3b8", shape="diamond")
+@port_type(color="#6fb3b8", shape="diamond", gradient=False)
 @dataclass(frozen=True, slots=True)
 class Timesteps:
     """Timesteps (B,), int64 in [0, num_train_timesteps)."""

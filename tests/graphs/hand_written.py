@@ -70,8 +70,41 @@ def drawn(steps: int, **loop) -> Graph:
     return g
 
 
-def by_hand(unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: int) -> Iterator[torch.Tensor]:
-    """The same step as one writes it with diffusers; yields the loss of every step."""
+def with_pixels(g: Graph, weight: float) -> Graph:
+    """A second loss of `weight`: L1 between the picture and what the frozen VAE decodes of the estimated latents."""
+    for type_id, id, settings in [
+        ("clean.estimate", "estimate", {}),
+        ("vae.reconstruct", "decoded", {}),
+        ("loss.l1", "l1", {}),
+        ("loss.mean", "l1_mean", {}),
+        ("loss.weighted_sum", "scaled", {"weights": [weight]}),
+    ]:
+        g.add(type_id, id, inside="train", settings=settings)
+    for source, target in [
+        ("noisy.out", "estimate.noisy"),
+        ("predict.out", "estimate.prediction"),
+        ("t.out", "estimate.timesteps"),
+        ("new.schedule", "estimate.schedule"),
+        ("new.vae", "decoded.vae"),
+        ("estimate.out", "decoded.latents"),
+        ("decoded.out", "l1.reconstruction"),
+        ("batch.images", "l1.images"),
+        ("l1.out", "l1_mean.loss"),
+        ("l1_mean.out", "scaled.losses"),
+        ("scaled.out", "train.loss"),
+    ]:
+        g.connect(source, target)
+    return g
+
+
+def by_hand(
+    unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: int, pixels: float = 0.0
+) -> Iterator[torch.Tensor]:
+    """The same step as one writes it with diffusers; yields the loss of every step.
+
+    Args:
+        pixels: Weight of the L1 loss of `with_pixels`.
+    """
     parameters = list(unet.requires_grad_(True).parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     for step in range(steps):
@@ -94,7 +127,12 @@ def by_hand(unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: i
         timesteps = (uniform * len(alphas_cumprod)).long()
         signal = alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-        loss = (unet(noisy, timesteps, encoder_hidden_states=text).sample - noise).square().mean()
+        predicted = unet(noisy, timesteps, encoder_hidden_states=text).sample
+        loss = (predicted - noise).square().mean()
+        if pixels:
+            clean = (noisy - (1 - signal).sqrt() * predicted) / signal.sqrt()
+            decoded = vae.decode(clean / vae.config.scaling_factor).sample / 2 + 0.5
+            loss = torch.stack([loss, pixels * (decoded - images.data).abs().mean()]).sum()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()

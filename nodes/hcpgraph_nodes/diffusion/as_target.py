@@ -7,7 +7,7 @@ from hcpgraph import node
 from ..types import Prediction, Target
 
 
-@node("diffusion.as_target", title="Prediction as target")
+@node("diffusion.as_target", gradient=False, title="Prediction as target")
 def as_target(prediction: Prediction) -> Target:
     """Make what one model predicts the target of another: the prior of a reference model, or a teacher.
 

@@ -84,7 +84,7 @@ class KlVae:
 
     def encode_image(self, vae: Vae, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], before scaling."""
-        with vae.gradients(), vae.active() as module:
+        with vae.active() as module:
             moments = module.encode((images.to(vae.device) * 2 - 1).to(vae.root.placement.dtype)).latent_dist
             return moments.mean.float(), moments.std.float()
 
@@ -94,7 +94,7 @@ class KlVae:
 
     def reconstruct(self, vae: Vae, latents: Tensor) -> Tensor:
         """What `decode` gives, not yet cut to [0, 1]."""
-        with vae.gradients(), vae.active() as module:
+        with vae.active() as module:
             unscaled = (latents.to(vae.device) / self.scaling_factor(vae)).to(vae.root.placement.dtype)
             return module.decode(unscaled, return_dict=False)[0].float() / 2 + 0.5
 

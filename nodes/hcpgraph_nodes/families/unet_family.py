@@ -309,7 +309,7 @@ class UNetFamily(KlVae):
         ids = [tokens.ids(text_encoder, clip, texts) for clip in text_encoder.clips]
         named = {clip.name: each for clip, each in zip(text_encoder.clips, ids, strict=True)}
         told = ids[0] if len(ids) == 1 else named
-        with text_encoder.gradients(), text_encoder.active(ids=told) as module:
+        with text_encoder.active(ids=told) as module:
             return self.embed(text_encoder, module, ids, clip_skip)
 
     def predict(

@@ -306,10 +306,6 @@ class Handle(Weights):
     def device(self) -> torch.device:
         return self.root.placement.device
 
-    def gradients(self) -> AbstractContextManager[Any]:
-        """No autograd graph where nothing is trained; leaves the mode alone otherwise."""
-        return nullcontext() if self.trainable else torch.no_grad()
-
 
 @port_type(color="#c9a227", weights="runs", facts=("family",))
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

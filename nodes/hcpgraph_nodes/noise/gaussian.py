@@ -14,7 +14,7 @@ from ..types import Latents, Noise
 from .draws import draw, normal_rows, seeded_generators
 
 
-@node("noise.gaussian", effects="random")
+@node("noise.gaussian", effects="random", gradient=False)
 def gaussian_noise(
     ctx: Context, latents: Latents, *, seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed()] = 0
 ) -> Noise:

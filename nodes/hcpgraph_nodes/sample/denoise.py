@@ -21,7 +21,7 @@ from .progress import Progress
 from .schedulers import Sampler, from_class, make_scheduler, set_steps
 
 
-@node("sample.denoise", packages=("diffusers",))
+@node("sample.denoise", packages=("diffusers",), gradient=False)
 def denoise(
     ctx: Context,
     denoiser: Denoiser,
@@ -42,7 +42,8 @@ def denoise(
     """Sample latents from noise.
 
     Sample i draws everything (start noise and the noise of stochastic samplers) from a generator seeded with
-    `seed + i`, as diffusers pipelines do with a list of generators: equal seeds give equal pictures.
+    `seed + i`, as diffusers pipelines do with a list of generators: equal seeds give equal pictures. No gradients flow
+    through it.
 
     Args:
         denoiser: The model, with the plugins of its wire.

@@ -17,7 +17,7 @@ from .embeddings import embeddings
 
 
 def encode_text(text_encoder: TextEncoder, captions: Captions, *, clip_skip: int = 0) -> Conditioning:
-    """Embeddings (B, L, D) of captions, with gradients where the encoder is trained."""
+    """Embeddings (B, L, D) of captions."""
     conditioning: Conditioning = family(text_encoder.family).encode_prompt(text_encoder, captions.texts, clip_skip)
     return conditioning
 

@@ -14,7 +14,7 @@ from ..types import Images, Latents, Posterior
 
 @node("vae.encode")
 def encode(vae: Vae, images: Images) -> Annotated[Posterior, Facts(family=Port("vae"))]:
-    """Encode pictures into the distribution of their latents, with gradients where the VAE is trained.
+    """Encode pictures into the distribution of their latents, with gradients of weights and pictures.
 
     Args:
         vae: The autoencoder.

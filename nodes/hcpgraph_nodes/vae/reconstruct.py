@@ -11,7 +11,7 @@ from ..types import Latents, Reconstruction
 
 @node("vae.reconstruct")
 def reconstruct(vae: Vae, latents: Latents) -> Reconstruction:
-    """Decode latents for a loss: a whole batch at once, not cut to [0, 1], with gradients where the VAE is trained.
+    """Decode latents for a loss: a whole batch at once, not cut to [0, 1], with gradients of weights and latents.
 
     Args:
         vae: The autoencoder.

@@ -87,6 +87,34 @@ def run(net: Net, rows: Rows) -> Rows:
     return Rows(net.module(rows.data), rows.keys)
 
 
+@node("net.lost")
+def lost(net: Net, rows: Rows) -> Rows:
+    """Run a net without gradients, by mistake.
+
+    Args:
+        net: The net.
+        rows: Its input.
+    """
+    with torch.no_grad():
+        return Rows(net.module(rows.data), rows.keys)
+
+
+@node("net.cut")
+def cut(rows: Rows, *, how: str = "detach") -> Rows:
+    """Hand on rows without their gradients, as it happens by mistake.
+
+    Args:
+        rows: The rows.
+        how: `detach`, `numpy`, `round` to whole numbers, or `not`.
+    """
+    if how == "not":
+        return rows
+    if how == "round":
+        return Rows(rows.data.round().long(), rows.keys)
+    data = torch.from_numpy(rows.data.detach().numpy().copy()) if how == "numpy" else rows.data.detach()
+    return Rows(data, rows.keys)
+
+
 @node("net.mse")
 def mse(a: Rows, b: Rows, *, weight: float = 1.0) -> Loss:
     """Mean squared difference.
