@@ -1,4 +1,7 @@
-"""Values that are known while planning: torch-free value nodes whose result feeds a setting."""
+"""Values that are known while planning: torch-free value nodes whose result feeds a setting.
+
+Every node is evaluated once, and what all evaluations take in and give is bounded (docs/adr/013-bounded-folding.md).
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,24 @@ from typing import Any
 
 from .canonical import canonical_bytes
 from .errors import GraphError, GraphErrors
-from .flatten import Flat
+from .flatten import Flat, Source
 from .order import BEGIN, Order
 from .registry import Registry
+
+MAX_BYTES = 8 * 2**20
+"""Bytes of JSON that the values of one graph may have: settings, inputs and results of all evaluations together."""
 
 
 def fold(flat: Flat, order: Order, settings: dict[str, dict[str, Any]], registry: Registry) -> None:
     """Run the fold nodes upstream of settings and put their results in.
 
-    A node that fails, or gives what is not JSON, is a problem of that node; settings that do not fit are left to the
-    check of settings.
+    A node that fails, gives what is not JSON, or with which it is too much, is a problem of that node; settings that do
+    not fit are left to the check of settings.
     """
     needed = _needed(flat)
-    values: dict[tuple[str, str], Any] = {}
+    values: dict[Source, Any] = {}
+    sizes: dict[Source, int] = {}
+    left = MAX_BYTES
     for id, part in order.sorted:
         node = flat.nodes[id]
         if part != BEGIN or node.spec is None:
@@ -29,6 +37,11 @@ def fold(flat: Flat, order: Order, settings: dict[str, dict[str, Any]], registry
             if source in values:
                 settings[id][name] = values[source]
         if id not in needed or not all(source in values for source in node.sources()):
+            continue
+        left -= len(canonical_bytes(settings[id])) + sum(sizes[source] for source in node.sources())
+        if left < 0:
+            _too_much(flat, id)
+            needed = set()
             continue
         try:
             impl = registry.impl(node.type)
@@ -46,7 +59,7 @@ def fold(flat: Flat, order: Order, settings: dict[str, dict[str, Any]], registry
             continue
         try:
             result = impl.target(*ports, **given)
-            canonical_bytes(result)
+            size = len(canonical_bytes(result))
         except GraphError as error:
             flat.error(error.problem.code, error.problem.message, id, error.problem.port, error.problem.hint)
             continue
@@ -54,7 +67,13 @@ def fold(flat: Flat, order: Order, settings: dict[str, dict[str, Any]], registry
             flat.error("E_VALUE", f"{type(error).__name__}: {error}", id, hint=node.spec.help)
             continue
         outputs = result if node.spec.multi else (result,)
-        values.update({(id, port.name): value for port, value in zip(node.spec.outputs, outputs, strict=True)})
+        for port, value in zip(node.spec.outputs, outputs, strict=True):
+            values[id, port.name], sizes[id, port.name] = value, size
+
+
+def _too_much(flat: Flat, id: str) -> None:
+    message = f"the values that feed settings have more than {MAX_BYTES // 2**20} MiB with this one"
+    flat.error("E_VALUE_SIZE", message, id, hint="join or repeat less of them, or write the value into the setting")
 
 
 def _needed(flat: Flat) -> set[str]:

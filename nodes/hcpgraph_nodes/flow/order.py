@@ -31,7 +31,7 @@ def switch(on_true: Lazy[T] = None, on_false: Lazy[T] = None, *, condition: bool
     return on_true if condition else on_false
 
 
-@node("flow.reroute", cache="none")
+@node("flow.reroute", cache="none", fold=True)
 def reroute(value: T) -> T:
     """Hand on a value unchanged, to lead a wire around other nodes.
 

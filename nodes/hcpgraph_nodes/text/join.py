@@ -11,6 +11,7 @@ from hcpgraph import GraphError, Many, node
 from hcpgraph.widgets import Hint
 
 from ..types import Captions
+from .fill import check_size
 
 
 @node("text.join")
@@ -26,7 +27,7 @@ def join(
         separator: What stands between them.
 
     Raises:
-        GraphError: E_BATCH, nothing is wired, or they are not of the same samples.
+        GraphError: E_BATCH, nothing is wired, or they are not of the same samples; E_TEXT_SIZE.
     """
     if not captions:
         raise GraphError("E_BATCH", "nothing is wired", port="captions", hint="wire captions to it")
@@ -43,7 +44,9 @@ def join(
         raise GraphError(
             "E_BATCH", "the captions are of different samples", port="captions", hint="wire captions of the same batch"
         )
-    rows = zip(*(each.texts for each in captions), strict=True)
+    rows = list(zip(*(each.texts for each in captions), strict=True))
+    for row in rows:
+        check_size(sum(map(len, row)) + len(separator) * len(row))
     return replace(
         captions[0],
         texts=tuple(separator.join(text for text in row if text) for row in rows),
