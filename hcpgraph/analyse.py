@@ -12,12 +12,13 @@ from typing import Any
 
 from . import settings as setting_rules
 from .edit import Graph
-from .errors import GraphError, Problem
+from .errors import Problem
 from .flatten import Flat, FlatNode, flatten, owns
 from .infer import Wires, infer
 from .order import Order, sort
 from .paths import Roots
 from .registry import Registry
+from .touches import refused, touches
 from .weights import Weights, weigh
 
 
@@ -77,6 +78,7 @@ def analyse(graph: Graph, registry: Registry, roots: Roots, *, files: bool = Fal
     wires = infer(flat, order, registry, settings, roots.resolve)
     weights = weigh(flat, order, wires, registry.types)
     _check_wired(flat, weights, settings)
+    _check_unknown(flat, settings, roots)
     _check_outputs(flat, weights)
     _check_streams(flat)
     _check_rules(flat, settings, wires, registry)
@@ -133,12 +135,8 @@ def _check_paths(flat: Flat, node: FlatNode, settings: Mapping[str, Any], roots:
         value = settings.get(name)
         if widget.get("kind") not in ("path", "model") or not isinstance(value, str) or not value:
             continue
-        if value.startswith("hub:"):
-            continue
-        try:
-            roots.resolve(value, must_exist=files and not widget.get("write") and name not in node.wired)
-        except GraphError as error:
-            problem = error.problem
+        problem = refused(widget, value, settings, roots, must_exist=files and name not in node.wired)
+        if problem is not None:
             flat.error(problem.code, problem.message, node.id, name, problem.hint)
 
 
@@ -185,6 +183,16 @@ def _check_wired(flat: Flat, weights: Weights, settings: Mapping[str, Mapping[st
                 flat.error("E_WIRED_IN_STEP", message, node.id, name, hint)
             elif name not in settings[node.id]:
                 _check_unfolded(flat, node, name, source)
+
+
+def _check_unknown(flat: Flat, settings: Mapping[str, Mapping[str, Any]], roots: Roots) -> None:
+    """Files and classes that are named only during the run are told before it."""
+    for item in touches(flat, settings, roots).unknown:
+        if not any(problem.node == item.node and problem.port == item.setting for problem in flat.problems):
+            what = {"write": "where it writes", "read": "what it reads", "object": "which class it names"}[item.kind]
+            message = f"{what} is known only in the run: '{item.setting}' comes from {'.'.join(item.source)}"
+            hint = "it is checked there; a value that is written, or comes from value nodes, is checked now"
+            flat.warn("W_UNKNOWN", message, item.node, item.setting, hint)
 
 
 def _check_unfolded(flat: Flat, node: FlatNode, name: str, source: tuple[str, str]) -> None:
@@ -283,6 +291,12 @@ def satisfies(present: str, wanted: str) -> bool:
         return False
 
 
-def default_roots(workspace: str | Path | None = None, overrides: Mapping[str, Path] | None = None) -> Roots:
-    """The roots of a workspace folder, by default `workspace` below the current one."""
-    return Roots(Path(workspace or "workspace").resolve(), dict(overrides or {}))
+def default_roots(
+    workspace: str | Path | None = None, overrides: Mapping[str, Path] | None = None, writable: Iterable[str] = ()
+) -> Roots:
+    """The roots of a workspace folder, by default `workspace` below the current one.
+
+    Raises:
+        GraphErrors: E_CALL, `writable` names a root that nobody may write to.
+    """
+    return Roots(Path(workspace or "workspace").resolve(), dict(overrides or {})).allowing(writable)

@@ -78,14 +78,16 @@ def validate(
     workspace: str | Path | None = None,
     roots: Mapping[str, Path] | None = None,
     files: bool = False,
+    allow_write: Iterable[str] = (),
 ) -> list[Problem]:
     """Every problem of a graph, errors and warnings, without importing torch or a single node.
 
     Args:
         files: Whether a missing input file is an error.
+        allow_write: As `run` has it.
     """
     registry = default_registry(packs)
-    checked = analyse(open_graph(graph), registry, default_roots(workspace, roots), files=files)
+    checked = analyse(open_graph(graph), registry, default_roots(workspace, roots, allow_write), files=files)
     return [*checked.problems, *registry.problems]
 
 
@@ -112,6 +114,7 @@ def plan(
     seed: int | None = None,
     device: str = "auto",
     precision: str | None = None,
+    allow_write: Iterable[str] = (),
 ) -> Plan:
     """What `run` would do. Files whose hash is not remembered make their keys unknown; nothing is read or imported.
 
@@ -119,7 +122,7 @@ def plan(
         GraphErrors: the graph has errors, or a target does not exist.
     """
     registry = default_registry(packs)
-    places = default_roots(workspace, roots)
+    places = default_roots(workspace, roots, allow_write)
     changed = with_settings(open_graph(graph), settings or {}, registry, seed=seed, precision=precision)
     prints = Fingerprints(places.root("cache") / "fingerprints.sqlite")
     return make_plan(
@@ -151,6 +154,7 @@ def run(
     precision: str | None = None,
     force: Iterable[str] = (),
     locked: bool = False,
+    allow_write: Iterable[str] = (),
     record: bool = True,
     cancel: threading.Event | None = None,
     requests: Requests | None = None,
@@ -175,6 +179,7 @@ def run(
         precision: Of frozen weights and inference: fp32, bf16 or fp16; by default what the graph says.
         force: Training loops that start again although a checkpoint fits.
         locked: Whether a required file of other content is an error.
+        allow_write: Roots below which nodes may write besides `out:` (and new weights in `models:`), such as `data`.
         record: Whether runs/<id> is written.
         cancel: Set it from another thread to stop at the next safe place.
         requests: What is asked of a training loop while it runs, from another thread.
@@ -185,7 +190,7 @@ def run(
         GraphErrors: the graph or the call is wrong; nothing was run or written.
     """
     registry = default_registry(packs)
-    places = default_roots(workspace, roots)
+    places = default_roots(workspace, roots, allow_write)
     _check_call(on_error)
     changed = with_settings(open_graph(graph), settings or {}, registry, seed=seed, precision=precision)
     from .files import locate
@@ -278,6 +283,7 @@ def execute(
         "versions": _versions(registry),
         "platform": platform.platform(),
         "roots": {name: str(path) for name, path in places.overrides.items()},
+        "allow_write": sorted(places.writable),
         "packs": [str(pack.folder) for pack in registry.packs.values() if pack.module is None],
     }
     if folder:

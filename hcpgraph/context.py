@@ -136,9 +136,14 @@ class Context:
         """The real path of `root:relative`; raises GraphError E_PATH or E_NOT_FOUND."""
         return self.run.roots.resolve(uri, must_exist=must_exist)
 
-    def output(self, uri: str, *, overwrite: bool = False) -> Path:
-        """A free path to write to; report it with `artifact` once it is complete."""
-        return self.run.roots.free(uri, overwrite=overwrite)
+    def output(self, uri: str, *, overwrite: bool = False, weights: bool = False) -> Path:
+        """A free path to write to, below `out:` or what the run may write to; report it with `artifact` once it is
+        complete. `weights` may also be new files in `models:`; their setting is a `ModelPicker(write=True)`.
+
+        Raises:
+            GraphError: E_PATH, E_WRITE.
+        """
+        return self.run.roots.free(uri, overwrite=overwrite, weights=weights)
 
     def artifact(self, path: Path, kind: str, **fields: Any) -> None:
         """Announce a file that was written: kind is image, weights, table, graph or file.

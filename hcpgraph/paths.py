@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .errors import GraphError, did_you_mean
+from .errors import GraphError, GraphErrors, did_you_mean
 
 URI = re.compile(r"([a-z]+):(.*)", re.DOTALL)
 FOLDERS = ("data", "models", "out", "cache", "runs")
 BUILTIN = Path(__file__).resolve().parent / "builtin"
+SHIPPED = ("builtin",)
+"""Roots that nobody can allow to write to."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,26 @@ class Roots:
     Args:
         workspace: Folder that holds `data`, `models`, `out`, `cache` and `runs` unless they are overridden.
         overrides: Root name -> folder, from `--root name=DIR` and `--out DIR`.
+        writable: Roots below which the nodes of a run may write besides `out`, see `allowing`.
     """
 
     workspace: Path
     overrides: Mapping[str, Path] = field(default_factory=dict)
+    writable: frozenset[str] = frozenset()
+
+    def allowing(self, names: Iterable[str]) -> Roots:
+        """These roots, of which nodes may write below some more: what the person said who starts the run.
+
+        Raises:
+            GraphErrors: E_CALL, there is no such root or nothing ever writes there.
+        """
+        names = frozenset(names)
+        for name in sorted(names):
+            if name not in self.names() or name in SHIPPED:
+                known = [other for other in self.names() if other not in SHIPPED]
+                hint = did_you_mean(name, known, "roots that can be written to")
+                raise GraphErrors.one("E_CALL", f"runs cannot be allowed to write below '{name}'", hint=hint)
+        return replace(self, writable=self.writable | names)
 
     def root(self, name: str) -> Path:
         if name in self.overrides:
@@ -79,12 +97,44 @@ class Roots:
                 return f"{name}:{path.relative_to(root).as_posix()}"
         return path.name
 
-    def free(self, uri: str, *, overwrite: bool = False) -> Path:
+    def place(self, uri: str, *, overwrite: bool = False, weights: bool = False) -> Path:
+        """Where a node may write `uri`; nothing is made. `out:` is always open, `models:` for new weights.
+
+        Args:
+            uri: What is to be written.
+            overwrite: Whether something of that name would be replaced.
+            weights: Whether it is a model or another weight file.
+
+        Raises:
+            GraphError: E_PATH, E_WRITE: the run may not write there.
+        """
+        path = self.resolve(uri, must_exist=False)
+        name = uri.partition(":")[0]
+        if path == self.root(name):
+            raise GraphError("E_PATH", f"'{uri}' is the root itself", hint=f"name a file in it: {name}:NAME")
+        if name == "out" or name in self.writable:
+            return path
+        allow = (
+            f"or allow it for this run: --allow-write {name}, in the editor the switch in the question before the run"
+        )
+        if name in SHIPPED:
+            raise GraphError("E_WRITE", f"'{uri}': nothing is written to '{name}:'", hint="write to out:")
+        if name == "models" and weights:
+            if overwrite and path.exists():
+                message = f"'{uri}' exists, and only new weights are written to 'models:'"
+                raise GraphError("E_WRITE", message, hint=f"turn overwrite off, {allow}")
+            return path
+        raise GraphError("E_WRITE", f"'{uri}': this run may not write to '{name}:'", hint=f"write to out:, {allow}")
+
+    def free(self, uri: str, *, overwrite: bool = False, weights: bool = False) -> Path:
         """Where to write `uri`: its parent exists, and a taken name gets a number unless `overwrite`.
 
         `out:cat.png` becomes `cat-2.png`, `cat-3.png` … The suffix may be compound only in its last part.
+
+        Raises:
+            GraphError: as `place`.
         """
-        path = self.resolve(uri, must_exist=False)
+        path = self.place(uri, overwrite=overwrite, weights=weights)
         path.parent.mkdir(parents=True, exist_ok=True)
         if overwrite or not path.exists():
             return path

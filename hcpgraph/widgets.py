@@ -62,7 +62,8 @@ class PathPicker(Widget):
     Args:
         kind_of: `file`, `folder` or `any`.
         suffixes: Which endings are offered.
-        write: Whether the node creates it; otherwise its content is part of the cache key of a `read` node.
+        write: Whether the node creates it; otherwise its content is part of the cache key of a `read` node. A setting
+            `overwrite` of the same node says whether something of that name is replaced.
     """
 
     kind: ClassVar[str] = "path"
@@ -73,7 +74,7 @@ class PathPicker(Widget):
 
 @dataclass(frozen=True)
 class ModelPicker(PathPicker):
-    """A model: a diffusers folder or a weight file."""
+    """A model: a diffusers folder or a weight file. One that is written may also be a new one in `models:`."""
 
     kind: ClassVar[str] = "model"
 

@@ -96,3 +96,10 @@ root_option = click.option(
     metavar="NAME=DIR",
     help="Where a named root lies, for example data=DIR; may be repeated.",
 )
+allow_write_option = click.option(
+    "--allow-write",
+    "allow_write",
+    multiple=True,
+    metavar="ROOT",
+    help="Let nodes write below this root too, not only to out and new weights to models; may be repeated.",
+)

@@ -42,6 +42,7 @@ def show_plan(call: Call, *, disk: bool, force: frozenset[str], as_json: bool) -
         seed=call.seed,
         device=call.device,
         precision=call.precision,
+        allow_write=call.allow_write,
     )
     rows = list(plan_rows(found, places, disk=disk, force=force))
     problems = [*found.analysis.problems, *notes, *found.analysis.registry.problems]

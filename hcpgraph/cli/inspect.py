@@ -70,21 +70,11 @@ def _graph(graph: Graph, packs: tuple[Path, ...]) -> dict[str, Any]:
     from .. import trust
     from ..analyse import analyse, default_roots
     from ..registry import default_registry
+    from ..touches import touches
 
-    checked = analyse(graph, default_registry(packs), default_roots())
-    reads: list[dict[str, Any]] = []
-    writes: list[dict[str, Any]] = []
-    objects: list[dict[str, Any]] = []
-    for node in checked.flat.nodes.values():
-        settings = checked.settings[node.id]
-        if node.type == "python.object" and isinstance(path := settings.get("path"), str):
-            objects.append({"node": node.id, "path": path, "trusted": trust.check(path) is None})
-        for name, schema in node.spec.settings.items() if node.spec else ():
-            widget = schema.get("x-widget", {})
-            if widget.get("kind") in ("path", "model") and settings.get(name):
-                (writes if widget.get("write") else reads).append(
-                    {"node": node.id, "setting": name, "path": settings[name]}
-                )
+    places = default_roots()
+    checked = analyse(graph, default_registry(packs), places)
+    named = touches(checked.flat, checked.settings, places)
     return {
         "title": graph.meta.title,
         "description": graph.meta.description,
@@ -93,10 +83,17 @@ def _graph(graph: Graph, packs: tuple[Path, ...]) -> dict[str, Any]:
         "subgraphs": sorted(graph.graphs),
         "inputs": dict(graph.interface.inputs),
         "outputs": dict(graph.interface.outputs),
-        "reads": reads,
-        "writes": writes,
+        "reads": [{"node": item.node, "setting": item.setting, "path": item.value} for item in named.reads],
+        "writes": [{"node": item.node, "setting": item.setting, "path": item.value} for item in named.writes],
+        "unknown": [
+            {"node": item.node, "setting": item.setting, "kind": item.kind, "source": ".".join(item.source)}
+            for item in named.unknown
+        ],
         "trains": {id: sorted(groups) for id, groups in checked.weights.trains.items()},
-        "python_objects": objects,
+        "python_objects": [
+            {"node": item.node, "path": item.value, "trusted": trust.check(item.value) is None}
+            for item in named.objects
+        ],
         "packs": dict(graph.requires.packs),
         "files": {uri: record.sha256 for uri, record in graph.requires.files.items()},
         "problems": [problem.to_json() for problem in checked.problems],
@@ -122,6 +119,10 @@ def _say(told: dict[str, Any]) -> None:
     _list("outputs", [f"{name} <- {source}" for name, source in graph["outputs"].items()])
     _list("reads", [f"{item['path']} ({item['node']}.{item['setting']})" for item in graph["reads"]])
     _list("writes", [f"{item['path']} ({item['node']}.{item['setting']})" for item in graph["writes"]])
+    _list(
+        "known only in the run",
+        [f"{item['node']}.{item['setting']} ({item['kind']}) <- {item['source']}" for item in graph["unknown"]],
+    )
     _list("trains", [f"{id}: the weights of {', '.join(groups)}" for id, groups in graph["trains"].items()])
     trusted = {True: "trusted", False: "NOT trusted, will not be imported"}
     _list(

@@ -26,6 +26,7 @@ class Earlier:
     roots: dict[str, Path]
     packs: tuple[Path, ...]
     workspace: Path | None
+    allow_write: tuple[str, ...]
 
 
 def earlier(run: str, places: Roots) -> Earlier:
@@ -47,6 +48,7 @@ def earlier(run: str, places: Roots) -> Earlier:
             {str(name): Path(path) for name, path in entry["roots"].items()},
             tuple(Path(path) for path in entry["packs"]),
             folder.parent.parent if folder.parent.name == "runs" else None,
+            tuple(str(name) for name in entry.get("allow_write", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"the record of run '{folder.name}' cannot be read: {type(error).__name__}: {error}"

@@ -13,6 +13,7 @@ from .common import (
     FAILED,
     FOLDER,
     Command,
+    allow_write_option,
     json_option,
     machine,
     pack_option,
@@ -41,12 +42,13 @@ class Call:
     device: str
     precision: str | None
     locked: bool = False
+    allow_write: tuple[str, ...] = ()
 
     @property
     def places(self) -> Roots:
         from ..analyse import default_roots
 
-        return default_roots(self.workspace, self.roots)
+        return default_roots(self.workspace, self.roots, self.allow_write)
 
 
 @click.command("run", cls=Command)
@@ -76,6 +78,7 @@ class Call:
 )
 @pack_option
 @click.option("--locked", is_flag=True, help="Refuse files that are not those the graph was made with.")
+@allow_write_option
 @json_option
 @click.pass_context
 def command(
@@ -96,6 +99,7 @@ def command(
     precision: str | None,
     packs: tuple[Path, ...],
     locked: bool,
+    allow_write: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run GRAPH: a .json file, or a picture or a weight file that carries a graph.
@@ -107,7 +111,7 @@ def command(
         raise click.UsageError("give either GRAPH or --resume RUN")
     if out is not None:
         roots = {**roots, "out": out}
-    call = _call(graph, resume, workspace, roots, packs, targets, seed, device, precision, locked)
+    call = _call(graph, resume, workspace, roots, packs, targets, seed, device, precision, locked, allow_write)
     from ..registry import default_registry
     from .given import parse_settings
 
@@ -134,6 +138,7 @@ def _call(
     device: str | None,
     precision: str | None,
     locked: bool,
+    allow_write: tuple[str, ...],
 ) -> Call:
     from ..document import load
 
@@ -151,6 +156,7 @@ def _call(
             device or "auto",
             precision,
             locked,
+            allow_write,
         )
     from ..analyse import default_roots
     from .resume import earlier
@@ -167,6 +173,7 @@ def _call(
         device or found.device,
         precision,
         locked,
+        tuple(dict.fromkeys((*found.allow_write, *allow_write))),
     )
 
 
@@ -192,6 +199,7 @@ def perform(call: Call, *, force: tuple[str, ...] = (), disk_cache: bool = True,
             precision=call.precision,
             force=force,
             locked=call.locked,
+            allow_write=call.allow_write,
             cancel=cancel,
         )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import GraphErrors
-from .common import CANCELLED, Command, pack_option, root_option, said, workspace_option
+from .common import CANCELLED, Command, allow_write_option, pack_option, root_option, said, workspace_option
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -33,6 +33,7 @@ CLOSING_SECONDS = 60.0
 @workspace_option
 @root_option
 @pack_option
+@allow_write_option
 @click.option("--token", help="The secret of the address. [default: a new random one at every start]")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 def command(
@@ -41,12 +42,14 @@ def command(
     workspace: Path | None,
     roots: dict[str, Path],
     packs: tuple[Path, ...],
+    allow_write: tuple[str, ...],
     token: str | None,
     no_browser: bool,
 ) -> None:
     """Open the editor: build graphs, run them, watch them.
 
     The address that is printed holds a secret: who has it may run graphs and read the files of the workspace.
+    --allow-write holds for every run; the editor asks for one run where a graph wants more.
     Ctrl-C stops a run after its step, keeps its checkpoint, and ends the server.
     """
     from ..server.security import MIN_TOKEN, is_loopback
@@ -55,7 +58,7 @@ def command(
     if token is not None and (len(token) < MIN_TOKEN or not token.isascii() or not token.isalnum()):
         raise click.BadParameter(f"at least {MIN_TOKEN} letters and digits", param_hint="--token")
     log_to_stderr()
-    state = make_state(workspace, roots, packs, token or secrets.token_hex(24), host)
+    state = make_state(workspace, roots, packs, token or secrets.token_hex(24), host, allow_write)
     if not is_loopback(host):
         said(
             f"warning: {host} can be reached by other machines. Whoever has the address with its secret can run graphs "

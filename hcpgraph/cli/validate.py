@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, Command, json_option, pack_option, report, root_option, said, workspace_option
+from .common import (
+    FILE,
+    Command,
+    allow_write_option,
+    json_option,
+    pack_option,
+    report,
+    root_option,
+    said,
+    workspace_option,
+)
 
 
 @click.command("validate", cls=Command)
@@ -15,6 +25,7 @@ from .common import FILE, Command, json_option, pack_option, report, root_option
 @pack_option
 @workspace_option
 @root_option
+@allow_write_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -23,6 +34,7 @@ def command(
     packs: tuple[Path, ...],
     workspace: Path | None,
     roots: dict[str, Path],
+    allow_write: tuple[str, ...],
 ) -> None:
     """Check GRAPH and list every problem with its remedy; exit code 2 if one is an error.
 
@@ -30,7 +42,7 @@ def command(
     """
     from ..api import validate
 
-    problems = validate(graph, packs=packs, workspace=workspace, roots=roots)
+    problems = validate(graph, packs=packs, workspace=workspace, roots=roots, allow_write=allow_write)
     code = report(problems, as_json=as_json)
     if code == 0:
         said("the graph is valid" if not problems else "the graph can run", fg="green")

@@ -12,46 +12,44 @@ from ..errors import GraphError
 from ..fileformat import FileRecord
 from ..files import search
 from ..fingerprint import Fingerprints
-from ..flatten import FlatNode
 from ..paths import Roots
 from ..registry import Registry
+from ..touches import HUB, touches
 
-OBJECT = ("python.object", "path")
-"""The node type that names a Python class, and its setting that does (DESIGN §8)."""
-HUB = "hub:"
 HASH_AT_ONCE = 64 * 2**20
 """Files up to this size are hashed for the dialog; of larger ones only a remembered hash is compared."""
 
 
 def capabilities(found: Analysis, roots: Roots) -> dict[str, Any]:
     """Paths, Python classes, packs and files that a graph names; `found` may have errors."""
-    nodes = found.flat.nodes.values()
-    paths = [item for node in nodes for item in _paths(node, found.settings[node.id])]
+    named = touches(found.flat, found.settings, roots)
     missing: dict[str, list[str]] = defaultdict(list)
-    for node in nodes:
+    for node in found.flat.nodes.values():
         if node.spec is None:
             missing[node.type].append(node.id)
     return {
         "reads": [
-            {"uri": uri, "node": node, "exists": _exists(uri, roots)}
-            for uri, node, write in paths
-            if not write and not uri.startswith(HUB)
+            {"uri": item.value, "node": item.node, "exists": _exists(item.value, roots)}
+            for item in named.reads
+            if not item.value.startswith(HUB)
         ],
-        "writes": [{"uri": uri, "node": node} for uri, node, write in paths if write],
-        "objects": list(_objects(found)),
+        "writes": [
+            {"uri": item.value, "node": item.node, "problem": item.problem.to_json() if item.problem else None}
+            for item in named.writes
+        ],
+        "objects": [
+            {"path": item.value, "node": item.node, "trusted": trust.check(item.value) is None}
+            for item in named.objects
+        ],
+        "unknown": [
+            {"node": item.node, "setting": item.setting, "kind": item.kind, "source": ".".join(item.source)}
+            for item in named.unknown
+        ],
         "packs": list(_packs(found)),
         "types_missing": [{"type": type, "nodes": ids} for type, ids in sorted(missing.items())],
         "files": list(_files(found.graph.requires.files, roots)),
-        "hub": [{"uri": uri, "node": node} for uri, node, write in paths if uri.startswith(HUB) and not write],
+        "hub": [{"uri": item.value, "node": item.node} for item in named.reads if item.value.startswith(HUB)],
     }
-
-
-def _paths(node: FlatNode, settings: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    for name, schema in node.spec.settings.items() if node.spec else ():
-        widget = schema.get("x-widget", {})
-        value = settings.get(name)
-        if widget.get("kind") in ("path", "model") and isinstance(value, str) and value:
-            yield value, node.id, bool(widget.get("write"))
 
 
 def _exists(uri: str, roots: Roots) -> bool:
@@ -60,14 +58,6 @@ def _exists(uri: str, roots: Roots) -> bool:
     except GraphError:
         return False
     return True
-
-
-def _objects(found: Analysis) -> Iterator[dict[str, Any]]:
-    type, setting = OBJECT
-    for node in found.flat.nodes.values():
-        path = found.settings[node.id].get(setting) if node.type == type else None
-        if isinstance(path, str):
-            yield {"path": path, "node": node.id, "trusted": trust.check(path) is None}
 
 
 def _packs(found: Analysis) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 ENDED = ("done", "failed", "cancelled")
 RECENT = 20
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE jobs (
   id TEXT PRIMARY KEY,
@@ -39,6 +39,7 @@ CREATE TABLE jobs (
   graph_hash TEXT NOT NULL,
   targets TEXT NOT NULL,
   force TEXT NOT NULL DEFAULT '[]',
+  allow_write TEXT NOT NULL DEFAULT '[]',
   place REAL,
   created REAL NOT NULL,
   started REAL,
@@ -59,6 +60,7 @@ COLUMNS = """id, status, title, graph_hash, targets, created, started, ended, re
   CASE WHEN status = 'queued' THEN
     (SELECT count(*) FROM jobs AS other WHERE other.status = 'queued' AND other.place <= jobs.place) ELSE 0 END
   AS position"""
+WORK = f"{COLUMNS}, graph, force, allow_write"
 ORDER = "CASE status WHEN 'running' THEN 0 WHEN 'queued' THEN 1 ELSE 2 END, place, created DESC, id DESC"
 
 
@@ -91,6 +93,7 @@ class Work:
     graph: str
     targets: list[str]
     force: list[str]
+    allow_write: list[str]
 
 
 class Jobs:
@@ -141,6 +144,7 @@ class Jobs:
         title: str = "",
         targets: Sequence[str] = (),
         force: Sequence[str] = (),
+        allow_write: Sequence[str] = (),
         front: bool = False,
     ) -> Job:
         """Put a graph, as canonical text, at the end of the queue, or before all others."""
@@ -152,9 +156,13 @@ class Jobs:
             assert row is not None
             place = (row[0] or 0) - 1 if front else (row[1] or 0) + 1
             await db.execute(
-                "INSERT INTO jobs (id, status, title, graph, graph_hash, targets, force, place, created) "
-                "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
-                (id, title, graph, graph_hash, json.dumps(list(targets)), json.dumps(list(force)), place, time.time()),
+                "INSERT INTO jobs (id, status, title, graph, graph_hash, targets, force, allow_write, place, created) "
+                "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(id, title, graph, graph_hash),
+                    *(json.dumps(list(names)) for names in (targets, force, allow_write)),
+                    *(place, time.time()),
+                ),
             )
         return await self.get(id)
 
@@ -210,16 +218,15 @@ class Jobs:
     async def claim(self) -> Work | None:
         """Take the first of the queue to run it; None when the queue is empty."""
         async with self._writing() as db:
-            row = await _one(
-                db, "SELECT id, graph, targets, force FROM jobs WHERE status = 'queued' ORDER BY place LIMIT 1"
-            )
+            row = await _one(db, "SELECT id FROM jobs WHERE status = 'queued' ORDER BY place LIMIT 1")
             if row is None:
                 return None
             await db.execute(
                 "UPDATE jobs SET status = 'running', place = NULL, started = ? WHERE id = ?", (time.time(), row["id"])
             )
-        job = await self.get(row["id"])
-        return Work(job, row["graph"], json.loads(row["targets"]), json.loads(row["force"]))
+            row = await _one(db, f"SELECT {WORK} FROM jobs WHERE id = ?", (row["id"],))
+            assert row is not None
+        return _work(row)
 
     async def put_back(self, id: str) -> None:
         """Undo a claim: the job is the first of the queue again."""
@@ -291,8 +298,8 @@ class Jobs:
 
     async def running(self) -> list[Work]:
         """Jobs that are marked as running: at the start of a server, those that the last one left."""
-        rows = await self._db.execute_fetchall(f"SELECT {COLUMNS}, graph, force FROM jobs WHERE status = 'running'")
-        return [Work(_job(row), row["graph"], json.loads(row["targets"]), json.loads(row["force"])) for row in rows]
+        rows = await self._db.execute_fetchall(f"SELECT {WORK} FROM jobs WHERE status = 'running'")
+        return [_work(row) for row in rows]
 
     async def known(self) -> set[str]:
         """Ids of all jobs, deleted ones too."""
@@ -355,12 +362,19 @@ async def _upgrade(db: aiosqlite.Connection, path: Path) -> None:
     if version == 0:
         for statement in filter(str.strip, SCHEMA.split(";")):
             await db.execute(statement)
+    elif version == 1:
+        await db.execute("ALTER TABLE jobs ADD COLUMN allow_write TEXT NOT NULL DEFAULT '[]'")
+    if version < VERSION:
         await db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 async def _one(db: aiosqlite.Connection, query: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
     async with db.execute(query, values) as cursor:
         return await cursor.fetchone()
+
+
+def _work(row: sqlite3.Row) -> Work:
+    return Work(_job(row), row["graph"], *(json.loads(row[name]) for name in ("targets", "force", "allow_write")))
 
 
 def _job(row: sqlite3.Row) -> Job:

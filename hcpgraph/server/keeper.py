@@ -157,6 +157,7 @@ class Keeper:
         settings = {
             "workspace": str(self._roots.workspace),
             "roots": {name: str(path) for name, path in self._roots.overrides.items()},
+            "allow_write": sorted(self._roots.writable),
             "packs": [str(pack) for pack in self._packs],
             "warm": self._warm,
         }

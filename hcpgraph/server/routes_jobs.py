@@ -61,7 +61,7 @@ async def submit(request: web.Request) -> web.Response:
     write them."""
     state = request.app[STATE]
     sent = await state.pool.run(_to_run, await read_body(request), state.roots, state.packs)
-    targets, force = texts(sent.fields, "targets"), texts(sent.fields, "force")
+    targets, force, allow_write = (texts(sent.fields, name) for name in ("targets", "force", "allow_write"))
     title, front = sent.fields.get("title"), sent.fields.get("front", False)
     if not isinstance(title, str | None) or not isinstance(front, bool):
         raise GraphErrors.one("E_FIELD", "title is a text, front is true or false")
@@ -79,6 +79,7 @@ async def submit(request: web.Request) -> web.Response:
         title=(title or sent.title or "")[:TITLE],
         targets=targets,
         force=force,
+        allow_write=allow_write,
         front=front,
     )
     return json_reply(job.to_json())
@@ -251,7 +252,8 @@ def _to_run(data: bytes, roots: Roots, packs: Packs) -> Summary:
     sent, registry = submitted(data), default_registry(packs)
     graph = written_out(sent.graph, registry)
     here, _ = locate(graph, roots)
-    problems = analyse(here, registry, roots, files=True).problems
+    places = roots.allowing(texts(sent.fields, "allow_write"))
+    problems = analyse(here, registry, places, files=True).problems
     return Summary(graph.dump(), content_hash(graph, registry), graph.meta.title, sent.fields, problems)
 
 

@@ -55,7 +55,14 @@ class Running:
         """Have it run; returns when the worker has said how it ended, or is dead."""
         work = self.work
         self.worker.say(
-            {"do": "run", "job": self.job.id, "graph": work.graph, "targets": work.targets, "force": work.force}
+            {
+                "do": "run",
+                "job": self.job.id,
+                "graph": work.graph,
+                "targets": work.targets,
+                "force": work.force,
+                "allow_write": work.allow_write,
+            }
         )
         self._given = True
         if self._cancelled:
@@ -124,7 +131,7 @@ def kept(work: Work, roots: Roots, packs: Iterable[Path], device: str) -> str | 
     try:
         registry, graph = default_registry(packs), loads(work.graph)
         prepared = make_plan(
-            analyse(graph, registry, roots),
+            analyse(graph, registry, roots.allowing(work.allow_write)),
             roots,
             targets=work.targets or None,
             device=device,

@@ -121,6 +121,21 @@ class Read(TypedDict):
 class Write(TypedDict):
     uri: Uri
     node: FlatId
+    problem: Annotated[Problem | None, Field(description="Why the run may not write there, unless it is allowed to.")]
+
+
+class Fetch(TypedDict):
+    uri: Uri
+    node: FlatId
+
+
+class UnknownSetting(TypedDict):
+    """A file or a class that is named only during the run."""
+
+    node: FlatId
+    setting: str
+    kind: Literal["write", "read", "object"]
+    source: Annotated[str, Field(description="`node.port` that gives it.")]
 
 
 class NamedObject(TypedDict):
@@ -156,10 +171,11 @@ class Capabilities(TypedDict):
     reads: list[Read]
     writes: list[Write]
     objects: list[NamedObject]
+    unknown: list[UnknownSetting]
     packs: list[NeededPack]
     types_missing: list[MissingType]
     files: list[NeededFile]
-    hub: list[Write]
+    hub: list[Fetch]
 
 
 class Imported(Opened):

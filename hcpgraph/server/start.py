@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,14 +17,19 @@ from .supervisor import Supervisor
 
 
 def make_state(
-    workspace: Path | None, roots: Mapping[str, Path], packs: tuple[Path, ...], token: str, host: str
+    workspace: Path | None,
+    roots: Mapping[str, Path],
+    packs: tuple[Path, ...],
+    token: str,
+    host: str,
+    allow_write: Iterable[str] = (),
 ) -> ServerState:
     """The state of a server; nothing is started yet.
 
     Raises:
-        GraphErrors: E_PACK, a pack folder does not exist.
+        GraphErrors: E_PACK, a pack folder does not exist; E_CALL, nobody may write to a root.
     """
-    places = default_roots(workspace, {name: path.resolve() for name, path in roots.items()})
+    places = default_roots(workspace, {name: path.resolve() for name, path in roots.items()}, allow_write)
     folders = tuple(from_folder(pack).folder for pack in packs)
     hub = Hub()
     jobs = Jobs(places.root("cache") / "server" / "jobs.sqlite")

@@ -103,10 +103,20 @@ class Supervisor:
         return self._keeper.state()
 
     async def submit(
-        self, graph: str, graph_hash: str, *, title: str, targets: list[str], force: list[str], front: bool
+        self,
+        graph: str,
+        graph_hash: str,
+        *,
+        title: str,
+        targets: list[str],
+        force: list[str],
+        allow_write: list[str],
+        front: bool,
     ) -> Job:
         """Queue a graph that was checked, as canonical text."""
-        job = await self.jobs.add(graph, graph_hash, title=title, targets=targets, force=force, front=front)
+        job = await self.jobs.add(
+            graph, graph_hash, title=title, targets=targets, force=force, allow_write=allow_write, front=front
+        )
         await self._tell_queue()
         self._keeper.revive()
         self._wake.set()

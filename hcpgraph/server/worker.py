@@ -209,6 +209,7 @@ class Worker:
                 targets=message["targets"] or None,
                 workspace=self.roots.workspace,
                 roots=self.roots.overrides,
+                allow_write=[*self.roots.writable, *message["allow_write"]],
                 packs=self.packs,
                 cache=self.cache,
                 on_event=tell,
@@ -264,7 +265,8 @@ def main() -> None:
     settings = json.loads(hears.readline())
     overrides = {name: Path(path) for name, path in settings["roots"].items()}
     packs = tuple(Path(pack) for pack in settings["packs"])
-    worker = Worker(voice, Roots(Path(settings["workspace"]), overrides), packs, settings["warm"])
+    roots = Roots(Path(settings["workspace"]), overrides).allowing(settings["allow_write"])
+    worker = Worker(voice, roots, packs, settings["warm"])
     default_registry(packs)
     threading.Thread(target=worker.listen, args=(hears,), name="ears", daemon=True).start()
     threading.Thread(target=worker.answer, name="layers", daemon=True).start()

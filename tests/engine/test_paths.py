@@ -73,3 +73,28 @@ def test_taken_names_get_a_number(roots, tmp_path):
     (first.parent / "cat-2.png").write_text("")
     assert roots.free("out:deep/cat.png").name == "cat-3.png"
     assert roots.free("out:deep/cat.png", overwrite=True) == first
+
+
+def test_places_to_write_to(roots, tmp_path):
+    """`out:` always, new weights in `models:`, other roots when they are allowed, the root itself never."""
+    (tmp_path / "ws" / "models").mkdir()
+    (tmp_path / "ws" / "models" / "a.safetensors").write_text("")
+
+    def refused(roots, uri, **more):
+        with pytest.raises(GraphError) as raised:
+            roots.free(uri, **more)
+        assert raised.value.problem.hint
+        return raised.value.problem.code
+
+    for uri in ("data:a.txt", "cache:a", "runs:a", "builtin:a", "models:a.png", "data:sub/../a"):
+        assert refused(roots, uri) in ("E_WRITE", "E_PATH")
+    assert refused(roots, "models:a.safetensors", weights=True, overwrite=True) == "E_WRITE"
+    assert roots.free("models:a.safetensors", weights=True).name == "a-2.safetensors"
+    assert roots.free("models:b.safetensors", weights=True, overwrite=True).name == "b.safetensors"
+    more = roots.allowing(["data", "models"])
+    assert more.free("data:sub/a.txt", overwrite=True).name == "a.txt"
+    assert more.free("models:a.safetensors", weights=True, overwrite=True).name == "a.safetensors"
+    assert refused(more, "cache:a") == refused(more, "builtin:a") == "E_WRITE"
+    for uri in ("out:", "out:.", "data:"):
+        assert refused(more, uri, overwrite=True) == "E_PATH"
+    assert not (tmp_path / "ws" / "cache").exists(), "nothing is made for what is refused"

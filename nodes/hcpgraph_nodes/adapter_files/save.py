@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from hcpgraph import Context, GraphError, Many, node
-from hcpgraph.widgets import PathPicker
+from hcpgraph.widgets import ModelPicker
 
 from ..families.weights import write_weights
 from ..model.digest import file_digest
@@ -33,7 +33,7 @@ def save_plugin(
     path: Annotated[
         str,
         Field(pattern=r"\.safetensors$"),
-        PathPicker(kind_of="file", suffixes=(".safetensors",), write=True, primary=True),
+        ModelPicker(kind_of="file", suffixes=(".safetensors",), write=True, primary=True),
     ] = "out:lora.safetensors",
     layout: Layout = "kohya",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp16",
@@ -69,7 +69,7 @@ def save_plugin(
     unet = next((each for each in adapter if each.component == DENOISER), None)
     kind = None if unet is None else unet.prediction_type
     names = Spelling(adapter[0].family, {} if unet is None else unet.config)
-    target = ctx.output(path, overwrite=overwrite)
+    target = ctx.output(path, overwrite=overwrite, weights=True)
     write(target, components, names, layout=layout, dtype=DTYPES[dtype], prediction_type=kind, graph=ctx.run.embed)
     ctx.artifact(target, "weights")
     return SavedFile(ctx.run.roots.uri(target), file_digest(target))

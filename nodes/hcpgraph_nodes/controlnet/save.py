@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hcpgraph import Context, GraphError, node
-from hcpgraph.widgets import Hint, PathPicker
+from hcpgraph.widgets import Hint, ModelPicker
 
 from ..families.registry import family
 from ..families.weights import write_json, write_weights
@@ -30,7 +30,7 @@ def save_controlnet(
     controlnet: ControlNet,
     *,
     path: Annotated[
-        str, PathPicker(kind_of="any", suffixes=(".safetensors",), write=True, primary=True)
+        str, ModelPicker(kind_of="any", suffixes=(".safetensors",), write=True, primary=True)
     ] = "out:controlnet",
     layout: Annotated[Literal["diffusers", "single_file"], Hint(primary=True)] = "diffusers",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
@@ -75,7 +75,7 @@ def _save_file(ctx: Context, controlnet: ControlNet, path: str, dtype: torch.dty
     config = full_config(controlnet.config)
     rename = original_names(config)
     state = {PREFIX + rename(name): value for name, value in _state(controlnet, dtype).items()}
-    target = ctx.output(path, overwrite=overwrite)
+    target = ctx.output(path, overwrite=overwrite, weights=True)
     if target.is_dir():
         raise GraphError("E_NOT_A_MODEL", f"'{path}' exists and is a folder", port="path", hint="choose another path")
     metadata = {

@@ -31,7 +31,7 @@ def write_folder(
     Raises:
         GraphError: E_NOT_A_MODEL, `overwrite` would replace something else.
     """
-    target = ctx.output(path, overwrite=overwrite)
+    target = ctx.output(path, overwrite=overwrite, weights=True)
     if target.exists() and not (target / marker).is_file():
         message = f"'{path}' exists and holds no {marker}: it is something else"
         raise GraphError("E_NOT_A_MODEL", message, hint="choose another path")

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hcpgraph import Context, Facts, GraphError, Port, node
-from hcpgraph.widgets import Hint, LayerPicker, ModelPicker, PathPicker, Slider
+from hcpgraph.widgets import Hint, LayerPicker, ModelPicker, Slider
 
 from ..families.weights import write_weights
 from ..plugins.selector import select
@@ -37,7 +37,7 @@ def save_part(
     path: Annotated[
         str,
         Field(pattern=r"\.safetensors$"),
-        PathPicker(kind_of="file", suffixes=(".safetensors",), write=True, primary=True),
+        ModelPicker(kind_of="file", suffixes=(".safetensors",), write=True, primary=True),
     ] = "out:part.safetensors",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
     overwrite: bool = False,
@@ -65,7 +65,7 @@ def save_part(
     chosen = _weights(model, layers)
     if not chosen:
         raise GraphError("E_NO_LAYER", f"{', '.join(layers)}: these layers have no weights", hint="choose other layers")
-    target = ctx.output(path, overwrite=overwrite)
+    target = ctx.output(path, overwrite=overwrite, weights=True)
     header = {"format": "pt", "hcpgraph.family": model.family, "hcpgraph.component": name}
     if ctx.run.embed:
         header["hcpgraph"] = ctx.run.embed

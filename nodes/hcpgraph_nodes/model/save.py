@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from hcpgraph import Context, GraphError, node
-from hcpgraph.widgets import Hint, PathPicker
+from hcpgraph.widgets import Hint, ModelPicker
 
 from ..families.registry import family
 from ..rules import layout_problem
@@ -26,7 +26,9 @@ def save_model(
     vae: Vae,
     schedule: NoiseSchedule,
     *,
-    path: Annotated[str, PathPicker(kind_of="any", suffixes=(".safetensors",), write=True, primary=True)] = "out:model",
+    path: Annotated[
+        str, ModelPicker(kind_of="any", suffixes=(".safetensors",), write=True, primary=True)
+    ] = "out:model",
     layout: Annotated[Literal["diffusers", "single_file"], Hint(primary=True)] = "diffusers",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
     overwrite: bool = False,
@@ -73,7 +75,7 @@ def save_model(
 
 
 def _file(ctx: Context, path: str, write: Callable[..., None], overwrite: bool) -> SavedFile:
-    target = ctx.output(path, overwrite=overwrite)
+    target = ctx.output(path, overwrite=overwrite, weights=True)
     if target.is_dir():
         raise GraphError("E_NOT_A_MODEL", f"'{path}' exists and is a folder", hint="choose another path")
     write(target, metadata={"hcpgraph": ctx.run.embed} if ctx.run.embed else {})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from hcpgraph import Context, node
-from hcpgraph.widgets import PathPicker
+from hcpgraph.widgets import ModelPicker
 
 from ..families.registry import family
 from ..model.folder import DTYPES, write_folder
@@ -20,7 +20,7 @@ def save_vae(
     ctx: Context,
     vae: Vae,
     *,
-    path: Annotated[str, PathPicker(kind_of="folder", write=True, primary=True)] = "out:vae",
+    path: Annotated[str, ModelPicker(kind_of="folder", write=True, primary=True)] = "out:vae",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
     overwrite: bool = False,
 ) -> SavedFile:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 
 from hcpgraph import Context, GraphError, node
-from hcpgraph.widgets import PathPicker
+from hcpgraph.widgets import ModelPicker
 
 from ..families.registry import family
 from ..families.weights import write_weights
@@ -31,7 +31,7 @@ def save(
     ctx: Context,
     word: Word,
     *,
-    path: Annotated[str | None, PathPicker(kind_of="file", suffixes=(".safetensors", ".pt"), write=True)] = None,
+    path: Annotated[str | None, ModelPicker(kind_of="file", suffixes=(".safetensors", ".pt"), write=True)] = None,
     format: Literal["safetensors", "diffusers", "a1111"] = "safetensors",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp32",
     overwrite: bool = False,
@@ -78,7 +78,7 @@ def save(
             port="dtype",
             hint="lower the learning rate, or save in another precision",
         )
-    target = ctx.output(uri, overwrite=overwrite)
+    target = ctx.output(uri, overwrite=overwrite, weights=True)
     if format == "a1111":
         content = a1111(word.name, vectors[0], ctx.step or None)
         _write_pt(target, content | ({"hcpgraph": ctx.run.embed} if ctx.run.embed else {}))

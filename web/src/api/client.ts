@@ -31,6 +31,8 @@ export interface JobRequest {
   graph: GraphFile;
   targets?: string[];
   force?: string[];
+  /** Roots below which this run may write besides the usual ones. */
+  allow_write?: string[];
   title?: string;
   front?: boolean;
 }

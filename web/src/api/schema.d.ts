@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle 8bbc1613506b9ee3481dfdd34462a667ef190a6c27cec7f27e07db5ebfb5aad6
+// bundle 3aba6b5cee534e83219b73c58e0bc2aec3234b8e5b1233f45ab14cb3a6229a4d
 /**
  * Any JSON value.
  */
@@ -149,10 +149,11 @@ export interface Capabilities {
   reads: Read[];
   writes: Write[];
   objects: NamedObject[];
+  unknown: UnknownSetting[];
   packs: NeededPack[];
   types_missing: MissingType[];
   files: NeededFile[];
-  hub: Write[];
+  hub: Fetch[];
 }
 export interface Read {
   /**
@@ -174,6 +175,10 @@ export interface Write {
    * `node`, or `instance/node` inside a subgraph.
    */
   node: string;
+  /**
+   * Why the run may not write there, unless it is allowed to.
+   */
+  problem: Problem | null;
 }
 export interface NamedObject {
   /**
@@ -185,6 +190,21 @@ export interface NamedObject {
    */
   node: string;
   trusted: boolean;
+}
+/**
+ * A file or a class that is named only during the run.
+ */
+export interface UnknownSetting {
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
+  setting: string;
+  kind: "write" | "read" | "object";
+  /**
+   * `node.port` that gives it.
+   */
+  source: string;
 }
 export interface NeededPack {
   name: string;
@@ -215,6 +235,16 @@ export interface NeededFile {
    */
   same: boolean | null;
   hub: string | null;
+}
+export interface Fetch {
+  /**
+   * `root:relative`.
+   */
+  uri: string;
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
 }
 /**
  * POST /api/check

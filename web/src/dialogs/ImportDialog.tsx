@@ -1,25 +1,38 @@
-import { CircleAlert, CircleCheck, Copy, Download, FileInput, FileOutput, Package, ShieldAlert } from "lucide-react";
-import type { ReactNode } from "react";
+import {
+  CircleAlert,
+  CircleCheck,
+  CircleHelp,
+  Copy,
+  Download,
+  FileInput,
+  FileOutput,
+  Package,
+  ShieldAlert,
+} from "lucide-react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { writeText } from "../state/clipboard";
-import { Badge, Button, IconButton } from "../ui";
+import { Badge, Button, IconButton, Switch } from "../ui";
 import { Dialog } from "../ui/Dialog";
 import styles from "./dialogs.module.css";
 import type { DialogProps } from "./kinds";
-import { trustCommand, wishesOf } from "./wishes";
+import { isRefused, rootsToAllow, trustCommand, wishesOf } from "./wishes";
 
-/** What a graph from elsewhere would read, write and load, before it may. */
+/** What a graph would read, write and load, before it may; where a run may write besides is switched on here. */
 export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogProps<"import">) {
   const { t } = useTranslation();
-  const { reads, writes, objects, packs, types_missing: types, files, hub } = capabilities;
+  const { reads, writes, objects, unknown, packs, types_missing: types, files, hub } = capabilities;
+  const [allowed, setAllowed] = useState<string[]>([]);
   const wishes = wishesOf(capabilities);
   const strange = files.filter((file) => file.found === null || file.same === false);
   const badPacks = packs.filter((pack) => !pack.ok);
+  const runs = purpose !== "open";
+  const refused = writes.filter((write) => isRefused(write, allowed));
 
   return (
     <Dialog
       open
-      alert={purpose === "run"}
+      alert={runs}
       size="l"
       title={t(`forms.import.${purpose}Title`, { title: graph.meta.title || t("forms.graph.untitled") })}
       description={t(`forms.import.${purpose}Text`)}
@@ -28,8 +41,13 @@ export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogPr
         <>
           <Button onClick={() => onClose(null)}>{t("forms.cancel")}</Button>
           {purpose === "open" && <Button onClick={() => onClose("readOnly")}>{t("forms.import.readOnly")}</Button>}
-          <Button variant="primary" autoFocus={purpose === "open"} onClick={() => onClose(purpose)}>
-            {t(`forms.import.${purpose}`)}
+          <Button
+            variant="primary"
+            autoFocus={!runs}
+            disabled={runs && refused.length > 0}
+            onClick={() => onClose(runs ? { allowWrite: allowed } : "open")}
+          >
+            {t(runs ? "forms.import.run" : "forms.import.open")}
           </Button>
         </>
       }
@@ -86,11 +104,40 @@ export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogPr
             <Wish key={`${node} ${uri}`} name={uri} node={node} bad={exists ? undefined : t("forms.import.notThere")} />
           ))}
         </Part>
-        <Part icon={<FileOutput size={15} />} title={t("forms.import.writes")} count={writes.length}>
-          {writes.map(({ uri, node }) => (
-            <Wish key={`${node} ${uri}`} name={uri} node={node} />
+        <Part
+          icon={<FileOutput size={15} />}
+          title={t("forms.import.writes")}
+          count={writes.length}
+          bad={refused.length > 0}
+        >
+          {writes.map((write) => (
+            <Wish
+              key={`${write.node} ${write.uri}`}
+              name={write.uri}
+              node={write.node}
+              bad={refused.includes(write) ? t("forms.import.notAllowed") : undefined}
+            />
           ))}
         </Part>
+        <Part
+          icon={<CircleHelp size={15} />}
+          title={t("forms.import.unknown")}
+          count={unknown.length}
+          help={t("forms.import.unknownText")}
+        >
+          {unknown.map(({ node, setting, source }) => (
+            <Wish key={`${node} ${setting}`} name={`${node}.${setting}`} node={`← ${source}`} />
+          ))}
+        </Part>
+        {runs &&
+          rootsToAllow(capabilities).map((root) => (
+            <Switch
+              key={root}
+              checked={allowed.includes(root)}
+              onChange={(on) => setAllowed((now) => (on ? [...now, root] : now.filter((one) => one !== root)))}
+              label={t("forms.import.allowWrite", { root })}
+            />
+          ))}
         <Part icon={<Download size={15} />} title={t("forms.import.hub")} count={hub.length}>
           {hub.map(({ uri, node }) => (
             <Wish key={`${node} ${uri}`} name={uri} node={node} />

@@ -10,14 +10,23 @@ import { Dialogs } from "./Dialogs";
 import { nameFault, tidyName } from "./graphName";
 import { shapeFrom, USUAL } from "./modelShape";
 import { countPictures, findModel, prepared, slugOf, trainable } from "./training";
-import { trustCommand, wishesOf } from "./wishes";
+import { isRefused, rootsToAllow, trustCommand, wishesOf } from "./wishes";
 
 afterEach(() => {
   vi.unstubAllGlobals();
   useSession.setState({ dialog: null });
 });
 
-const NONE: Capabilities = { reads: [], writes: [], objects: [], packs: [], types_missing: [], files: [], hub: [] };
+const NONE: Capabilities = {
+  reads: [],
+  writes: [],
+  objects: [],
+  unknown: [],
+  packs: [],
+  types_missing: [],
+  files: [],
+  hub: [],
+};
 
 describe("confirm", () => {
   it("answers yes by its button and null by Escape", async () => {
@@ -86,7 +95,7 @@ describe("import", () => {
   const wanted: Capabilities = {
     ...NONE,
     reads: [{ uri: "models:sd15", node: "model", exists: false }],
-    writes: [{ uri: "out:lora/preview.png", node: "log" }],
+    writes: [{ uri: "out:lora/preview.png", node: "log", problem: null }],
     objects: [
       { path: "torch.optim:AdamW", node: "opt", trusted: true },
       { path: "evil.pkg:Thing", node: "bad", trusted: false },
@@ -120,7 +129,41 @@ describe("import", () => {
     await screen.findByText(/reads and writes no files/);
     expect(screen.queryByRole("button", { name: "Open read-only" })).toBeNull();
     await user.click(screen.getByRole("button", { name: "Run" }));
-    expect(await answer).toBe("run");
+    expect(await answer).toEqual({ allowWrite: [] });
+  });
+
+  it("runs what writes elsewhere only once that is allowed", async () => {
+    const user = userEvent.setup();
+    render(<Dialogs />);
+    const graph = realGraph("train/lora");
+    const problem = { code: "E_WRITE", message: "this run may not write to 'data:'", severity: "error" } as const;
+    const capabilities: Capabilities = {
+      ...NONE,
+      writes: [{ uri: "data:cats/1.png", node: "save", problem }],
+      unknown: [{ node: "late", setting: "path", kind: "write", source: "text.out" }],
+    };
+    const answer = useSession.getState().openDialog("import", { graph, capabilities, purpose: "write" });
+    await screen.findByText("not allowed to write there");
+    await screen.findByText("late.path");
+    const run = screen.getByRole("button", { name: "Run" }) as HTMLButtonElement;
+    expect(run.disabled).toBe(true);
+    await user.click(screen.getByRole("switch", { name: "Let this run write to data:" }));
+    expect(screen.queryByText("not allowed to write there")).toBeNull();
+    await user.click(run);
+    expect(await answer).toEqual({ allowWrite: ["data"] });
+  });
+
+  it("never offers to write to what ships, nor out of a root", () => {
+    const at = (uri: string, code: string) => ({
+      uri,
+      node: "a",
+      problem: { code, message: "", severity: "error" } as const,
+    });
+    const builtin = at("builtin:a", "E_WRITE");
+    const outside = at("data:../a", "E_PATH");
+    expect(rootsToAllow({ ...NONE, writes: [builtin, outside] })).toEqual([]);
+    expect(isRefused(outside, ["data"])).toBe(true);
+    expect(isRefused(at("data:a", "E_WRITE"), ["data"])).toBe(false);
   });
 
   it("counts what is missing", () => {

@@ -10,10 +10,13 @@ export interface DialogKinds {
   saveAs: { props: { name: string }; result: { name: string; etag: string | null } | null };
   /** The file in the workspace is not the one that was opened. */
   conflict: { props: { name: string }; result: "theirs" | "mine" | "saveAs" | null };
-  /** What a graph from elsewhere would read, write and load. `purpose` run: asked before its first run. */
+  /**
+   * What a graph would read, write and load. `purpose` run: asked before the first run of one from elsewhere; write:
+   * before a run of any that writes where it may not yet. The answer to both is where this run may write besides.
+   */
   import: {
-    props: { graph: GraphFile; capabilities: Capabilities; purpose: "open" | "run" };
-    result: "open" | "readOnly" | "run" | null;
+    props: { graph: GraphFile; capabilities: Capabilities; purpose: "open" | "run" | "write" };
+    result: "open" | "readOnly" | { allowWrite: string[] } | null;
   };
   trainOnMyPictures: { props: Record<never, never>; result: true | null };
   shortcuts: { props: Record<never, never>; result: null };

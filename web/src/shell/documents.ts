@@ -42,6 +42,8 @@ function wantsALook(capabilities: Capabilities): boolean {
     capabilities.types_missing.length > 0 ||
     capabilities.packs.some((pack) => !pack.ok) ||
     capabilities.objects.some((object) => !object.trusted) ||
+    capabilities.writes.some((write) => write.problem !== null) ||
+    capabilities.unknown.length > 0 ||
     capabilities.reads.some((read) => !read.exists) ||
     capabilities.files.some((file) => file.found === null || file.same === false)
   );

@@ -20,6 +20,7 @@ const ROOTS = {
   read: ["data", "models", "out", "cache", "builtin"],
   model: ["models", "builtin", "out"],
   write: ["out"],
+  weights: ["out", "models"],
 };
 
 /** What stands for a file in its folder. */
@@ -93,7 +94,7 @@ export function PathField({ value, hint, nullable, onChange, onEnd, ...rest }: W
           <FilePicker
             title={rest.label}
             start={text}
-            roots={model ? ROOTS.model : write ? ROOTS.write : ROOTS.read}
+            roots={ROOTS[write ? (model ? "weights" : "write") : model ? "model" : "read"]}
             kind={hint.kind_of ?? "any"}
             suffixes={hint.suffixes ?? []}
             write={write}

@@ -1,6 +1,6 @@
-import { api, type RunRequest } from "../../api/client";
+import { api, type JobRequest, type RunRequest } from "../../api/client";
 import { ApiFailure } from "../../api/errors";
-import type { Job } from "../../api/schema";
+import type { GraphFile, Job } from "../../api/schema";
 import i18n from "../../i18n";
 import { commitFields, titleOf } from "../../shell/documents";
 import { attempt, report } from "../../shell/report";
@@ -31,11 +31,12 @@ export async function startRun(options: StartOptions = {}): Promise<Job | null> 
   const doc = currentDoc();
   if (!doc) return null;
   try {
-    if (!(await mayRun(doc))) return null;
+    const allow_write = await mayRun(doc);
+    if (!allow_write) return null;
     rollSeeds();
     const { graph } = doc.getState();
-    const job = await api.run({ graph, ...options, title: titleOf(doc.getState()) });
-    started(job, true);
+    const job = await submit({ graph, ...options, allow_write, title: titleOf(doc.getState()) });
+    if (job) started(job, true);
     return job;
   } catch (error) {
     report(error);
@@ -45,21 +46,37 @@ export async function startRun(options: StartOptions = {}): Promise<Job | null> 
   }
 }
 
-/** A graph from elsewhere first shows what it wants to read, write and load. */
-async function mayRun(doc: DocStore): Promise<boolean> {
+/** A graph from elsewhere first shows what it wants to read, write and load. Gives where it may write; null: no. */
+async function mayRun(doc: DocStore): Promise<string[] | null> {
   const { graph, origin } = doc.getState();
-  if (origin !== "import" || allowed.has(doc)) return true;
+  if (origin !== "import" || allowed.has(doc)) return [];
+  const answer = await ask(graph, "run");
+  if (answer) allowed.add(doc);
+  return answer;
+}
+
+/** Queue a graph; one that writes where it may not yet asks the person, for this run alone. Null: nothing was queued. */
+async function submit(request: JobRequest): Promise<Job | null> {
+  try {
+    return await api.run(request);
+  } catch (error) {
+    if (!(error instanceof ApiFailure && error.problems.every(({ code }) => code === "E_WRITE"))) throw error;
+    const allow_write = await ask(request.graph, "write");
+    return allow_write && api.run({ ...request, allow_write });
+  }
+}
+
+async function ask(graph: GraphFile, purpose: "run" | "write"): Promise<string[] | null> {
   const capabilities = await api.capabilities(graph);
-  const answer = await useSession.getState().openDialog("import", { graph, capabilities, purpose: "run" });
-  if (answer !== "run") return false;
-  allowed.add(doc);
-  return true;
+  const answer = await useSession.getState().openDialog("import", { graph, capabilities, purpose });
+  return answer !== null && typeof answer === "object" ? answer.allowWrite : null;
 }
 
 /** Run the graph of an earlier run again, as it was. It shows on the canvas only if that showed the earlier one. */
 export async function runAgain(earlier: Job): Promise<void> {
   const { graph } = await api.jobGraph(earlier.id);
-  const job = await api.run({ graph, targets: earlier.targets, title: earlier.title });
+  const job = await submit({ graph, targets: earlier.targets, title: earlier.title });
+  if (!job) return;
   const { active, shown, tab } = useRuns.getState();
   started(job, tab !== null && active === earlier.id && shown[tab] === earlier.id);
 }
