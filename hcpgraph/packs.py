@@ -13,7 +13,6 @@ import importlib.util
 import json
 import os
 import pkgutil
-import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from typing import Any
 
 from . import __version__
 from .errors import GraphErrors, Problem
+from .processes.commands import end_with_stdin, run
 
 ENTRY_POINTS = "hcpgraph.packs"
 ENGINE = Path(__file__).resolve().parent
@@ -186,17 +186,13 @@ def manifest(pack: Pack) -> dict[str, Any]:
 
 
 def _build_elsewhere(pack: Pack) -> dict[str, Any]:
-    command = [sys.executable, "-m", "hcpgraph.packs", pack.name, str(pack.folder), pack.module or "", pack.version]
-    paths = [str(ENGINE.parent), *(path for path in sys.path if path)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, check=False
-    )
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    done = run("-m", "hcpgraph.packs", pack.name, str(pack.folder), pack.module or "", pack.version)
+    if done.code != 0:
+        last = (done.said.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
         message, hint = f"pack '{pack.name}' cannot be imported: {last}", f"its folder is {pack.folder}"
         problem = Problem("E_PACK", message, hint=hint, severity="warning")
         return {"specs": [], "types": [], "problems": [problem.to_json()]}
-    data: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    data: dict[str, Any] = json.loads(done.out.splitlines()[-1])
     return data
 
 
@@ -233,6 +229,7 @@ def _broken(where: str, error: BaseException) -> Problem:
 
 
 if __name__ == "__main__":
+    end_with_stdin()
     arguments = sys.argv[1:]
     described = build(Pack(arguments[0], Path(arguments[1]), arguments[2] or None, arguments[3]))
     sys.stdout.write(f"\n{json.dumps(described)}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import GraphErrors, Problem
+from ..processes.commands import end_with_stdin
 from .common import (
     CANCELLED,
     FILE,
@@ -77,7 +77,7 @@ def command(
         raise click.BadParameter(f"'{lang}' is none of {', '.join(reporter.languages())}", param_hint="--lang")
     options = reporter.Options(samples=samples, decode=decode, language=language)
     try:
-        with stoppable() as cancel, _Following(cancel) if follow else _display(as_json) as progress:
+        with stoppable() as cancel, _Following() if follow else _display(as_json) as progress:
             made = _made(reporter, graph, pairs, registry, workspace, roots, options, progress, cancel)
     except GraphErrors as errors:
         if not as_json:
@@ -181,20 +181,12 @@ class _Bar:
 class _Following:
     """Tells progress on stderr, one JSON line each, and ends with the process that holds the other end of stdin."""
 
-    def __init__(self, cancel: threading.Event) -> None:
-        self._cancel = cancel
-
     def __enter__(self) -> _Following:
-        threading.Thread(target=self._watch, daemon=True).start()
+        end_with_stdin(CANCELLED)
         return self
 
     def __exit__(self, *error: Any) -> None:
         return
-
-    def _watch(self) -> None:
-        while os.read(0, 4096):
-            pass
-        os._exit(CANCELLED)
 
     def __call__(self, node: str, value: int, total: int) -> None:
         sys.stderr.write(json.dumps({"node": node, "value": value, "total": total}) + "\n")

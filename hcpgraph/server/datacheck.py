@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphErrors, Problem
 from ..paths import Roots
+from ..processes import commands
 from .check import Packs, submitted
-from .process import how_it_ended
+
+if TYPE_CHECKING:
+    from ..processes.commands import Child
 
 SECONDS = 600.0
 MOST = 2
@@ -88,7 +88,7 @@ class Reports:
         self._roots = roots
         self._packs = packs
         self._seconds = seconds
-        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._running: dict[str, Child] = {}
         self._closed = False
 
     async def start(self, wanted: Asked) -> Making:
@@ -99,7 +99,7 @@ class Reports:
         """
         earlier = self._running.pop(wanted.of, None)
         if earlier is not None:
-            kill(earlier)
+            commands.end(earlier)
         if self._closed or len(self._running) >= MOST:
             hint = "wait until one is done, or end it"
             raise GraphErrors.one("E_BUSY", f"{len(self._running)} reports are being made already", hint=hint)
@@ -108,16 +108,7 @@ class Reports:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as opened:
                 opened.write(wanted.text)
-            process = await asyncio.create_subprocess_exec(
-                *self._command(wanted, file),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                limit=LINE_BYTES,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-                start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+            process = await commands.start(*self._command(wanted, file), stderr=True, line_bytes=LINE_BYTES)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
@@ -128,14 +119,14 @@ class Reports:
         """End all of them."""
         self._closed = True
         for process in self._running.values():
-            kill(process)
+            commands.end(process)
 
-    def _done(self, of: str, process: asyncio.subprocess.Process) -> None:
+    def _done(self, of: str, process: Child) -> None:
         if self._running.get(of) is process:
             del self._running[of]
 
     def _command(self, wanted: Asked, file: Path) -> list[str]:
-        command = [sys.executable, "-m", "hcpgraph.cli", "check", str(file), "--json", "--follow"]
+        command = ["-m", "hcpgraph.cli", "check", str(file), "--json", "--follow"]
         command += ["--lang", wanted.lang, "--samples", str(wanted.samples)]
         command += ["--decode"] if wanted.decode else []
         command += ["--workspace", str(self._roots.workspace)]
@@ -149,9 +140,7 @@ class Reports:
 class Making:
     """One report that is being made."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, file: Path, seconds: float, done: Callable[[], None]
-    ) -> None:
+    def __init__(self, process: Child, file: Path, seconds: float, done: Callable[[], None]) -> None:
         self._process = process
         self._file = file
         self._seconds = seconds
@@ -178,7 +167,7 @@ class Making:
             await asyncio.wait({listening})
             yield self._end(reading.result(), await self._process.wait())
         finally:
-            kill(self._process)
+            commands.end(self._process)
             reading.cancel()
             listening.cancel()
             await asyncio.gather(reading, listening, return_exceptions=True)
@@ -202,21 +191,13 @@ class Making:
             return {"kind": "report", "report": json.loads(data)}
         except ValueError:
             last = next((f": {line[:500]}" for line in reversed(self._said) if line), "")
-            return failed([Problem("E_CHECK", f"the process that makes the report {how_it_ended(code)}{last}")])
+            return failed(
+                [Problem("E_CHECK", f"the process that makes the report {commands.how_it_ended(code)}{last}")]
+            )
 
 
 def failed(problems: list[Problem]) -> Line:
     return {"kind": "failed", "problems": [problem.to_json() for problem in problems]}
-
-
-def kill(process: asyncio.subprocess.Process) -> None:
-    """End it now, and what it started; its pipes close, and whoever waits for its report hears that."""
-    if sys.platform != "win32":
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    elif process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
 
 
 def to_line(line: Mapping[str, Any]) -> bytes:

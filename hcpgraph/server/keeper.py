@@ -12,7 +12,8 @@ from typing import Any
 from ..errors import GraphErrors, Problem
 from ..packs import from_folder, installed
 from ..paths import Roots
-from .process import Message, Process, how_it_ended
+from ..processes.commands import how_it_ended
+from .process import Message, Process
 
 START_SECONDS = 300.0
 END_SECONDS = 20.0

@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+from ..processes.commands import ask
+
 QUERY = "--query-gpu=name,memory.used,memory.total,utilization.gpu"
 TIMEOUT = 5.0
 
@@ -39,25 +41,11 @@ class Meter:
         """What nvidia-smi says; a tool that fails or hangs is not asked again."""
         if self._tool is None:
             return []
-        process = await asyncio.create_subprocess_exec(
-            self._tool,
-            QUERY,
-            "--format=csv,noheader,nounits",
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            out, _ = await asyncio.wait_for(process.communicate(), TIMEOUT)
-            if process.returncode == 0:
-                return [_gpu(line) for line in out.decode(errors="replace").splitlines() if line.count(",") >= 3]
-        except TimeoutError:
-            pass
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-        self._tool = None
-        return []
+        out = await ask(self._tool, QUERY, "--format=csv,noheader,nounits", seconds=TIMEOUT)
+        if out is None:
+            self._tool = None
+            return []
+        return [_gpu(line) for line in out.decode(errors="replace").splitlines() if line.count(",") >= 3]
 
 
 def _family(pid: int) -> int:

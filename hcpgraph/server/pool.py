@@ -10,20 +10,27 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import queue
 import signal
 import struct
-import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..errors import GraphError, GraphErrors, Problem
+from ..processes import commands
+
+if TYPE_CHECKING:
+    from ..processes.commands import Child
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 SIZE = 2
 SECONDS = 120.0
+MEMORY = 4 << 30
+"""Bytes that a helper may have: far more than the largest graph or picture that is let in takes."""
 _LENGTH = struct.Struct("<Q")
 _DONE, _PROBLEMS, _BUG = 0, 1, 2
 
@@ -98,14 +105,8 @@ class Pool:
         if self._closed:
             raise GraphErrors.one("E_BUSY", "the server is stopping")
         helper = _Helper(
-            await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",  # with -m this module would be there twice, for the package imports it
-                f"from {__name__} import main; main()",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            )
+            # with -m this module would be there twice, for the package imports it
+            await commands.start("-c", f"from {__name__} import main; main()")
         )
         self._all.add(helper)
         return helper
@@ -118,7 +119,7 @@ class Pool:
 
 
 class _Helper:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Child) -> None:
         assert process.stdin is not None and process.stdout is not None
         self._process = process
         self._in, self._out = process.stdin, process.stdout
@@ -134,8 +135,7 @@ class _Helper:
             raise _Lost from error
 
     async def end(self) -> None:
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        commands.end(self._process)
         await self._process.wait()
 
 
@@ -161,14 +161,32 @@ def _answer(data: bytes) -> tuple[int, Any]:
         return _BUG, traceback.format_exc()
 
 
+def _calls(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The calls that come in, each after its length."""
+    came = bytearray()
+    for chunk in chunks:
+        came += chunk
+        while len(came) >= _LENGTH.size and len(came) >= (end := _LENGTH.size + _LENGTH.unpack_from(came)[0]):
+            yield bytes(came[_LENGTH.size : end])
+            del came[:end]
+
+
 def main() -> None:
-    """Answer calls on stdin until it is closed: by the server, or by its death."""
+    """Answer calls on stdin until it is closed: by the server, or by its death, also in the middle of a call."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    calls = sys.stdin.buffer
+    commands.limit_memory(MEMORY)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a pack prints must not end up between the answers
-    while len(head := calls.read(_LENGTH.size)) == _LENGTH.size:
-        data = pickle.dumps(_answer(calls.read(_LENGTH.unpack(head)[0])))
+    calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for call in _calls(commands.chunks()):
+            calls.put(call)
+        os._exit(0)
+
+    threading.Thread(target=listen, name="ears", daemon=True).start()
+    while True:
+        data = pickle.dumps(_answer(calls.get()))
         answers.write(_LENGTH.pack(len(data)) + data)
         answers.flush()
 

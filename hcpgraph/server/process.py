@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
+
+from ..processes import commands
+
+if TYPE_CHECKING:
+    from ..processes.commands import Child
 
 Message = dict[str, Any]
 OnMessage = Callable[[Message], Awaitable[None]]
@@ -47,7 +49,7 @@ class Process:
         self._settings = settings
         self._on_message = on_message
         self._on_exit = on_exit
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._reader: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -62,20 +64,8 @@ class Process:
         for path in old[: max(0, len(old) - LOGS_KEPT + 1)]:
             with suppress(OSError):
                 path.unlink()
-        paths = os.pathsep.join(path for path in sys.path if path)
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "hcpgraph.server.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                limit=LINE_BYTES,
-                env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"},
-                start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+            self._process = await commands.start("-m", "hcpgraph.server.worker", stderr=log, line_bytes=LINE_BYTES)
         self.say(dict(self._settings))
         self._reader = asyncio.create_task(self._read())
         self._watch = asyncio.create_task(self._end_family())
@@ -102,14 +92,8 @@ class Process:
 
     def kill(self) -> None:
         """End it now, and the processes it started, such as the workers of a data loader."""
-        if self._process is None:
-            return
-        if sys.platform != "win32":  # never Process.kill: it may reap the process under asyncio's hands
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        elif self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        if self._process is not None:
+            commands.end(self._process)
 
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait until it has ended and its last message was heard; False when it takes longer."""
@@ -144,19 +128,6 @@ class Process:
         while self.returncode is None:
             await asyncio.sleep(WATCH_SECONDS)
         self.kill()
-
-
-def how_it_ended(returncode: int | None) -> str:
-    """An exit code in words."""
-    if returncode is None:
-        return "ended"
-    if returncode >= 0:
-        return f"ended with exit code {returncode}"
-    try:
-        name = signal.Signals(-returncode).name
-    except ValueError:
-        name = "unknown"
-    return f"was killed by signal {-returncode} ({name})"
 
 
 def identity(pid: int) -> dict[str, Any]:

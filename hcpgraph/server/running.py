@@ -14,10 +14,11 @@ from ..fingerprint import Fingerprints
 from ..forecast import plan_rows
 from ..paths import Roots
 from ..planning import make_plan
+from ..processes.commands import how_it_ended
 from ..registry import default_registry
 from .history import conclude_record
 from .jobs import Job, Status, Work
-from .process import Process, how_it_ended
+from .process import Process
 from .runs import Run
 
 CANCEL_SECONDS = 15.0

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +29,7 @@ from ..errors import GraphError, GraphErrors, Problem
 from ..events import Event
 from ..flatten import flatten
 from ..paths import Roots
+from ..processes.commands import lines
 from ..registry import Registry, default_registry
 from ..requests import Requests
 from .layers import Outlines, Question
@@ -110,9 +111,9 @@ class Worker:
         self._jobs: dict[str, Job] = {}
         self._busy = False
 
-    def listen(self, lines: IO[bytes]) -> None:
+    def listen(self, lines: Iterable[bytes]) -> None:
         """Take in what the server says until it says nothing more; runs in a thread."""
-        with suppress(OSError, ValueError):
+        with suppress(ValueError):
             for line in lines:
                 self._hear(json.loads(line))
         for job in list(self._jobs.values()):
@@ -261,8 +262,8 @@ def main() -> None:
     faulthandler.enable()
     voice = Voice(os.fdopen(os.dup(1), "wb", buffering=1 << 20))
     os.dup2(2, 1)  # what nodes print must not end up between the messages
-    hears = sys.stdin.buffer
-    settings = json.loads(hears.readline())
+    hears = lines()
+    settings = json.loads(next(hears))
     overrides = {name: Path(path) for name, path in settings["roots"].items()}
     packs = tuple(Path(pack) for pack in settings["packs"])
     roots = Roots(Path(settings["workspace"]), overrides).allowing(settings["allow_write"])

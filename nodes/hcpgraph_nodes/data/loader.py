@@ -188,12 +188,20 @@ class Loader:
     def _raw(self, step: int) -> RawBatch:
         if self._last is None or self._last[0] != step:
             if self.workers:
-                if self._stream is None:
-                    self._stream = Stream(self.read, self.workers, self.prefetch, self.pin)
-                self._last = step, self._stream.take(step)
+                self._last = step, self.get_ready().take(step)
             else:
                 self._last = step, self.read(step)
         return self._last[1]
+
+    def get_ready(self) -> Stream:
+        """What reads ahead, made when it is first asked for.
+
+        Raises:
+            GraphError: E_PICKLE, something in the data set cannot go to another process.
+        """
+        if self._stream is None:
+            self._stream = Stream(self.read, self.workers, self.prefetch, self.pin)
+        return self._stream
 
     def read(self, step: int) -> RawBatch:
         """Decode the batch of a step in this process."""
@@ -340,7 +348,8 @@ def loader(
             its bucket instead and say so in the log; a batch is never shorter for it.
 
     Raises:
-        GraphError: E_DATA, leftovers are dropped and no bucket fills a batch.
+        GraphError: E_DATA, leftovers are dropped and no bucket fills a batch; E_PICKLE, workers are asked for and
+            something in the data set cannot go to another process.
     """
     made = Loader(
         data,
@@ -355,5 +364,7 @@ def loader(
         rank=ctx.run.rank,
         world=ctx.run.world,
     )
+    if workers:
+        made.get_ready()
     ctx.log(f"{made.batches_per_epoch} batches, {made.samples} samples an epoch")
     return made

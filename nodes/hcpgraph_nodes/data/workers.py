@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import cached_property
 from itertools import count
 from typing import Any, NamedTuple
 
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from hcpgraph.errors import GraphError
+from hcpgraph.processes.commands import how_it_ended
+from hcpgraph.processes.parcel import Parcel, pack, unpack
+from hcpgraph.processes.readers import Readers, follow_parent, get_ready
 
 
 class Failure(NamedTuple):
@@ -24,17 +27,25 @@ class Failure(NamedTuple):
 class Stream:
     """Reads steps s, s + 1, … ahead in worker processes, which ignore SIGINT and end with their parent.
 
+    They are made ready when this is made, and start with the first batch. Nothing here draws from a global generator.
+
     Args:
-        read: step -> batch; picklable where processes are spawned.
+        read: step -> batch; goes to the workers pickled.
         workers: Number of processes, ≥ 1.
         prefetch: Batches that each of them reads ahead.
         pin: Whether batches land in page-locked memory.
+
+    Raises:
+        GraphError: E_PICKLE, something that `read` needs cannot go to another process.
     """
 
     def __init__(self, read: Callable[[int], Any], workers: int, prefetch: int, pin: bool) -> None:
-        self._reads = _Reads(read)
+        parcel = pack(read)
+        get_ready([__name__, *parcel.modules])
+        self._reads = _Reads(parcel)
         self._options = {"num_workers": workers, "prefetch_factor": prefetch, "pin_memory": pin}
         self._steps = _Steps()
+        self._readers = Readers()
         self._loader: DataLoader[Any] | None = None
         self._iterator: Iterator[Any] | None = None
         self._next = -1
@@ -43,16 +54,23 @@ class Stream:
         """The batch of a step; if it is not the one after the last, the workers start over from it.
 
         Raises:
-            GraphError: what the worker raised.
+            GraphError: what the worker raised; E_WORKER, one died.
         """
         try:
             if self._iterator is None or step != self._next:
                 self._start(step)
             assert self._iterator is not None
             batch = next(self._iterator)
-        except BaseException:
+        except BaseException as error:
+            died = self._readers.died() if isinstance(error, RuntimeError | OSError | EOFError) else None
             self.close()
-            raise
+            if died is None:
+                raise
+            raise GraphError(
+                "E_WORKER",
+                f"a process that reads pictures ahead {how_it_ended(died)}",
+                hint="where memory ran out: fewer workers, or a smaller prefetch; with workers 0 there are none",
+            ) from error
         self._next = step + 1
         if isinstance(batch, Failure):
             self.close()
@@ -62,6 +80,7 @@ class Stream:
     def close(self) -> None:
         """End the workers; the next batch starts new ones."""
         self._iterator = self._loader = None
+        self._readers.end()
         self._next = -1
 
     def _start(self, step: int) -> None:
@@ -73,11 +92,12 @@ class Stream:
                 collate_fn=_as_it_is,
                 sampler=self._steps,
                 persistent_workers=True,
-                worker_init_fn=_ignore_sigint,
+                worker_init_fn=_begin,
+                multiprocessing_context=self._readers,
+                generator=torch.Generator(),
                 **self._options,
             )
-        with _sigint_held_back():
-            self._iterator = iter(self._loader)
+        self._iterator = iter(self._loader)
 
 
 class _Steps(Sampler[int]):
@@ -89,8 +109,14 @@ class _Steps(Sampler[int]):
 
 
 class _Reads(Dataset[Any]):
-    def __init__(self, read: Callable[[int], Any]) -> None:
-        self.read = read
+    def __init__(self, parcel: Parcel) -> None:
+        self._parcel = parcel
+
+    @cached_property
+    def read(self) -> Callable[[int], Any]:
+        """Unpacked in the worker, by the first batch."""
+        read: Callable[[int], Any] = unpack(self._parcel)
+        return read
 
     def __getitem__(self, step: int) -> Any:
         try:
@@ -103,18 +129,5 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-@contextmanager
-def _sigint_held_back() -> Iterator[None]:
-    """Processes that start in here do not see SIGINT before they ignore it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _ignore_sigint(worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _begin(worker: int) -> None:
+    follow_parent()
