@@ -24,7 +24,10 @@ from .weights import Weights, weigh
 
 @dataclass(frozen=True)
 class RuleView:
-    """What a pack's rule sees of one node; `wires` is the number of wires of each connected input port."""
+    """What a pack's rule sees of one node.
+
+    `wires` is the number of wires of each connected input port; `facts` are those of inputs, `gives` of outputs.
+    """
 
     node: str
     type: str
@@ -32,6 +35,7 @@ class RuleView:
     connected: frozenset[str]
     wires: Mapping[str, int]
     facts: Mapping[str, Mapping[str, Any]]
+    gives: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass
@@ -251,6 +255,10 @@ def _check_rules(flat: Flat, settings: Mapping[str, Mapping[str, Any]], wires: W
             frozenset(node.inputs),
             {name: len(sources) for name, sources in node.inputs.items()},
             wires.inputs.get(node.id, {}),
+            {
+                port.name: {name: fact[0] for name, fact in wires.facts.get((node.id, port.name), {}).items()}
+                for port in (node.spec.outputs if node.spec else ())
+            },
         )
         for rule in rules:
             try:

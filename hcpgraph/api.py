@@ -268,6 +268,7 @@ def execute(
         requests=requests,
     )
     from .execute import Execution
+    from .origin import not_finite
 
     job = Execution(prepared, state, ram=cache, disk=disk, fingerprints=prints, on_error=on_error, on_value=on_value)
     started = time.perf_counter()
@@ -292,10 +293,11 @@ def execute(
         entry["graph_sha256"] = hashlib.sha256(text.encode()).hexdigest()
         write_json(folder / "run.json", entry)
     log.emit("run_started", nodes=len(prepared.analysis.flat.nodes), targets=prepared.targets)
-    status = "failed"
+    status, warnings = "failed", list[Problem]()
     try:
         job.go()
         status = "failed" if job.failed else "done"
+        warnings += not_finite(job)
     except Cancelled:
         status = "cancelled"
     finally:
@@ -312,6 +314,7 @@ def execute(
                 "failed": {node: error.problem.to_json() for node, error in job.failed.items()},
                 "timing": job.timing,
                 "artifacts": state.artifacts,
+                "not_finite": [problem.to_json() for problem in warnings],
                 "shortened": requests.shortened,
                 "files": prepared.keys.files,
             }
@@ -327,7 +330,7 @@ def execute(
         state.artifacts,
         seconds,
         folder,
-        problems,
+        [*problems, *warnings],
     )
 
 

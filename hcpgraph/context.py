@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -44,7 +45,10 @@ class Scope:
 
 @dataclass
 class RunState:
-    """What all nodes of one run share; `rank` of `world` processes that train together."""
+    """What all nodes of one run share; `rank` of `world` processes that train together.
+
+    `not_finite` are nodes that wrote or reported values that are not finite, with what it was the first time.
+    """
 
     id: str = "run"
     roots: Roots = field(default_factory=lambda: Roots(Path.cwd()))
@@ -59,6 +63,7 @@ class RunState:
     cancel: threading.Event = field(default_factory=threading.Event)
     requests: Requests = field(default_factory=Requests)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
+    not_finite: dict[str, str] = field(default_factory=dict)
 
     @property
     def embed(self) -> str | None:
@@ -124,6 +129,8 @@ class Context:
 
     def metric(self, step: int, **values: float) -> None:
         """Record numbers of one step, at full rate on disk; inside a training loop they join its curve."""
+        if wrong := [name for name, value in values.items() if not math.isfinite(value)]:
+            self.not_finite(f"{', '.join(wrong)} of step {step}")
         if self.scope.series is not None:
             for name, value in values.items():
                 self.scope.series.setdefault(name, []).append((step, value))
@@ -131,6 +138,14 @@ class Context:
 
     def log(self, message: str, level: str = "info") -> None:
         self.run.events.emit("log", self.node, message=message, level=level)
+
+    def not_finite(self, what: str) -> None:
+        """Say that something written or reported has values that are not finite. The run tells it once a node: in its
+        log, its record and its summary; whatever is written carries a mark of its own.
+        """
+        if self.node not in self.run.not_finite:
+            self.run.not_finite[self.node] = what
+            self.log(f"not finite (infinite or not numbers): {what}", "warning")
 
     def path(self, uri: str, *, must_exist: bool = True) -> Path:
         """The real path of `root:relative`; raises GraphError E_PATH or E_NOT_FOUND."""

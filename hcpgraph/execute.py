@@ -68,7 +68,7 @@ class Execution:
             Cancelled: the run was asked to stop.
         """
         for target in self.plan.targets:
-            self._reach(target)
+            self.reach(target)
             if self.failed and self.on_error == "stop":
                 return
 
@@ -85,7 +85,7 @@ class Execution:
         assert spec is not None
         return next(i for i, output in enumerate(spec.outputs) if output.name == port)
 
-    def _reach(self, target: str) -> None:
+    def reach(self, target: str) -> None:
         """Depth first with an explicit stack: a node is looked up in the caches before its inputs are asked for."""
         stack = [(target, False)]
         while stack:
@@ -245,7 +245,7 @@ class Execution:
         self.run.events.emit("node_failed", id, problem=error.problem.to_json(), traceback=trace)
 
     def _keep(self, id: str, key: str, outputs: tuple[Any, ...], written: Sequence[Mapping[str, Any]]) -> None:
-        if not key or self.run.requests.shortened:
+        if not key or self.run.requests.shortened or id in self.run.not_finite:
             return
         if self.ram is not None and self.plan.cacheable(id):
             self.ram.put(key, outputs)

@@ -1,6 +1,6 @@
 """Values that are known while planning: torch-free value nodes whose result feeds a setting.
 
-Every node is evaluated once, and what all evaluations take in and give is bounded (docs/adr/013-bounded-folding.md).
+Every node is evaluated once, and what all evaluations take in and give is bounded (docs/adr/016-bounded-folding.md).
 """
 
 from __future__ import annotations

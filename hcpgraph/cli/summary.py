@@ -36,6 +36,7 @@ def summary(result: Result, places: Roots) -> None:
         table = Table("node", "type", Column("file", overflow="fold"), box=box.SIMPLE)
         for entry in result.artifacts:
             kind = entry["type"] + (" (from the cache)" if entry.get("cached") else "")
+            kind += " (not finite)" if entry.get("not_finite") else ""
             table.add_row(Text(entry["node"]), kind, Text(printable(real_path(entry["uri"], places))))
         Console(stderr=True, width=None if sys.stderr.isatty() else WIDE).print(table)
     for error in result.failed.values():

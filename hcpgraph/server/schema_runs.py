@@ -65,6 +65,9 @@ class Artifact(TypedDict):
     uri: Uri
     type: Literal["image", "weights", "table", "graph", "file"]
     step: NotRequired[int]
+    not_finite: NotRequired[
+        Annotated[bool, Field(description="Some of its values were infinite or not numbers; it is black there.")]
+    ]
     seq: int
     t: Seconds
 

@@ -28,6 +28,8 @@ from .types import Images, Reconstruction
 
 SHOWN = 4
 SIDE = 256
+NOT_FINITE = (255, 0, 255)
+"""Colour of what is infinite or no number, which no picture has by chance."""
 LARGEST = 16_000_000
 """Pixels of a picture of a data set that is still decoded for a preview."""
 NAMES = 500
@@ -156,6 +158,8 @@ def _tile(picture: torch.Tensor) -> Image.Image:
         size = [max(1, round(side * factor)) for side in picture.shape[-2:]]
         picture = functional.interpolate(picture[None], size=size, mode="area")[0]
     pixels = (picture.nan_to_num(0.0).clamp(0, 1) * 255).round().to(torch.uint8)
+    loud = torch.tensor(NOT_FINITE, dtype=torch.uint8, device=pixels.device)
+    pixels = torch.where(picture.isfinite().all(dim=0), pixels, loud[:, None, None])
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 

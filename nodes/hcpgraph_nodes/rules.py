@@ -14,6 +14,7 @@ from hcpgraph.errors import Problem
 
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
+from .families import file_marks
 from .families.registry import READS_SIZES, ZERO_NEGATIVE
 from .python.rule import untrusted
 
@@ -103,6 +104,19 @@ def sizes_are_read(view: Any) -> list[Problem]:
             severity="warning",
         )
     ]
+
+
+prober("impossible")(file_marks.impossible)
+
+
+@rule
+def prediction_is_possible(view: Any) -> list[Problem]:
+    """A process without signal at its end cannot be left with a prediction of the noise."""
+    kind = view.gives.get("schedule", {}).get("impossible")
+    if kind is None:
+        return []
+    message = file_marks.message(kind)
+    return [Problem("E_SCHEDULE", message, node=view.node, port="prediction_type", hint=file_marks.HINT)]
 
 
 def layout_problem(path: str, layout: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What folding may cost is known before a value is made (docs/adr/013-bounded-folding.md)."""
+"""What folding may cost is known before a value is made (docs/adr/016-bounded-folding.md)."""
 
 import tracemalloc
 

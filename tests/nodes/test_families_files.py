@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hcpgraph_nodes.families.ldm_file import CONFIGS
+from hcpgraph_nodes.families.file_marks import CONFIGS
 from hcpgraph_nodes.families.probe import probe_family, safetensors_header
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.new import new_model

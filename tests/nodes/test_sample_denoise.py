@@ -185,7 +185,9 @@ def test_every_sampler_name_is_a_class_of_diffusers() -> None:
 
 class View:
     def __init__(self, type: str, connected: set[str], **settings: object) -> None:
-        self.node, self.type, self.connected, self.settings, self.facts = "n", type, connected, settings, {}
+        self.node, self.type, self.connected, self.settings = "n", type, connected, settings
+        self.facts: dict[str, dict[str, object]] = {}
+        self.gives: dict[str, dict[str, object]] = {}
         self.wires = dict.fromkeys(connected, 2)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import torch
 from torch import Tensor, nn, tensor
 
 Weights = dict[str, Tensor]
@@ -77,8 +76,6 @@ def malformed(weights: Mapping[str, Tensor]) -> str | None:
             return f"{suffix} of the shape {list(value.shape)}"
         if not value.is_floating_point() and suffix != ALPHA:
             return f"{suffix} of whole numbers"
-        if not bool(torch.isfinite(value.float()).all()):
-            return f"{suffix} with numbers that are not finite"
     return None
 
 

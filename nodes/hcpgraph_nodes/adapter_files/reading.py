@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn, tensor, zeros
 
 from hcpgraph import GraphError
+from hcpgraph.finite import READ, refuse_not_finite
 
 from ..plugins.adapter import block_kinds
 from .canonical import (
@@ -169,6 +170,7 @@ def _put_aside(found: Found, key: str, part: Key | None, names: Names) -> None:
 
 def _complete(weights: Weights, layer: nn.Module, config: PeftConfig, path: str, *, hcp: bool) -> str | None:
     """Give the tensors of a layer their alpha and canonical shapes; says what is wrong with them, if anything."""
+    refuse_not_finite(((f"{path}.{name}", value) for name, value in weights.items()), "the adapter", READ, port="path")
     if wrong := malformed(weights):
         return wrong
     rank = rank_of(weights)

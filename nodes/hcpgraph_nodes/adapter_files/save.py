@@ -55,7 +55,7 @@ def save_plugin(
         out: The file.
 
     Raises:
-        GraphError: E_ADAPTER (two for one component, of two families, without a place in the layout, or no numbers).
+        GraphError: E_ADAPTER (two for one component, of two families, without a place in the layout), E_NOT_FINITE.
     """
     parts = [each.component for each in adapter]
     families = {each.family for each in adapter}
@@ -119,16 +119,10 @@ def write(
         kept: Header entries that other entries win over.
 
     Raises:
-        GraphError: E_ADAPTER, the layout has no place for them, or they are not finite in that precision.
+        GraphError: E_ADAPTER, the layout has no place for them; E_NOT_FINITE, in that precision.
     """
     state, entries = written(layout, components, names)
     state = {key: value if dtype is None or _exact(key) else value.to(dtype) for key, value in state.items()}
-    if broken := [key for key, value in state.items() if not torch.isfinite(value).all()]:
-        raise GraphError(
-            "E_ADAPTER",
-            f"{len(broken)} tensors are not finite in the file's precision: {', '.join(broken[:3])}",
-            hint="lower the learning rate, or save in another precision",
-        )
     told = header.modelspec(names.family, target.stem, prediction_type) | entries
     if layout == "kohya":
         told |= header.kohya(components, names.family, target.stem, prediction_type)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
+from ..image.pixels import cut
 from ..model.handles import Placement, Root, Vae
-from . import ldm_file, networks
+from . import file_marks, ldm_file, networks
 from .networks import Config, State
 from .sizes import Sizes, vae_config
 from .weights import build, checked_config, read_config, read_folder, write_json, write_weights
@@ -50,7 +51,7 @@ class KlVae:
             GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS, and at first use E_WEIGHTS.
         """
         if not path.is_dir():
-            written = (ldm_file.written_configs(ldm_file.marks(path)[0]) or {}).get("vae")
+            written = (file_marks.written_configs(ldm_file.marks(path)[0]) or {}).get("vae")
             where = f"the header of {path.name}"
             known = vae_config(self.sizes) if written is None else checked_config(written, where, "AutoencoderKL")
             read = partial(ldm_file.vae_state, path, known)
@@ -90,7 +91,7 @@ class KlVae:
 
     def decode(self, vae: Vae, latents: Tensor) -> Tensor:
         """Pictures (B, 3, H, W), float32 in [0, 1], of scaled latents."""
-        return self.reconstruct(vae, latents).clamp(0, 1)
+        return cut(self.reconstruct(vae, latents))
 
     def reconstruct(self, vae: Vae, latents: Tensor) -> Tensor:
         """What `decode` gives, not yet cut to [0, 1]."""

@@ -5,7 +5,6 @@ Prefixes of the parts: `model.diffusion_model.`, `first_stage_model.`, and of a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,6 @@ VAE = "first_stage_model."
 VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 DIFFUSERS_VAE = "encoder.conv_norm_out.weight"
 """A key that diffusers' layout of a VAE has and the original does not."""
-CONFIGS = "hcpgraph.configs"
-"""Entry of the header that holds the configurations of a model that we wrote, as JSON by component."""
-V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
-"""Empty tensors by which files of SDXL models say v-prediction, and a schedule rescaled to zero terminal SNR."""
 
 
 def unet_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -105,24 +100,6 @@ def marks(path: Path) -> tuple[dict[str, str], frozenset[str]]:
     """
     with _opened(path) as file:
         return file.metadata() or {}, frozenset(file.keys())
-
-
-def written_configs(metadata: Mapping[str, str]) -> dict[str, dict[str, Any]] | None:
-    """The configurations by component in the header of a file that `model.save` wrote; None in other files."""
-    try:
-        found = json.loads(metadata[CONFIGS])
-    except (KeyError, ValueError):
-        return None
-    whole = isinstance(found, dict) and all(isinstance(part, dict) for part in found.values())
-    return found if whole else None
-
-
-def marked_prediction(metadata: Mapping[str, str], keys: frozenset[str]) -> str | None:
-    """What the model predicts, where the file says so: by modelspec's entry or by the mark of SDXL files."""
-    if V_MARK in keys:
-        return "v_prediction"
-    named = metadata.get("modelspec.prediction_type")
-    return {"epsilon": "epsilon", "v": "v_prediction"}.get(str(named))
 
 
 def _opened(path: Path) -> Any:

@@ -18,7 +18,7 @@ from hcpgraph import GraphError
 from ..model.clip import Clip
 from ..model.handles import Denoiser, TextEncoder, Vae
 from ..types import NoiseSchedule
-from . import ldm_file
+from . import file_marks, ldm_file
 from .clip_bpe import clip_tokenizer
 from .networks import State, TextPart, base_state, full_config
 from .weights import write_json, write_weights
@@ -77,7 +77,7 @@ def save_single(family: UNetFamily, path: Path, model: Model, dtype: torch.dtype
         "modelspec.title": path.stem,
         "modelspec.resolution": family.resolution,
         "modelspec.prediction_type": "v" if kind == "v_prediction" else kind,
-        ldm_file.CONFIGS: json.dumps(configs, sort_keys=True),
+        file_marks.CONFIGS: json.dumps(configs, sort_keys=True),
     }
     write_weights(path, state, header | dict(metadata))
 

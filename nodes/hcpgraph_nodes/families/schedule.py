@@ -10,6 +10,7 @@ import torch
 from hcpgraph import GraphError
 
 from ..types import NoiseSchedule
+from .file_marks import HINT, IMPOSSIBLE, message
 from .weights import first_line
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
@@ -39,7 +40,7 @@ def read(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
 
     Raises:
         GraphError: E_SCHEDULE, a scheduler that is no denoising diffusion process, or an unknown prediction type, or
-            numbers that make no process.
+            numbers that make no process, or one that cannot give what is predicted.
     """
     from diffusers import DDPMScheduler
 
@@ -61,6 +62,8 @@ def read(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
             f"the scheduler's configuration describes no forward process: {first_line(error)}",
             hint=f"its entries are {', '.join(f'{key} = {value!r}' for key, value in settings.items())}",
         ) from None
+    if kind == IMPOSSIBLE and not float(forward.alphas_cumprod[-1]) > 0:
+        raise GraphError("E_SCHEDULE", message(kind), port="prediction_type", hint=HINT)
     return NoiseSchedule(
         forward.alphas_cumprod.to(device), kind, {**kept, "prediction_type": kind, "_class_name": name}
     )

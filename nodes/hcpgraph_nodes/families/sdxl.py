@@ -15,7 +15,7 @@ from hcpgraph import GraphError
 
 from ..model.handles import Denoiser, TextEncoder
 from ..types import Conditioning, NoiseSchedule
-from . import ldm_file
+from . import file_marks
 from .networks import TextPart
 from .sizes import SCHEDULE, Sizes, TextSizes
 from .unet_family import FACTOR, ZEROS, Prefixes, UNetFamily
@@ -90,8 +90,8 @@ class SDXL(UNetFamily):
 
     def file_marks(self, noise: NoiseSchedule) -> dict[str, Tensor]:
         marks = {
-            ldm_file.V_MARK: noise.prediction_type == "v_prediction",
-            ldm_file.ZERO_SNR_MARK: bool(noise.config.get("rescale_betas_zero_snr")),
+            file_marks.V_MARK: noise.prediction_type == "v_prediction",
+            file_marks.ZERO_SNR_MARK: bool(noise.config.get("rescale_betas_zero_snr")),
         }
         return {name: torch.zeros(0) for name, said in marks.items() if said}
 

@@ -21,7 +21,7 @@ from ..model.clip import Clip, Tokens
 from ..model.handles import Denoiser, Placement, Root, TextEncoder, Vae
 from ..types import Conditioning, NoiseSchedule
 from ..words import tokens
-from . import ldm_file, networks, schedule
+from . import file_marks, ldm_file, networks, schedule
 from .clip_bpe import clip_tokenizer
 from .kl_vae import DIFFUSION, KlVae
 from .networks import Config, State, TextPart
@@ -168,14 +168,14 @@ class UNetFamily(KlVae):
                 and at first use E_WEIGHTS.
         """
         metadata, keys = ldm_file.marks(path)
-        written = ldm_file.written_configs(metadata)
+        written = file_marks.written_configs(metadata)
         described = None if config is None and written is None else self._described(config, written or {}, path.name)
         unet, texts, vae, noise = described or self._released()
         if described is None:
-            marked = ldm_file.marked_prediction(metadata, keys)
+            marked = file_marks.marked_prediction(metadata, keys)
             noise["prediction_type"] = prediction_type or marked or self._assumed(path, tell)
-            if ldm_file.ZERO_SNR_MARK in keys:
-                noise |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+            if file_marks.ZERO_SNR_MARK in keys:
+                noise |= file_marks.ZERO_SNR
         elif prediction_type:
             noise["prediction_type"] = prediction_type
         reads = [

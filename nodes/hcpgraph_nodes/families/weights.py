@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from hcpgraph import GraphError
+from hcpgraph.finite import WRITTEN, refuse_not_finite
 
 REFUSED = ("auto_map", "quantization_config")
 NEEDED = {
@@ -197,11 +198,13 @@ def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mappi
     """Write a .safetensors file under a temporary name, then rename it.
 
     Raises:
+        GraphError: E_NOT_FINITE; nothing is written.
         OSError: there is no place for it.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    refuse_not_finite(state.items(), f"'{path.name}'", WRITTEN)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, temporary, dict(metadata))

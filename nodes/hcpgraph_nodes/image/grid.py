@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from hcpgraph import GraphError, Many, node
@@ -38,7 +39,7 @@ def grid(
 ) -> Images:
     """Arrange pictures in rows and columns on one picture.
 
-    Pictures may differ in size: every cell is as large as the largest one.
+    Pictures may differ in size: every cell is as large as the largest one. Values that are not finite stay that way.
 
     Args:
         images: The pictures; every wire is a row, unless `columns` is set.
@@ -60,6 +61,7 @@ def grid(
     from PIL import Image, ImageDraw, ImageFont
 
     rows = [to_pixels(wire) for wire in images]
+    holes = [hole for wire in images for hole in (~wire.data.isfinite()).any(dim=1).cpu()]
     if columns:
         flat = [picture for row in rows for picture in row]
         rows = [flat[i : i + columns] for i in range(0, len(flat), columns)]
@@ -88,21 +90,26 @@ def grid(
     ]
     canvas = Image.new("RGB", (width, sum(heights) + padding), color)
     draw = ImageDraw.Draw(canvas)
-    y = 0
+    missing = torch.zeros(canvas.height, canvas.width, dtype=torch.bool)
+    number, y = 0, 0
     for row, above, texts, height in zip(rows, titled, below, heights, strict=True):
         top = y + padding
         _lines(draw, above, padding, top, line, font, ink)
         top += line * len(above) + (padding // 2 if above else 0)
         for column, picture in enumerate(row):
             large = picture.repeat(upscale, 0).repeat(upscale, 1)
-            x = padding + column * step_x
-            canvas.paste(
-                Image.fromarray(large), (x + (cell_w - large.shape[1]) // 2, top + (cell_h - large.shape[0]) // 2)
-            )
+            x = padding + column * step_x + (cell_w - large.shape[1]) // 2
+            into = top + (cell_h - large.shape[0]) // 2
+            canvas.paste(Image.fromarray(large), (x, into))
+            hole = holes[number].repeat_interleave(upscale, 0).repeat_interleave(upscale, 1)
+            missing[into : into + large.shape[0], x : x + large.shape[1]] = hole
+            number += 1
         for column, lines in enumerate(texts):
             _lines(draw, lines, padding + column * step_x, top + cell_h + 2, line, font, ink, cell_w)
         y += height
-    return from_pixels([np.asarray(canvas)])
+    made = from_pixels([np.asarray(canvas)])
+    made.data[:, :, missing] = torch.nan
+    return made
 
 
 def _labels(rows: list[list[np.ndarray]], captions: Captions | None) -> list[list[str]]:

@@ -8,8 +8,7 @@ from hcpgraph import Context, node
 from hcpgraph.widgets import PathPicker
 
 from ..types import Images, SavedFile
-from .pixels import to_pixels
-from .png import numbered, write_png
+from .png import write_pngs
 
 
 @node("image.log", effects=("write", "step"))
@@ -32,6 +31,4 @@ def log(
     Returns:
         out: The files, in order.
     """
-    pictures = to_pixels(images)
-    names = numbered(path, len(pictures), f"-{ctx.step:06d}")
-    return [write_png(ctx, p, name, overwrite=True) for p, name in zip(pictures, names, strict=True)]
+    return write_pngs(ctx, images, path, mark=f"-{ctx.step:06d}", overwrite=True)

@@ -53,7 +53,8 @@ def plot(
     Smoothing is the exponential moving average over steps without start-up bias, as TensorBoard draws it for values at
     every step: m_t = s · m_(t−1) + (1 − s) · x_t, shown as m_t / (1 − s^t); over a gap of n steps s counts n times, so
     that a validation loss at every 50th step keeps its own values. The number behind a name is its last smoothed value.
-    Values that are not finite leave a gap; a few outliers are cut off at the frame so that the rest stays readable.
+    Values that are not finite leave a gap, and their number stands behind the name; a few outliers are cut off at the
+    frame so that the rest stays readable.
 
     Args:
         curves: Each may hold several series.
@@ -72,7 +73,7 @@ def plot(
         GraphError: E_PLOT, no curve holds a value that can be drawn.
     """
     lines = _lines(curves, names, smoothing, log_scale)
-    if not lines:
+    if not any(np.isfinite(line.y).any() for line in lines):
         raise GraphError("E_PLOT", "there is no finite value to draw", hint="look at the losses: are they nan?")
     return from_pixels([_draw(lines, title, x_label, smoothing > 0, log_scale, width, height)])
 
@@ -97,10 +98,12 @@ def _lines(curves: tuple[Curve, ...], names: list[str], smoothing: float, log_sc
             table = np.array(points, np.float64).reshape(-1, 2)
             table = table[np.argsort(table[:, 0], kind="stable")]
             y = np.where(np.isfinite(table[:, 1]) & ((table[:, 1] > 0) | (not log_scale)), table[:, 1], np.nan)
-            if not np.isfinite(y).any():
+            missing = np.count_nonzero(~np.isfinite(table[:, 1]))
+            if not missing and not np.isfinite(y).any():
                 continue
             given = names[wire] if wire < len(names) else ""
             name = (f"{given} {series}" if len(curve.series) > 1 else given) if given else series
+            name = f"{name} ({missing} not finite)" if missing else name
             lines.append(
                 Line(name, table[:, 0], y, smoothed(table[:, 0], y, smoothing), COLORS[len(lines) % len(COLORS)])
             )
@@ -134,7 +137,7 @@ def _draw(
 
     low, high = _limits(lines, log_scale)
     finite = [line.x[np.isfinite(line.y)] for line in lines]
-    first, last = min(x.min() for x in finite), max(x.max() for x in finite)
+    first, last = min(x.min() for x in finite if len(x)), max(x.max() for x in finite if len(x))
     if first == last:
         first, last = first - 0.5, last + 0.5
     rows = max(3, height // 60)
@@ -183,8 +186,8 @@ def _legend(
     """Colour, name and last value of every line, in as many rows as they need; returns where the rows end."""
     s, x, row = SCALE, left, 22 * SCALE
     for line in lines:
-        shown = line.smooth[np.isfinite(line.smooth)][-1]
-        text = f"{line.name}  {shown:.4g}"
+        shown = line.smooth[np.isfinite(line.smooth)]
+        text = f"{line.name}  {shown[-1]:.4g}" if len(shown) else line.name
         needed = 26 * s + font.getlength(text) + 20 * s
         if x > left and x + needed - 20 * s > right:
             x, top = left, top + row

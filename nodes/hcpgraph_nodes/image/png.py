@@ -11,9 +11,11 @@ import numpy as np
 
 from hcpgraph import Context, GraphError
 
-from ..types import SavedFile
+from ..types import Images, SavedFile
+from .pixels import finite, to_pixels
 
-KEY = "hcpgraph"
+KEY, NOT_FINITE = "hcpgraph", "hcpgraph.not_finite"
+"""Text chunks: the graph, and the mark of a picture whose values were not all finite."""
 
 
 def numbered(uri: str, count: int, mark: str = "") -> list[str]:
@@ -37,7 +39,7 @@ def numbered(uri: str, count: int, mark: str = "") -> list[str]:
     return [f"{root}:{path.with_name(name)}" for name in names]
 
 
-def encode(pixels: np.ndarray, graph: str | None) -> bytes:
+def encode(pixels: np.ndarray, graph: str | None, *, finite: bool = True) -> bytes:
     """A PNG of a picture (H, W, 3), uint8; the graph text goes into a text chunk (iTXt if it is not Latin-1)."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
@@ -45,17 +47,37 @@ def encode(pixels: np.ndarray, graph: str | None) -> bytes:
     info = PngInfo()
     if graph is not None:
         info.add_text(KEY, graph)
+    if not finite:
+        info.add_text(NOT_FINITE, "values were infinite or not numbers; there the picture is black")
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 
-def write_png(ctx: Context, pixels: np.ndarray, uri: str, *, overwrite: bool) -> SavedFile:
+def write_pngs(ctx: Context, images: Images, uri: str, *, mark: str = "", overwrite: bool) -> list[SavedFile]:
+    """Write pictures by the names that `numbered` gives. One with values that are not finite says so, and so does the
+    run.
+
+    Raises:
+        GraphError: E_PATH, E_WRITE.
+    """
+    pictures = to_pixels(images)
+    names = numbered(uri, len(pictures), mark)
+    return [
+        _write(ctx, pixels, name, whole, overwrite=overwrite)
+        for pixels, name, whole in zip(pictures, names, finite(images), strict=True)
+    ]
+
+
+def _write(ctx: Context, pixels: np.ndarray, uri: str, whole: bool, *, overwrite: bool) -> SavedFile:
     """Write one picture below its root: complete or not at all. The name is taken as `ctx.output` gives it."""
     path = ctx.output(uri, overwrite=overwrite)
-    content = encode(pixels, ctx.run.embed)
+    content = encode(pixels, ctx.run.embed, finite=whole)
     _replace(path, content)
-    ctx.artifact(path, "image", width=pixels.shape[1], height=pixels.shape[0])
+    if not whole:
+        ctx.not_finite(f"the picture {ctx.run.roots.uri(path)}, black where it has no values")
+    fields = {} if whole else {"not_finite": True}
+    ctx.artifact(path, "image", width=pixels.shape[1], height=pixels.shape[0], **fields)
     return SavedFile(ctx.run.roots.uri(path), sha256(content).hexdigest())
 
 

@@ -13,6 +13,7 @@ from hcpgraph.widgets import Slider
 
 from ..types import Images
 from .color import HexColor, rgb
+from .pixels import cut
 
 
 @node("image.resize")
@@ -50,7 +51,8 @@ def resize(
     if (new_h, new_w) != (old_h, old_w):
         options = {} if filter == "nearest" else {"antialias": True, "align_corners": False}
         mode = "nearest-exact" if filter == "nearest" else filter
-        data = functional.interpolate(data, (new_h, new_w), mode=mode, **options).clamp(0, 1)
+        data = functional.interpolate(data, (new_h, new_w), mode=mode, **options)
+        data = cut(data)
     top, left = (new_h - height) // 2, (new_w - width) // 2
     if fit == "cover":
         data = data[..., top : top + height, left : left + width]

@@ -8,8 +8,7 @@ from hcpgraph import Context, node
 from hcpgraph.widgets import PathPicker
 
 from ..types import Images, SavedFile
-from .pixels import to_pixels
-from .png import numbered, write_png
+from .png import write_pngs
 
 
 @node("image.save", effects="write")
@@ -33,6 +32,4 @@ def save(
     Raises:
         GraphError: E_PATH, the name is not below a root or does not end with .png.
     """
-    pictures = to_pixels(images)
-    names = numbered(path, len(pictures))
-    return [write_png(ctx, p, name, overwrite=overwrite) for p, name in zip(pictures, names, strict=True)]
+    return write_pngs(ctx, images, path, overwrite=overwrite)

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from hcpgraph import Context, GraphError
+from hcpgraph.finite import READ, refuse_not_finite
 from hcpgraph.types import port_type
 
 from .activation import Activation, Call, checkpointed, tap
@@ -59,6 +60,7 @@ class Root:
         active: The call that is going on; None when no stack is switched on.
         uses: How many calls are going on.
         trainable: Whether its own weights are, or ever were, trained.
+        node: The node that opened or made it, for messages.
         origin: Names what the weights are made of, such as the key of the node that opened a file and the component;
             empty where nothing names it. Roots of one origin have the same weights while they are not trainable.
         reads: How often the weights were read.
@@ -72,6 +74,7 @@ class Root:
         self.active: Call | None = None
         self.uses = 0
         self.trainable = False
+        self.node: str | None = None
         self.origin = ""
         self.reads = 0
         self.compiled: dict[tuple[Any, ...], CompiledStack] = {}
@@ -111,11 +114,18 @@ class Root:
                 with torch.random.fork_rng(devices=[]):  # when weights are read changes no draw
                     module = self._load().requires_grad_(False).eval()
                 nn.Module.to(module, device=self.placement.device, dtype=self.placement.dtype)
+                self._check(module)
                 if self.placement.checkpointing:
                     module.enable_gradient_checkpointing(partial(checkpointed, self))  # type: ignore[operator]
                 self._module = module
                 self.reads += 1
             return self._module
+
+    def _check(self, module: nn.Module) -> None:
+        """Every model comes in here, whatever read it, in the precision in which it will be used."""
+        weights = ((self._rename(name), value) for name, value in module.state_dict().items())
+        what = f"the {type(module).__name__} in {str(self.placement.dtype).removeprefix('torch.')}"
+        refuse_not_finite(weights, what, READ, node=self.node)
 
     def release(self) -> bool:
         """Forget the weights if reading them again gives the same, and say whether they were forgotten.
@@ -360,11 +370,12 @@ def component(value: Any) -> str:
 
 
 def named(ctx: Context, parts: P) -> P:
-    """The parts of a model, each root with its origin: the key of the node that opened or made it, and the component.
+    """The parts of a model, each root with its node and its origin: the node's key, and the component.
 
     Inside a region a node has no key, and its roots no origin.
     """
     for part in parts:
-        if ctx.key and isinstance(part, Handle):
-            part.root.origin = f"{ctx.key}:{component(part)}"
+        if isinstance(part, Handle):
+            part.root.node = ctx.node
+            part.root.origin = f"{ctx.key}:{component(part)}" if ctx.key else ""
     return parts

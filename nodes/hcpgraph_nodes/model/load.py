@@ -22,7 +22,7 @@ class LoadedModel(NamedTuple):
     denoiser: Annotated[Denoiser, Facts(family=Probe("family"), weights="denoiser")]
     text_encoder: Annotated[TextEncoder, Facts(family=Probe("family"), weights="text_encoder")]
     vae: Annotated[Vae, Facts(family=Probe("family"), weights="vae")]
-    schedule: Annotated[NoiseSchedule, Facts(family=Probe("family"))]
+    schedule: Annotated[NoiseSchedule, Facts(family=Probe("family"), impossible=Probe("impossible"))]
 
 
 @node("model.load", effects=("read", "resource"), packages=("diffusers", "transformers"))
@@ -57,8 +57,8 @@ def load_model(
         schedule: The forward process it was trained with.
 
     Raises:
-        GraphError: E_FAMILY, E_PREDICTION, E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS, E_FILE (damaged); at first
-            use E_WEIGHTS.
+        GraphError: E_FAMILY, E_PREDICTION, E_SCHEDULE, E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS, E_FILE
+            (damaged); at first use E_WEIGHTS, E_NOT_FINITE.
     """
     source = ctx.path(path)
     name = probe_family(source) if family == "auto" else family

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph.finite import READ, refuse_not_finite
 from hcpgraph.widgets import Hint, LayerPicker, ModelPicker, Slider
 
 from ..families.weights import write_weights
@@ -100,7 +101,7 @@ def load_part(
 
     Raises:
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER, E_NO_SAFETENSORS, E_PART (weights that the model does not have
-            or of other shapes, nothing to take, a model that is trained or has plugins).
+            or of other shapes, nothing to take, a model that is trained or has plugins), E_NOT_FINITE.
     """
     component(model)
     if model.trainable or model.stack:
@@ -157,4 +158,5 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         state = load_file(path)
     except SafetensorError as error:
         raise GraphError("E_NO_SAFETENSORS", f"{path.name} cannot be read: {error}", hint="fetch it again") from None
+    refuse_not_finite(state.items(), path.name, READ, port="path")
     return {key.removeprefix(KEY): value for key, value in state.items()}

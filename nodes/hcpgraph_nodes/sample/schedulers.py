@@ -9,7 +9,9 @@ from typing import Any, Literal
 import torch
 
 from hcpgraph import GraphError
+from hcpgraph.finite import is_finite
 
+from ..families.file_marks import IMPOSSIBLE, message
 from ..python.object import PythonObject
 from ..types import NoiseSchedule
 
@@ -97,7 +99,9 @@ def set_steps(scheduler: Any, steps: int, device: torch.device) -> None:
     last = scheduler.config.num_train_timesteps - 1
     try:
         scheduler.set_timesteps(steps, device=device)
-        wrong = scheduler.timesteps.max() > last and f"they would begin after the last timestep, {last}"
+        wrong = _endless(scheduler) or (
+            scheduler.timesteps.max() > last and f"they would begin after the last timestep, {last}"
+        )
     except (ValueError, IndexError) as error:
         wrong = str(error)
     if wrong:
@@ -107,6 +111,16 @@ def set_steps(scheduler: Any, steps: int, device: torch.device) -> None:
             port="steps",
             hint="change steps, or take another sampler",
         )
+
+
+def _endless(scheduler: Any) -> str | None:
+    """What of a scheduler makes its first step infinite, whatever the network gives."""
+    sigmas, signal = (getattr(scheduler, name, None) for name in ("sigmas", "alphas_cumprod"))
+    if isinstance(sigmas, torch.Tensor) and not is_finite(sigmas):
+        return "its noise levels are infinite, for no signal is left at the last timestep"
+    kind = scheduler.config.prediction_type
+    ends = kind == IMPOSSIBLE and isinstance(signal, torch.Tensor) and not bool(signal.min() > 0)
+    return message(kind) if ends else None
 
 
 def _needed(call: Callable[..., Any]) -> set[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from hcpgraph.codec import NoCodec, read_folder, write_folder
+from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph_nodes.optim.optimizer import Optimizer
 
 NAME = re.compile(r"step-(\d{8})")
@@ -38,7 +40,12 @@ class Checkpoints:
         return self.folder / f"step-{step:08d}"
 
     def save(self, step: int, state: dict[str, Any]) -> list[int]:
-        """Write a checkpoint by one rename, then forget the oldest; gives the steps of those."""
+        """Write a checkpoint by one rename, then forget the oldest; gives the steps of those.
+
+        Raises:
+            GraphError: E_NOT_FINITE; the earlier ones stay.
+        """
+        refuse_not_finite(_weights(state), f"the checkpoint of step {step}", WRITTEN)
         write_folder(self.path(step), state, pictures=False)
         forgotten = self.steps()[: -self.keep]
         for old in forgotten:
@@ -46,17 +53,31 @@ class Checkpoints:
         return forgotten
 
     def load(self, at_most: int) -> dict[str, Any] | None:
-        """The latest readable checkpoint of at most that many steps."""
+        """The latest readable checkpoint of at most that many steps.
+
+        Raises:
+            GraphError: E_NOT_FINITE.
+        """
         for step in reversed([step for step in self.steps() if step <= at_most]):
             try:
                 state, _ = read_folder(self.path(step))
             except (OSError, ValueError, KeyError, NoCodec):
                 continue
+            hint = f"remove {self.path(step)} to go on from an earlier one, or train from the start: --force"
+            refuse_not_finite(_weights(state), f"the checkpoint of step {step}", hint)
             return dict(state)
         return None
 
     def clear(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _weights(state: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
+    """The trained weights of a captured state and their moving averages, by name."""
+    for params, average in zip(state["params"], state["averages"], strict=True):
+        yield from params.items()
+        shadows = average["shadow_params"] if average else ()
+        yield from ((f"the average of {name}", value) for name, value in zip(params, shadows, strict=False))
 
 
 def capture(

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from hcpgraph import GraphError
+from hcpgraph.finite import READ, refuse_not_finite
 
 from ..adapter_files.suffixes import take_apart
 from ..model.handles import TextEncoder
@@ -55,7 +56,10 @@ def read_words(path: Path) -> dict[str, Vectors]:
     unnamed, named = _parsed(data, path.name)
     if unnamed is not None:
         named = {header.get("modelspec.trigger_phrase") or named_in(data) or path.stem: unnamed}
-    return {name: {part: _checked(value, path.name) for part, value in own.items()} for name, own in named.items()}
+    return {
+        name: {part: _checked(value, part or name, path.name) for part, value in own.items()}
+        for name, own in named.items()
+    }
 
 
 def named_in(data: Any) -> str | None:
@@ -186,12 +190,11 @@ def _plain(value: Any, file: str) -> dict[str, Any]:
     raise _no_word(file, f"it has a {type(value).__name__} where the vectors should be")
 
 
-def _checked(value: Any, file: str) -> Tensor:
+def _checked(value: Any, name: str, file: str) -> Tensor:
     """Vectors (n, d); a single vector (d,) is one of them."""
     if not isinstance(value, Tensor) or not value.is_floating_point() or value.dim() not in (1, 2) or not value.numel():
         raise _no_word(file, "the vectors are no table of numbers")
-    if not bool(torch.isfinite(value).all()):
-        raise _no_word(file, "some numbers are infinite or no numbers")
+    refuse_not_finite([(name, value)], f"the word in {file}", READ, port="path")
     return value.detach().reshape(-1, value.shape[-1])
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph.widgets import ModelPicker
 
 from ..families.registry import family
@@ -55,7 +56,7 @@ def save(
 
     Raises:
         GraphError: E_WORD_FORMAT, the path ends otherwise than the format, or A1111's .pt has no place for two text
-            networks, or the vectors are not finite in the file's precision.
+            networks; E_NOT_FINITE, in the file's precision.
     """
     suffix = SUFFIXES[format]
     uri = f"out:{_file_name(word.name)}{suffix}" if path is None else path
@@ -71,16 +72,10 @@ def save(
             port="format",
             hint="set format to safetensors, which A1111 reads too",
         )
-    if not all(bool(torch.isfinite(each).all()) for each in vectors):
-        raise GraphError(
-            "E_WORD_FORMAT",
-            f"the vectors of '{word.name}' are not finite in the file's precision",
-            port="dtype",
-            hint="lower the learning rate, or save in another precision",
-        )
     target = ctx.output(uri, overwrite=overwrite, weights=True)
     if format == "a1111":
         content = a1111(word.name, vectors[0], ctx.step or None)
+        refuse_not_finite([(word.name, vectors[0])], f"'{target.name}'", WRITTEN)
         _write_pt(target, content | ({"hcpgraph": ctx.run.embed} if ctx.run.embed else {}))
     else:
         header = _header(word) | ({"hcpgraph": ctx.run.embed} if ctx.run.embed else {})

@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle 3aba6b5cee534e83219b73c58e0bc2aec3234b8e5b1233f45ab14cb3a6229a4d
+// bundle e8d9de54fd8b172af87d9f038449d48626e9f0fa653ae4f0ce46cdc51818576e
 /**
  * Any JSON value.
  */
@@ -52,12 +52,16 @@ export interface Artifact {
   uri: string;
   type: "image" | "weights" | "table" | "graph" | "file";
   step?: number;
+  /**
+   * Some of its values were infinite or not numbers; it is black there.
+   */
+  not_finite?: boolean;
   seq: number;
   /**
    * Since 1970.
    */
   t: number;
-  [k: string]: Json | string | "image" | "weights" | "table" | "graph" | "file" | number | undefined;
+  [k: string]: Json | string | "image" | "weights" | "table" | "graph" | "file" | number | boolean | undefined;
 }
 /**
  * A drawing: the root of a file, or the body of a subgraph.

@@ -135,8 +135,9 @@ const Tile = memo(function Tile(props: TileProps) {
   useEffect(() => {
     if (focus) tile.current?.focus({ preventScroll: false });
   }, [focus]);
-  const caption =
+  const when =
     picture.step === undefined ? formatTime(picture.t, i18n.language) : t("dock.gallery.step", { step: picture.step });
+  const caption = picture.notFinite ? `${when} · ${t("dock.gallery.notFinite")}` : when;
   const click = (event: MouseEvent) => {
     onCurrent(place);
     const onMark = event.target instanceof Node && mark.current?.contains(event.target);

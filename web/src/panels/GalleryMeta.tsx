@@ -39,6 +39,7 @@ export function GalleryMeta({ picture, onLeave, onDeleted, onCompare }: GalleryM
     [t("dock.meta.step"), step?.toString()],
     [t("dock.meta.pixels"), width && height ? `${width} × ${height}` : undefined],
     [t("dock.meta.size"), size === undefined ? undefined : formatBytes(size, i18n.language)],
+    [t("dock.meta.values"), picture.notFinite ? t("dock.meta.values.notFinite") : undefined],
     [t("dock.meta.graph"), typeof found === "object" ? found?.graph.meta.title : undefined],
   ];
   const leaveFor = (act: () => void) => {

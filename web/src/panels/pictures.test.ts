@@ -21,6 +21,8 @@ it("counts a picture that was written again once, as it is now", () => {
     ["out:a.png", 3],
   ]);
   expect(picturesOf([{ ...image("out:w", 1), type: "weights" }])).toEqual([]);
+  expect(picturesOf([{ ...image("out:nan.png", 1), not_finite: true }])[0]?.notFinite).toBe(true);
+  expect(found[0]?.notFinite).toBeUndefined();
 });
 
 it("names a file without its folders and its root", () => {

@@ -12,13 +12,15 @@ export interface Picture {
   height?: number;
   /** It was there already and was not made by this run. */
   cached?: boolean;
+  /** Some of its values were infinite or not numbers; it is black there. */
+  notFinite?: boolean;
   size?: number;
 }
 
 /** Pictures among the files of a run, in order; one that was written again counts once, as it is now. */
 export function picturesOf(artifacts: readonly Artifact[]): Picture[] {
   const found = new Map<string, Picture>();
-  for (const { type, uri, t, node, step, width, height, cached } of artifacts) {
+  for (const { type, uri, t, node, step, width, height, cached, not_finite } of artifacts) {
     if (type !== "image") continue;
     found.delete(uri);
     found.set(uri, {
@@ -29,6 +31,7 @@ export function picturesOf(artifacts: readonly Artifact[]): Picture[] {
       ...(typeof width === "number" && { width }),
       ...(typeof height === "number" && { height }),
       ...(cached === true && { cached }),
+      ...(not_finite === true && { notFinite: true }),
     });
   }
   return [...found.values()];

@@ -1,0 +1,76 @@
+"""What a model's small files say of its forward process, and whether its network's output means anything (torch-free).
+
+A process that leaves no signal at its last timestep (zero terminal SNR) gives a network nothing to tell noise from: a
+picture cannot be computed from a prediction of that noise, the division by the signal is not finite.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from .probe import safetensors_header
+
+CONFIGS = "hcpgraph.configs"
+"""Entry of the header that holds the configurations of a model that we wrote, as JSON by component."""
+V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
+"""Empty tensors by which files of SDXL models say v-prediction, and a schedule rescaled to zero terminal SNR."""
+ZERO_SNR: Mapping[str, Any] = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+IMPOSSIBLE = "epsilon"
+HINT = "set prediction_type to v_prediction, as such models are released, or take a schedule with signal at its end"
+
+
+def written_configs(metadata: Mapping[str, str]) -> dict[str, dict[str, Any]] | None:
+    """The configurations by component in the header of a file that `model.save` wrote; None in other files."""
+    try:
+        found = json.loads(metadata[CONFIGS])
+    except (KeyError, ValueError):
+        return None
+    whole = isinstance(found, dict) and all(isinstance(part, dict) for part in found.values())
+    return found if whole else None
+
+
+def marked_prediction(metadata: Mapping[str, str], keys: Collection[str]) -> str | None:
+    """What the model predicts, where the file says so: by modelspec's entry or by the mark of SDXL files."""
+    if V_MARK in keys:
+        return "v_prediction"
+    named = metadata.get("modelspec.prediction_type")
+    return {"epsilon": "epsilon", "v": "v_prediction"}.get(str(named))
+
+
+def impossible(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
+    """The fact `Probe("impossible")` of `model.load`: the prediction that its process cannot give, None if it can."""
+    config = _scheduler(resolve(settings["path"]), settings.get("config"), resolve)
+    asked = settings.get("prediction_type", "auto")
+    kind = config.get("prediction_type") or "epsilon" if asked == "auto" else asked
+    return kind if kind == IMPOSSIBLE and no_signal(config) else None
+
+
+def no_signal(config: Mapping[str, Any]) -> bool:
+    """Whether the process of a diffusers scheduler configuration ends in noise alone."""
+    betas = [*(config.get("trained_betas") or ()), config.get("beta_end", 0)]
+    return bool(config.get("rescale_betas_zero_snr")) or any(beta >= 1 for beta in betas)
+
+
+def message(kind: str) -> str:
+    """What is wrong with a kind that `impossible` gave."""
+    return f"the schedule leaves no signal at its last timestep, where {kind} predictions give no finite picture"
+
+
+def _scheduler(source: Path, config: str | None, resolve: Callable[[str], Path]) -> dict[str, Any]:
+    """The scheduler's configuration, as `model.load` finds it."""
+    if source.is_dir():
+        return _in_folder(source)
+    header = safetensors_header(source)
+    metadata = header.get("__metadata__", {})
+    if (written := written_configs(metadata)) is not None:
+        return written["scheduler"]
+    if config is not None:
+        return _in_folder(resolve(config))
+    return {"prediction_type": marked_prediction(metadata, header), **(ZERO_SNR if ZERO_SNR_MARK in header else {})}
+
+
+def _in_folder(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "scheduler" / "scheduler_config.json").read_text("utf-8")))
