@@ -8,6 +8,7 @@ requires gradients, has no codec and is not kept on disk.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -53,6 +54,22 @@ def encode(value: Any, tensors: dict[str, Any]) -> Tree:
         fields = {f.name: encode(getattr(value, f.name), tensors) for f in dataclasses.fields(value)}
         return {"$type": registered, "fields": fields}
     raise NoCodec(kind.__name__)
+
+
+def digest(value: Any) -> str:
+    """sha256 of a value, hex.
+
+    Raises:
+        NoCodec: something in it has no form on disk.
+    """
+    tensors: dict[str, Any] = {}
+    found = hashlib.sha256(json.dumps(encode(value, tensors), sort_keys=True).encode())
+    for tensor in tensors.values():
+        import torch
+
+        found.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        found.update(memoryview(tensor.detach().reshape(-1).view(torch.uint8).numpy()))
+    return found.hexdigest()
 
 
 def decode(tree: Tree, tensors: Mapping[str, Any]) -> Any:

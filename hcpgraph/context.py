@@ -29,7 +29,10 @@ class Scope:
 
     Attributes:
         seed: Seed of the draws.
-        path: Indices of the enclosing regions.
+        path: Indices of the enclosing regions that draw anew in every pass, outermost first.
+        exact: Whether rows without a sample key are drawn with the very seed of their node, as diffusers does; inside
+            of a region that draws anew in every pass every number depends on the path as well.
+        turns: Index of the pass and whether it draws anew, of every enclosing region, outermost first.
         step: Position of the loop.
         series: Where a training loop collects the numbers that nodes inside of it report: name -> [(step, value)].
         watches: What looks at the ops of a pass while they run: each takes the body, its slots and ops, and gives the
@@ -38,6 +41,8 @@ class Scope:
 
     seed: int = 0
     path: tuple[int, ...] = ()
+    exact: bool = True
+    turns: tuple[tuple[int, bool], ...] = ()
     step: int = 0
     series: dict[str, list[tuple[int, float]]] | None = None
     watches: tuple[Callable[..., Iterable[tuple[Any, ...]]], ...] = ()
@@ -173,8 +178,29 @@ class Context:
         self.run.events.emit("artifact", **entry)
 
     def seed(self, key: Any = None) -> int:
-        """Seed of this node's draw for one sample key in this pass of the enclosing regions."""
+        """Seed of this node's draw for one sample key in this pass of the enclosing regions that draw anew."""
         return stream_seed(self.scope.seed, self.stream, self.scope.path, key)
+
+    def row_seeds(self, seed: int, rows: int = 1, keys: Sequence[SampleKey] | None = None) -> list[int]:
+        """Seeds of rows that a seed setting names: `seed + i` for row i, as diffusers does with a list of generators.
+
+        Inside of a region that draws anew in every pass they are hashed from the pass, the seed and the row, or the
+        row's sample key, so that two passes differ.
+
+        Args:
+            seed: The node's seed setting.
+            rows: Number of rows.
+            keys: Their sample keys, if they have any.
+        """
+        if self.scope.exact:
+            return [seed + row for row in range(rows)]
+        return [self.seed((seed, key)) for key in (range(rows) if keys is None else keys)]
+
+    def generators(self, seed: int, rows: int, keys: Sequence[SampleKey] | None = None) -> list[torch.Generator]:
+        """CPU generators of rows that a seed setting names, see `row_seeds`."""
+        import torch
+
+        return [torch.Generator("cpu").manual_seed(each) for each in self.row_seeds(seed, rows, keys)]
 
     def generator(self, key: Any = None) -> torch.Generator:
         """A CPU generator of this node's own stream."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
@@ -36,6 +36,9 @@ from .fileformat import (
     split_target,
 )
 
+if TYPE_CHECKING:
+    from .spec import NodeSpec
+
 _SETTING_DEPTH = MAX_DEPTH - 6
 
 
@@ -51,13 +54,14 @@ class Drawing(Body):
         mode: Mode | None = None,
         stream: str | None = None,
         title: str | None = None,
-        version: int = 1,
+        version: int | None = None,
         settings: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> str:
         """Add a node and return its id; without an id, a free one is made from the type.
 
-        Settings are given by name, or as a dict where a name is taken by one of these parameters.
+        Settings are given by name, or as a dict where a name is taken by one of these parameters; the version is that
+        of the installed packs, or 1.
 
         Raises:
             GraphErrors: the id is taken or malformed, the region is unknown, a setting is not JSON.
@@ -70,10 +74,11 @@ class Drawing(Body):
             self._node(inside)
         if len(self.nodes) >= MAX_NODES:
             raise GraphErrors.one("E_TOO_MANY_NODES", f"a graph has at most {MAX_NODES} nodes", node=name)
+        spec = _installed(type) if version is None else None
         values = {setting: _plain(value, name, setting) for setting, value in {**(settings or {}), **more}.items()}
         raw = {
             "type": type,
-            "version": version,
+            "version": version if version is not None else 1 if spec is None else spec.version,
             "in": inside,
             "mode": mode,
             "stream": stream,
@@ -366,10 +371,14 @@ def _owner(port: str) -> str:
     return port.partition(".")[0]
 
 
-def _is_list(type_id: str, port: str) -> bool:
+def _installed(type_id: str) -> NodeSpec | None:
     from .registry import default_registry
 
-    spec = None if type_id.startswith("graph:") else default_registry().find(type_id)
+    return None if type_id.startswith("graph:") else default_registry().find(type_id)
+
+
+def _is_list(type_id: str, port: str) -> bool:
+    spec = _installed(type_id)
     return spec is not None and any(found.name == port and found.many for found in (*spec.inputs, *spec.exits))
 
 

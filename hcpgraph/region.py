@@ -5,13 +5,14 @@ Inside a pass there is no validation, no dictionary and no event: an op reads sl
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 
+from . import nested
 from .context import Context, RunState, Scope
 from .declare import Impl
 from .demand import static_sources
@@ -58,11 +59,16 @@ class Layout:
 
 
 class Regions:
-    """All regions of one run: layouts are made once, bodies are bound at each call."""
+    """All regions of one run: layouts are made once, bodies are bound at each call.
+
+    Attributes:
+        passes: Training loop and the passes around it that its weights were made in -> how often it ran there.
+    """
 
     def __init__(self, plan: Plan, run: RunState) -> None:
         self.plan = plan
         self.run = run
+        self.passes: Counter[tuple[str, tuple[tuple[int, bool], ...]]] = Counter()
         self._layouts: dict[str, Layout] = {}
         self._settings: dict[str, dict[str, Any]] = {}
 
@@ -140,15 +146,11 @@ class Regions:
             self._settings[node.id] = valid
         return valid
 
-    def nested_key(self, id: str, path: tuple[int, ...]) -> str:
-        """Key of the checkpoints of a loop inside of other regions: each of their passes has its own."""
-        keys = self.plan.keys
-        outermost = keys.of.get(self.plan.analysis.flat.chain(id)[0])
-        return sha256(f"{outermost}:{keys.resumable[id]}:{path}".encode()).hexdigest()
-
-    def bind(self, owner: str, values: Mapping[Source, Any], scope: Scope) -> BoundBody:
+    def bind(
+        self, owner: str, values: Mapping[Source, Any], scope: Scope, around: BoundBody | None = None
+    ) -> BoundBody:
         """A body ready to run; `values` has at least the sources of `layout(owner).outer`."""
-        return BoundBody(self, self.layout(owner), values, scope)
+        return BoundBody(self, self.layout(owner), values, scope, around)
 
 
 def _mark_last_reads(layout: Layout) -> None:
@@ -187,30 +189,57 @@ class BoundBody(Body[Any, Any]):
 
     Attributes:
         layout: What runs.
+        around: The body that the owner stands in, None at the top.
         scope: Seed, iteration path and step, as the nodes inside see them.
+        entry: The entry values of the pass that is going on.
         instances: Class nodes of this body by id; they live as long as this call of the owner.
+        earlier: How many passes of the regions around a training loop went on with its weights before this one.
+        carried: Whether such passes go on with the weights of the one before at all.
     """
 
-    def __init__(self, regions: Regions, layout: Layout, values: Mapping[Source, Any], scope: Scope) -> None:
+    def __init__(
+        self,
+        regions: Regions,
+        layout: Layout,
+        values: Mapping[Source, Any],
+        scope: Scope,
+        around: BoundBody | None = None,
+    ) -> None:
         self.regions = regions
         self.layout = layout
         self.values = values
-        self.scope = Scope(scope.seed, (*scope.path, 0), scope.step, scope.series, scope.watches)
+        self.around = around
+        self.scope = replace(scope, exact=False)
+        self.entry: Mapping[str, Any] = {}
         self.instances: dict[str, Any] = {}
-        self._base = scope.path
-        self._pinned = False
+        self.earlier = 0
+        self.carried = False
+        self._outside = scope
+        self._path = scope.path
+        self._anew = True
         self._passes = 0
         self._template: list[Any] | None = None
         self.ops: list[tuple[Any, ...]] = []
 
     def seed(self, seed: int) -> None:
-        """Draw from `seed` from here on; the iteration path starts anew, so that a sweep repeats its draws."""
+        """Draw from `seed` from here on."""
         self.scope.seed = seed
-        self._base = ()
 
-    def pin(self, index: int = 0) -> None:
-        """Draw from a path of its own from here on, whatever the enclosing loop does: equal index, equal numbers."""
-        self._base, self._pinned = (-1, index), True
+    def pin(self, index: int | None = None) -> None:
+        """Draw the same numbers in every pass from here on, whatever the enclosing loops do.
+
+        Args:
+            index: Equal index, equal numbers; None draws what the nodes would draw outside of all regions.
+        """
+        self._anew, self.scope.exact = False, True
+        if index is None:
+            self._path, self.scope.seed = (), self.regions.run.seed
+        else:
+            self._path = (-1, index)
+
+    def repeat_draws(self) -> None:
+        """Draw in every pass from here on what the nodes would draw outside of this region."""
+        self._anew, self._path, self.scope.exact = False, self._outside.path, self._outside.exact
 
     def bind(self) -> list[Any]:
         """Make contexts, instances and calls; returns the slots with all invariants in place."""
@@ -248,9 +277,9 @@ class BoundBody(Body[Any, Any]):
     def _own(
         self, op: OpLayout, ctx: Context, settings: Mapping[str, Any], values: Mapping[Source, Any], *ports: Any
     ) -> Any:
+        body = self.regions.bind(op.id, values, self.scope, self)
         if op.impl.spec.resumes:
-            ctx.key = self.regions.nested_key(op.id, self.scope.path)
-        body = self.regions.bind(op.id, values, self.scope)
+            nested.place(body, ctx)
         return call_owner(op.impl, ctx, ports, body, settings)
 
     def open(self, **entry: Any) -> list[Any]:
@@ -260,8 +289,10 @@ class BoundBody(Body[Any, Any]):
             slots[self.layout.entries[name]] = value
         index = entry.get("index", entry.get("step", self._passes))
         self._passes += 1
+        self.entry = entry
         scope = self.scope
-        scope.path = self._base if self._pinned else (*self._base, index)
+        scope.path = (*self._path, index) if self._anew else self._path
+        scope.turns = (*self._outside.turns, (index, self._anew))
         if "step" in entry:
             scope.step = entry["step"]
         return slots

@@ -7,6 +7,7 @@ Both follow from declarations alone, so stale reads are errors before anything i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from .flatten import Flat, FlatNode, Source, owns
 from .infer import Wires
@@ -27,6 +28,8 @@ class Weights:
         trains: Owner of a training loop -> T.
         home: Node -> the owner in whose body it runs, None for the top (hoisting, DESIGN §5.2).
         effects: Node -> its effects; an owner has those of its body too.
+        carried: Loop inside of other regions -> how many of them, outermost first, a pass of which begins with weights
+            of its own; the passes of the others go on with the weights of the one before.
     """
 
     wire: dict[Source, Groups] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class Weights:
     trains: dict[str, Groups] = field(default_factory=dict)
     home: dict[str, str | None] = field(default_factory=dict)
     effects: dict[str, frozenset[str]] = field(default_factory=dict)
+    carried: dict[str, int] = field(default_factory=dict)
 
     def trained(self) -> Groups:
         """Everything that some loop changes."""
@@ -136,8 +140,12 @@ def _check_carried(flat: Flat, weights: Weights) -> None:
     """Warn where a loop inside of another region goes on with weights that were made outside of that region."""
     for loop, trained in weights.trains.items():
         around = flat.chain(loop)
+        weights.carried[loop] = len(around)
         for id in sorted({group.partition(":")[0] for group in trained}) if around else ():
             if id in flat.nodes and flat.chain(id)[: len(around)] != around:
+                both = zip(flat.chain(id), around, strict=False)
+                shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+                weights.carried[loop] = min(weights.carried[loop], shared)
                 flat.warn(
                     "W_CARRIED",
                     f"'{id}' is made outside of '{around[-1]}': every pass goes on with the weights of the one before",

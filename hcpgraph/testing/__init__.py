@@ -19,13 +19,13 @@ def context(
         workspace: Folder for the named roots.
         node: Id and stream name of the node.
         seed: Seed of the run.
-        path: Indices of the enclosing regions.
+        path: Indices of the enclosing regions that draw anew in every pass; none: as at the top.
         step: Position of the training loop.
         state: Further fields of `RunState`, such as `device` or `precision`.
     """
     events: list[Event] = []
     run = RunState(roots=Roots(workspace), events=EventLog("test", listener=events.append), seed=seed, **state)
-    return Context(node, run, Scope(seed, path, step))
+    return Context(node, run, Scope(seed, path, not path, step=step))
 
 
 FOLDER = Path(__file__).resolve().parent

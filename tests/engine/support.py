@@ -19,7 +19,9 @@ def graph(nodes: dict[str, Any], edges: dict[str, str] | None = None, **more: An
     g = hcpgraph.Graph(**more)
     for id, what in nodes.items():
         type_id, settings, inside = (*((what,) if isinstance(what, str) else what), None, None)[:3]
-        g.nodes[id] = NodeEntry(type=type_id, settings=settings or {}, inside=inside)
+        spec = hcpgraph.default_registry().find(type_id)
+        version = 1 if spec is None else spec.version
+        g.nodes[id] = NodeEntry(type=type_id, version=version, settings=settings or {}, inside=inside)
     g.edges = dict(edges or {})
     return g
 

@@ -19,8 +19,8 @@ def packs(monkeypatch):
     """Two node types with list ports, and nothing else."""
     port = SimpleNamespace
     specs = {
-        "train.loop": port(inputs=[port(name="optimizer", many=True)], exits=[port(name="loss", many=True)]),
-        "optim.adamw": port(inputs=[port(name="params", many=True)], exits=[]),
+        "train.loop": port(version=3, inputs=[port(name="optimizer", many=True)], exits=[port(name="loss", many=True)]),
+        "optim.adamw": port(version=1, inputs=[port(name="params", many=True)], exits=[]),
     }
     monkeypatch.setattr(registry, "default_registry", lambda: SimpleNamespace(find=specs.get))
 
@@ -359,3 +359,10 @@ def test_any_edits_leave_a_graph_that_can_be_read_again(sequence):
         assert target.split(".")[0] in graph.nodes
         assert source.split(".")[0] in graph.nodes
     assert all(node.inside is None or node.inside in graph.nodes for node in graph.nodes.values())
+
+
+def test_a_node_has_the_version_of_the_installed_packs_unless_one_is_given():
+    g = Graph()
+    for id, type_id, more in (("a", "train.loop", {}), ("b", "no.such", {}), ("c", "train.loop", {"version": 2})):
+        g.add(type_id, id, **more)
+    assert [node.version for node in g.nodes.values()] == [3, 1, 2]

@@ -17,7 +17,7 @@ from .network import config_of, made_of
 Channels = Annotated[int, Field(ge=1, le=16384)]
 
 
-@node("controlnet.new", effects="resource", packages=("diffusers",), title="New ControlNet")
+@node("controlnet.new", effects=("resource", "random"), packages=("diffusers",), title="New ControlNet")
 def new_controlnet(
     ctx: Context,
     denoiser: Denoiser,
@@ -49,7 +49,8 @@ def new_controlnet(
         GraphError: E_FAMILY, the denoiser is no UNet that a ControlNet can be made of.
     """
     config = config_of(denoiser, channels, condition_channels)
-    root = Root(partial(made_of, denoiser, config, seed), Placement(ctx.device, ctx.dtype, checkpointing))
+    (own,) = ctx.row_seeds(seed)
+    root = Root(partial(made_of, denoiser, config, own), Placement(ctx.device, ctx.dtype, checkpointing))
     if denoiser.root.trainable:
         _ = root.module
     return named(ctx, (ControlNet(root=root, family=denoiser.family, config=config),))[0]

@@ -1,6 +1,6 @@
 """Regions that run their body several times."""
 
-from typing import Annotated, Generic, NamedTuple, TypeVar
+from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -24,6 +24,9 @@ class Next(NamedTuple, Generic[S]):
 @node("flow.repeat")
 def repeat(ctx: Context, state: S, body: Body[Turn[S], Next[S]], *, times: Annotated[int, Field(ge=0)] = 1) -> S:
     """Run the body again and again, handing a state from one pass to the next.
+
+    Random draws are new in every pass. A training loop in it whose weights were made outside goes on with them: pass p
+    begins at step p · steps, for batches, schedules, metrics and what runs now and then.
 
     Args:
         state: What the first pass gets.
@@ -56,12 +59,16 @@ class Outcome(NamedTuple, Generic[R]):
     result: R
 
 
-@node("flow.for_each")
-def for_each(ctx: Context, items: list[T], body: Body[Item[T], Outcome[R]]) -> list[R]:
+@node("flow.for_each", version=2)
+def for_each(
+    ctx: Context, items: list[T], body: Body[Item[T], Outcome[R]], *, draws: Literal["equal", "own"] = "equal"
+) -> list[R]:
     """Run the body once for every item of a list.
 
     Args:
         items: The items, in order.
+        draws: `equal` repeats all random draws for every item, so that results differ by the items alone, as in a sweep
+            over learning rates; `own` derives them from the index, as in flow.repeat.
 
     Body:
         item: One of the items.
@@ -71,6 +78,8 @@ def for_each(ctx: Context, items: list[T], body: Body[Item[T], Outcome[R]]) -> l
     Returns:
         out: The results, in the order of the items.
     """
+    if draws == "equal":
+        body.repeat_draws()
     results = []
     for index, item in enumerate(items):
         ctx.check()

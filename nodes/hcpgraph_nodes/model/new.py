@@ -30,7 +30,7 @@ class NewModel(NamedTuple):
     schedule: Annotated[NoiseSchedule, Facts(family=Setting("family"))]
 
 
-@node("model.new", effects="resource", packages=("diffusers", "transformers"))
+@node("model.new", effects=("resource", "random"), packages=("diffusers", "transformers"))
 def new_model(
     ctx: Context,
     *,
@@ -123,5 +123,6 @@ def new_model(
         resolution=resolution,
     )
     placement = Placement(ctx.device, ctx.dtype, checkpointing)
-    parts = made.new(sizes, placement, prediction_type, lambda component: stream_seed(seed, component))
+    (own,) = ctx.row_seeds(seed)
+    parts = made.new(sizes, placement, prediction_type, lambda component: stream_seed(own, component))
     return NewModel(*named(ctx, parts))

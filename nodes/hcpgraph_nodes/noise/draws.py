@@ -22,11 +22,6 @@ def normal_rows(ctx: Context, shape: Sequence[int], keys: Keys | None) -> Tensor
     return ctx.normal(shape, row_keys(keys, shape[0]))
 
 
-def seeded_generators(seed: int, count: int) -> list[torch.Generator]:
-    """Generator i is seeded with seed + i, as diffusers does with a list of generators."""
-    return [torch.Generator("cpu").manual_seed(seed + index) for index in range(count)]
-
-
 def draw(generators: Sequence[torch.Generator], shape: Sequence[int]) -> Tensor:
     """Standard normal numbers (B, …), float32, on the CPU: row i from generator i.
 

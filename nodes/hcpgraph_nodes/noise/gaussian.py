@@ -11,7 +11,7 @@ from hcpgraph.rng import SEED_MAX
 from hcpgraph.widgets import Seed
 
 from ..types import Latents, Noise
-from .draws import draw, normal_rows, seeded_generators
+from .draws import draw, normal_rows
 
 
 @node("noise.gaussian", effects="random", gradient=False)
@@ -22,7 +22,8 @@ def gaussian_noise(
 
     For samples of a data set the draw depends on the run's seed, this node, the position of the enclosing regions and
     the sample; neither on the batch nor on its order. For latents that came from no data set (sampling), row i is
-    drawn with the seed `seed + i`, as diffusers does with a list of generators.
+    drawn with the seed `seed + i`, as diffusers does with a list of generators; in the step of a training loop and in
+    flow.repeat with a seed that is made of the pass, `seed` and i.
 
     Args:
         latents: Latents (B, C, h, w); only their shape and sample keys are read.
@@ -31,4 +32,4 @@ def gaussian_noise(
     shape = latents.data.shape
     if latents.keys is not None:
         return Noise(normal_rows(ctx, shape, latents.keys), latents.keys)
-    return Noise(draw(seeded_generators(seed, shape[0]), shape).to(latents.data.device))
+    return Noise(draw(ctx.generators(seed, shape[0]), shape).to(latents.data.device))

@@ -74,7 +74,7 @@ def custom_plugin(
         names = [[point.name for point in (part if isinstance(part, tuple) else (part,))] for part in at]
         layers = [[point.layer for point in part] if isinstance(part, tuple) else part.layer for part in at]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(ctx.seed(repr(names)))
+            torch.default_generator.manual_seed(ctx.seed(repr(names)))
             return kind.make(*layers)
 
     plugin: Plugin = cls.on(model, layers, *([to_layers] if pairs else []), made, trainable=trainable)

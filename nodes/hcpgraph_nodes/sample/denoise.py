@@ -14,14 +14,14 @@ from hcpgraph.widgets import Hint, Seed, Slider
 
 from ..families.registry import family
 from ..model.handles import Denoiser
-from ..noise.draws import draw, seeded_generators
+from ..noise.draws import draw
 from ..python.object import PythonObject
 from ..types import Conditioning, Latents, Noise, NoiseSchedule
 from .progress import Progress
 from .schedulers import Sampler, from_class, make_scheduler, set_steps
 
 
-@node("sample.denoise", packages=("diffusers",), gradient=False)
+@node("sample.denoise", effects="random", packages=("diffusers",), gradient=False)
 def denoise(
     ctx: Context,
     denoiser: Denoiser,
@@ -42,7 +42,8 @@ def denoise(
     """Sample latents from noise.
 
     Sample i draws everything (start noise and the noise of stochastic samplers) from a generator seeded with
-    `seed + i`, as diffusers pipelines do with a list of generators: equal seeds give equal pictures. No gradients flow
+    `seed + i`, as diffusers pipelines do with a list of generators: equal seeds give equal pictures. In the step of a
+    training loop and in flow.repeat every pass draws anew; a preview in train.every draws as outside. No gradients flow
     through it.
 
     Args:
@@ -80,7 +81,7 @@ def denoise(
     against = _rows(negative, count) if guidance > 1 and negative is not None else None
     solver = make_scheduler(sampler, schedule) if scheduler is None else from_class(scheduler, schedule)
     set_steps(solver, steps, denoiser.device)
-    generators = seeded_generators(seed, count)
+    generators = ctx.generators(seed, count, latents.keys)
     own = draw(generators, latents.data.shape)
     start = own if noise is None else noise.data
     if start.shape != own.shape:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hcpgraph.codec import NoCodec, read_folder, write_folder
+from hcpgraph.codec import NoCodec, digest, read_folder, write_folder
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph_nodes.optim.optimizer import Optimizer
 
@@ -98,6 +100,20 @@ def capture(
         "curve": curve,
         "scaler": scaler.state_dict() if scaler is not None else None,
     }
+
+
+def going_on(key: str, optimizers: tuple[Optimizer, ...]) -> str:
+    """The key of a training that goes on with weights of an earlier one: it depends on them as they are now."""
+    return sha256(f"{key}:{digest(capture(0, optimizers, {}, {}))}".encode()).hexdigest()
+
+
+def reach(optimizers: tuple[Optimizer, ...], step: int) -> None:
+    """Bring schedules that were made anew to the step at which the training begins."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*lr_scheduler\.step\(\)", category=UserWarning)
+        for scheduler in (scheduler for item in optimizers for scheduler in item.schedulers):
+            while scheduler.last_epoch < step:
+                scheduler.step()
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

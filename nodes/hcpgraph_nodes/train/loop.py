@@ -11,7 +11,7 @@ from hcpgraph import Body, Cancelled, Context, GraphError, Many, node
 from hcpgraph.step import StepModule
 from hcpgraph.widgets import Hint, Seed, Slider
 from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart
-from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, restore
+from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, going_on, reach, restore
 from hcpgraph_nodes.types import Curve, Loss, Trained
 
 if TYPE_CHECKING:
@@ -55,11 +55,12 @@ def loop(
 
     Losses that share a node which carries gradients are summed and back-propagated together; other groups follow in
     turn, their gradients add up, then comes one optimizer step, then what only writes (previews, logs). A run of equal
-    inputs is not repeated: its last checkpoint is loaded. More `steps` go on from it, bit for bit.
+    inputs is not repeated: its last checkpoint is loaded. More `steps` go on from it, bit for bit. In flow.repeat, with
+    weights that were made outside of it, every pass does `steps` more.
 
     Args:
         optimizer: One or several optimizers; which weights are trained follows from them.
-        steps: Optimizer steps in all.
+        steps: Optimizer steps.
         seed: Of all random draws in the region.
         accumulate: Passes of the region per optimizer step; gradients are averaged over them.
         mixed_precision: Autocast of the forward pass; weights and optimizer stay in float32.
@@ -86,15 +87,18 @@ def loop(
     module = StepModule(body, trained)
     model = accelerator.prepare(module)
     scaler = accelerator.scaler
-    store = Checkpoints(ctx.path(f"cache:train/{ctx.key}", must_exist=False), keep)
+    begin, end = body.earlier * steps, (body.earlier + 1) * steps
+    reach(optimizer, begin)
+    key = going_on(ctx.key, optimizer) if body.carried else ctx.key
+    store = Checkpoints(ctx.path(f"cache:train/{key}", must_exist=False), keep)
     if {"*", ctx.node} & ctx.run.force:
         store.clear()
     curve: dict[str, list[tuple[int, float]]] = {"loss": [], "lr": []}
-    done = 0
-    if (state := store.load(steps)) is not None:
+    done = begin
+    if (state := store.load(end)) is not None:
         restore(state, optimizer, module.instances, scaler)
         done, curve = state["step"], state["curve"]
-        ctx.log(f"{'nothing to train' if done == steps else 'going on'}: checkpoint of step {done} of {steps}")
+        ctx.log(f"{'nothing to train' if done == end else 'going on'}: checkpoint of step {done} of {end}")
     body.scope.series = curve
     pending: list[torch.Tensor] = []
 
@@ -106,7 +110,7 @@ def loop(
         first = done - len(values)
         for offset, value in enumerate(values):
             curve["loss"].append((first + offset + 1, value))
-            ctx.metric(first + offset + 1, loss=value, lr=curve["lr"][first + offset][1])
+            ctx.metric(first + offset + 1, loss=value, lr=curve["lr"][first + offset - begin][1])
         pending.clear()
         if values[-1] != values[-1]:
             raise GraphError(
@@ -127,7 +131,7 @@ def loop(
     if done == 0 and module.writes:
         module.after(0)
     try:
-        while done < steps:
+        while done < end:
             ctx.check()
             pending.append(_step(accelerator, model, module, optimizer, done, accumulate))
             curve["lr"].append((done + 1, optimizer[0].optimizer.param_groups[0]["lr"]))
@@ -137,27 +141,27 @@ def loop(
             if module.writes:
                 module.after(done)
             requests.sampling = False
-            last = requests.take("stop") or done == steps
+            last = requests.take("stop") or done == end
             due = last or requests.take("save") or (checkpoint_every > 0 and done % checkpoint_every == 0)
             if done % log_every == 0 or due:
                 flush()
-                ctx.progress(done, steps, loss=curve["loss"][-1][1], lr=curve["lr"][-1][1])
+                ctx.progress(done, end, loss=curve["loss"][-1][1], lr=curve["lr"][-1][1])
             if due:
                 keep_checkpoint()
             if last:
                 break
     except Cancelled:
         flush()
-        if done > 0:
+        if done > begin:
             keep_checkpoint()
             ctx.log(f"stopped after step {done}; a checkpoint is kept, the same run goes on from there")
         raise
     finally:
         module.eval()
         _trainable(optimizer, False)
-    if done < steps:
-        requests.shortened[ctx.node] = done
-        ctx.log(f"ended after step {done} of {steps}, as asked; what comes after training goes on with these weights")
+    if done < end:
+        requests.shortened[ctx.node] = done - begin
+        ctx.log(f"ended after step {done} of {end}, as asked; what comes after training goes on with these weights")
     series = {name: [tuple(point) for point in points] for name, points in curve.items() if name != "lr"}
     return Outcome(Trained(done, curve["loss"][-1][1], _averages(optimizer)), Curve(series))
 

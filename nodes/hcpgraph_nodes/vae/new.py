@@ -17,7 +17,7 @@ from ..model.handles import Placement, Vae, named
 Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]
 
 
-@node("vae.new", effects="resource", packages=("diffusers",), title="New VAE")
+@node("vae.new", effects=("resource", "random"), packages=("diffusers",), title="New VAE")
 def new_vae(
     ctx: Context,
     *,
@@ -48,5 +48,5 @@ def new_vae(
         scaling_factor=1.0,
         resolution=resolution,
     )
-    vae: Vae = family("sd15").new_vae(sizes, Placement(ctx.device, ctx.dtype), seed)
+    vae: Vae = family("sd15").new_vae(sizes, Placement(ctx.device, ctx.dtype), ctx.row_seeds(seed)[0])
     return named(ctx, (vae,))[0]

@@ -87,6 +87,17 @@ def run(net: Net, rows: Rows) -> Rows:
     return Rows(net.module(rows.data), rows.keys)
 
 
+@node("net.scale")
+def scale(rows: Rows, factor: float) -> Rows:
+    """Multiply rows by a number.
+
+    Args:
+        rows: The rows.
+        factor: The number.
+    """
+    return Rows(rows.data * factor, rows.keys)
+
+
 @node("net.lost")
 def lost(net: Net, rows: Rows) -> Rows:
     """Run a net without gradients, by mistake.

@@ -1,0 +1,91 @@
+"""Training loops inside of other regions: how many passes went on with their weights, and under which key they lie.
+
+Checkpoints of a pass are found by what the pass depends on and not by its number: its key is that of the loop, with the
+values of the entries that reach it in their place, and the path of its draws. A sweep finds the passes that it had
+before another value came in front of them.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from .codec import NoCodec, digest
+from .context import Context
+from .flatten import Source, owns
+from .planning import Plan
+
+if TYPE_CHECKING:
+    from .region import BoundBody
+
+
+def place(body: BoundBody, ctx: Context) -> None:
+    """Set `earlier` and `carried` of the body of a loop, and the key of the loop.
+
+    Passes are counted in regions that draw anew in every pass, from where the weights were made; one that repeats its
+    draws repeats its steps too.
+    """
+    plan, turns = body.regions.plan, ctx.scope.turns
+    made = plan.analysis.weights.carried.get(ctx.node, len(turns))
+    body.carried = made < len(turns)
+    if body.carried:
+        since = tuple(turn for level, turn in enumerate(turns) if level < made or not turn[1])
+        body.earlier = body.regions.passes[ctx.node, since]
+        body.regions.passes[ctx.node, since] += 1
+    ctx.key = _key(plan, body.around, ctx)
+
+
+def _key(plan: Plan, around: BoundBody | None, ctx: Context) -> str:
+    scope = ctx.scope
+    parts = [plan.keys.resumable[ctx.node], str(scope.path)]
+    entries, known = reached(plan, ctx.node)
+    try:
+        values = _values(around)
+        parts += [f"{source}={digest(values[source])}" for source in entries]
+    except NoCodec:
+        known = False
+    if not known:
+        outermost = plan.keys.of.get(plan.analysis.flat.chain(ctx.node)[0])
+        parts += [str(outermost), str(scope.turns)]
+    return sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _values(body: BoundBody | None) -> dict[Source, Any]:
+    """The entry values of all regions around, as they are in the passes that are going on."""
+    found: dict[Source, Any] = {}
+    while body is not None:
+        found |= {(body.layout.owner, name): value for name, value in body.entry.items()}
+        body = body.around
+    return found
+
+
+def reached(plan: Plan, loop: str) -> tuple[list[Source], bool]:
+    """The entries of the regions around a loop that reach it, and whether they are all that differs between passes.
+
+    They are not where a node that changes between calls, or weights that another loop goes on with, reach it too.
+    """
+    flat, weights = plan.analysis.flat, plan.analysis.weights
+    around = flat.chain(loop)
+    others = [id for id in weights.trains if id != loop and weights.carried[id] < len(flat.chain(id))]
+    moving = frozenset().union(*(weights.trains[id] for id in others))
+    entries: set[Source] = set()
+    known = True
+    seen: set[str] = set()
+    stack = [loop]
+    while stack:
+        id = stack.pop()
+        if id in seen or not flat.chain(id):
+            continue
+        seen.add(id)
+        node = flat.nodes[id]
+        inside = loop in flat.chain(id)
+        known = known and not weights.reads.get(id, frozenset()) & moving
+        known = known and (inside or id == loop or "state" not in weights.effects.get(id, ()))
+        for giver, port in (*node.sources(), *node.exit_sources()):
+            spec = flat.nodes[giver].spec
+            if owns(flat.nodes[giver]) and spec is not None and port in spec.entry:
+                if giver in around:
+                    entries.add((giver, port))
+            else:
+                stack.append(giver)
+    return sorted(entries), known

@@ -1,0 +1,144 @@
+"""Every node that draws: new numbers in every pass of a region that draws anew, the same ones in equal places."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hcpgraph_nodes.model.handles import Weights
+from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.plugins.kinds import SinglePluginBlock
+from hcpgraph_nodes.python.object import PythonObject
+from hcpgraph_nodes.types import Captions, Conditioning, Images, Latents, Noise, Posterior
+from torch import Tensor, nn
+
+from hcpgraph.context import Context, Scope
+from hcpgraph.gradients import parts
+from hcpgraph.registry import default_registry
+from hcpgraph.testing import context
+
+SENTENCES = [f"{place} {{caption}}" for place in "abcdefgh"]
+LAYERS = {"layers": [r"re:.*attn1\.to_q$"]}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "controlnet.new": {"channels": [4, 8]},
+    "data.caption_dropout": {"probability": 0.5},
+    "diffusion.encode_image": {},
+    "diffusion.timesteps": {},
+    "model.new": {"resolution": 16, "channels": [8, 16], "text_width": 16, "text_layers": 1, "vocab_size": 600},
+    "noise.gaussian": {},
+    "noise.offset": {},
+    "plugin.custom": LAYERS,
+    "plugin.loha": LAYERS,
+    "plugin.lokr": LAYERS,
+    "plugin.lora": LAYERS,
+    "sample.denoise": {"steps": 2, "guidance": 1.0, "sampler": "euler_a"},
+    "text.drop_tags": {"rate": 0.5},
+    "text.pick_line": {"separator": " "},
+    "text.shuffle_tags": {"separator": " "},
+    "text.template": {"templates": SENTENCES},
+    "text.template_pair": {"templates": SENTENCES},
+    "text.wildcards": {},
+    "vae.new": {"channels": [8, 16]},
+    "vae.sample": {},
+    "word.new": {"name": "zzz", "noise": 1.0},
+}
+"""Settings with which each of the nodes draws; a new node that draws belongs here."""
+ORDERS = {"data.latent_loader", "data.latents", "data.loader", "data.split"}
+"""Their seed names the order of a data set, of which the position is a step of the loop, or a choice that stays."""
+GIVEN = {"value.seed", "train.loop"}
+"""A seed for others to read, and the seed of a region."""
+
+
+class Shift(SinglePluginBlock):
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(torch.randn(layer.out_features))
+
+    def forward(self, value: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return value + self.shift
+
+
+def values(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def inputs(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A value of every type that such a node takes, all without sample keys."""
+    workspace = tmp_path_factory.mktemp("draws")
+    shutil.copytree(tiny_folder, workspace / "models/tiny")
+    model = load_model(context(workspace), path="models:tiny")
+    texts = tuple("{1|2|3|4|5|6|7|8} b c d e f" for _ in range(64))
+    return {
+        "$M:Model": model.denoiser,
+        "Denoiser": model.denoiser,
+        "TextEncoder": model.text_encoder,
+        "Vae": model.vae,
+        "NoiseSchedule": model.schedule,
+        "Captions": Captions(texts),
+        "Conditioning": Conditioning(values(1, 77, 32)),
+        "Images": Images(values(2, 3, 16, 16)),
+        "Latents": Latents(values(2, 4, 8, 8)),
+        "Noise": Noise(values(2, 4, 8, 8)),
+        "Posterior": Posterior(values(2, 4, 8, 8), values(2, 4, 8, 8)),
+        "PythonObject": PythonObject(Shift, {}),
+    }
+
+
+def drawing() -> list[str]:
+    return sorted(id for id, spec in default_registry().specs.items() if spec.has("random") and not spec.body)
+
+
+def at(workspace: Path, id: str, scope: Scope) -> Context:
+    ctx = context(workspace, node=id)
+    return Context(id, ctx.run, scope)
+
+
+def drawn(id: str, ctx: Context, inputs: dict[str, Any]) -> list[str | bytes]:
+    """Everything that a node gave: texts, and the bytes of tensors and weights."""
+    impl = default_registry().impl(id)
+    ports = [None if port.optional else inputs[port.ref.name] for port in impl.spec.inputs]
+    result = impl.target(ctx, *ports, **SETTINGS[id])
+    return list(told(result))
+
+
+def told(value: Any) -> Iterator[str | bytes]:
+    if isinstance(value, Captions):
+        yield from value.texts
+    elif isinstance(value, Weights):
+        for module in value.modules() or (value.root.module,):  # type: ignore[attr-defined]
+            yield from (parameter.detach().numpy().tobytes() for parameter in module.parameters())
+    elif isinstance(value, tuple) and not isinstance(value, str):
+        for item in value:
+            yield from told(item)
+    else:
+        yield from (part.detach().numpy().tobytes() for part in parts(value) if isinstance(part, Tensor))
+
+
+def test_every_node_that_draws_is_looked_at_here() -> None:
+    assert drawing() == sorted(SETTINGS)
+
+
+def test_every_seed_is_drawn_from_by_a_node_that_says_so() -> None:
+    specs = default_registry().specs.values()
+    silent = {spec.id for spec in specs if spec.seeds and not spec.has("random")}
+    assert silent == (ORDERS | GIVEN) - {"train.loop"}, "declare effects='random' and draw with ctx.row_seeds"
+
+
+@pytest.mark.parametrize("id", drawing())
+def test_two_passes_differ_and_equal_places_are_equal(id: str, tmp_path: Path, inputs: dict[str, Any]) -> None:
+    def of(*path: int, exact: bool = False) -> list[str | bytes]:
+        return drawn(id, at(tmp_path, id, Scope(7, path, exact)), inputs)
+
+    top = of(exact=True)
+    assert top and top == of(exact=True)
+    passes = [of(0), of(1), of(0, 1), of(1, 1)]
+    assert passes[0] == of(0)
+    assert all(one != other for number, one in enumerate(passes) for other in (*passes[number + 1 :], top))
+    seeds = default_registry().specs[id].seeds
+    other = drawn(id, at(tmp_path, id, Scope(8, (), True)), inputs)
+    assert (other == top) == bool(seeds), "at the top a seed setting is the seed, whatever the run's is"
