@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+LONGEST = 2_000
+"""Characters of a message or a remedy; what a stranger's file puts into one may be as long as the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,11 @@ class Problem:
     hint: str | None = None
     severity: Severity = "error"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", visible(self.message, LONGEST))
+        if self.hint is not None:
+            object.__setattr__(self, "hint", visible(self.hint, LONGEST))
+
     @property
     def where(self) -> str:
         """`node.port`, `node` or an empty string."""
@@ -29,9 +36,29 @@ class Problem:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        place = f"{visible(self.where)}: " if self.where else ""
         remedy = f"\n    -> {self.hint}" if self.hint else ""
         return f"{self.code} {place}{self.message}{remedy}"
+
+
+def visible(text: str, longest: int | None = None) -> str:
+    """Text of a stranger without what changes how the text around it is shown, and not longer than that.
+
+    Control characters, invisible ones and those that turn the direction of writing become `\\u202e`; lines stay lines.
+    """
+    if longest is not None and len(text) > longest:
+        text = f"{text[:longest]} … ({len(text) - longest:,} more characters)"
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in _KEPT else _escaped(char) for char in text)
+
+
+_KEPT = "\n\u00a0\u3000\u200d"
+"""Printed as they are: the end of a line, the spaces of French and Chinese, and what joins the parts of an emoji."""
+
+
+def _escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
 class GraphError(Exception):

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
-import regex
 import torch
 
 from hcpgraph import GraphError
 
+from .. import regexes
 from .source import Source, parsed
 
 METADATA = "lora_adapter_metadata"
 """The header entry of diffusers: one JSON object for all components, their prefixes before the names."""
 SECONDS = 0.5
+PATTERNS = 4_096
 LARGEST = torch.finfo(torch.float32).max
 UNREAD: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "bias": lambda config: config.get("bias") not in (None, "none"),
@@ -80,6 +81,8 @@ def _read(config: Mapping[str, Any], name: str) -> PeftConfig:
         )
     patterns = config.get("alpha_pattern") or {}
     numbers = [config.get("lora_alpha"), *(patterns.values() if isinstance(patterns, Mapping) else ())]
+    if len(patterns) > PATTERNS:
+        raise GraphError("E_FILE", f"{name} has {len(patterns):,} alpha_patterns", hint="save it again with peft")
     if not isinstance(patterns, Mapping) or not all(n is None or _is_number(n) for n in numbers):
         raise GraphError(
             "E_FILE", f"{name}: lora_alpha and alpha_pattern hold no numbers", hint="save it again with peft"
@@ -97,8 +100,8 @@ def _is_number(value: Any) -> bool:
 def _matches(pattern: str, path: str) -> bool:
     """Whether a pattern of a stranger's file means a layer; it may not take long."""
     try:
-        return regex.match(rf"(.*\.)?({pattern})$", path, timeout=SECONDS) is not None
-    except regex.error:
+        return regexes.compiled(rf"(.*\.)?({pattern})$").match(path, timeout=SECONDS) is not None
+    except regexes.BadPattern:
         return path == pattern or path.endswith("." + pattern)
     except TimeoutError:
         raise GraphError("E_FILE", f"the alpha_pattern '{pattern[:60]}' takes too long to match") from None

@@ -8,6 +8,8 @@ from typing import Any
 
 from hcpgraph import GraphError
 
+from .. import regexes
+
 SECONDS = 5.0
 """All patterns together may take this long over all names."""
 
@@ -18,13 +20,11 @@ def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     Raises:
         GraphError: E_PATTERN, not a regular expression; also raised by the result if the patterns take longer than 5 s.
     """
-    import regex
-
     texts = [p.lower() for p in patterns if not p.startswith("re:")]
     try:
-        compiled = [regex.compile(p[3:], regex.IGNORECASE) for p in patterns if p.startswith("re:")]
-    except regex.error as error:
-        raise GraphError("E_PATTERN", f"a pattern is no regular expression: {error}", hint="correct it") from None
+        compiled = [regexes.compiled(p[3:], ignore_case=True) for p in patterns if p.startswith("re:")]
+    except regexes.BadPattern as error:
+        raise GraphError("E_PATTERN", f"a pattern {error}", hint="correct it") from None
 
     left = SECONDS
 

@@ -18,6 +18,10 @@ from torch import nn
 
 from hcpgraph import GraphError
 
+from .. import regexes
+
+LITERAL = 200
+"""Characters of a selector that near misses are looked for by."""
 SECONDS = 2.0
 """A regular expression that takes longer over all layers is refused."""
 
@@ -138,7 +142,7 @@ def near_misses(text: str, names: Iterable[str], count: int = 5) -> list[str]:
     """
     import regex
 
-    literal = regex.sub(r"^(?:cls:[^:]*:|re:|pre_hook:)*|\\(?=\.)|[\^$*+?()\[\]{}|]", "", text).strip(".")
+    literal = regex.sub(r"^(?:cls:[^:]*:|re:|pre_hook:)*|\\(?=\.)|[\^$*+?()\[\]{}|]", "", text).strip(".")[:LITERAL]
     width = literal.count(".") + 1
     likeness: dict[str, float] = {}
 
@@ -172,12 +176,10 @@ def match_names(pattern: str, names: Iterable[str], text: str) -> list[str]:
     """
     from time import monotonic
 
-    import regex
-
     try:
-        compiled = regex.compile(pattern)
-    except regex.error as error:
-        raise GraphError("E_SELECTOR", f"'{text}' is no regular expression: {error}") from None
+        compiled = regexes.compiled(pattern)
+    except regexes.BadPattern as error:
+        raise GraphError("E_SELECTOR", f"'{text}' {error}", hint="correct it") from None
     end = monotonic() + SECONDS
     try:
         return [name for name in names if compiled.match(name, timeout=max(end - monotonic(), 1e-3))]

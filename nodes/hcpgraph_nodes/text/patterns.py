@@ -8,6 +8,8 @@ from typing import Any
 
 from hcpgraph.errors import GraphError
 
+from .. import regexes
+
 SECONDS = 2.0
 
 
@@ -17,12 +19,10 @@ def compiled(pattern: str) -> Any:
     Raises:
         GraphError: E_PATTERN.
     """
-    import regex
-
     try:
-        return regex.compile(pattern.removeprefix("re:"))
-    except regex.error as error:
-        raise GraphError("E_PATTERN", f"'{pattern}' is no regular expression: {error}", hint="correct it") from None
+        return regexes.compiled(pattern.removeprefix("re:"))
+    except regexes.BadPattern as error:
+        raise GraphError("E_PATTERN", f"'{pattern}' {error}", hint="correct it") from None
 
 
 def too_slow(pattern: str) -> GraphError:
