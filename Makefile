@@ -3,13 +3,14 @@
 # make test   install into .venv, then every check and the whole test suite
 # make e2e    the editor in a real browser
 # make quick  the checks and the fast tests (≤ 3 minutes)
+# make slow   the tests that take minutes each, which `make test` leaves out
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo web test e2e quick lint lint-web install-demo install-dev
+.PHONY: demo web test e2e quick slow lint lint-web install-demo install-dev
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("hcpgraph needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -65,4 +66,7 @@ e2e: lint-web web
 	$(BIN)/python web/tool.py e2e
 
 quick: lint lint-web web
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not long'
+
+slow: install-dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long

@@ -84,9 +84,13 @@ else:
     import io
     from multiprocessing import forkserver, popen_forkserver, reduction, resource_tracker, spawn, util
 
+    QUIET = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker"]))
+    """That it cleans up after a process that was killed is no news."""
+
     class _Server(forkserver.ForkServer):
         def ensure_running(self) -> None:
-            resource_tracker.ensure_running()  # which unblocks SIGINT when it has started
+            with _told({"PYTHONWARNINGS": QUIET}):
+                resource_tracker.ensure_running()  # which unblocks SIGINT when it has started
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 with _told(environment()):

@@ -118,6 +118,9 @@ class Worker:
                 self._hear(json.loads(line))
         for job in list(self._jobs.values()):
             job.cancel.set()
+        if not self._busy and not self._jobs:  # whatever goes on, there is nothing to keep
+            self.voice.close()
+            os._exit(0)
         self._work.put(None)
         leave = threading.Timer(LEAVE_SECONDS, os._exit, (1,))
         leave.daemon = True
@@ -268,8 +271,8 @@ def main() -> None:
     packs = tuple(Path(pack) for pack in settings["packs"])
     roots = Roots(Path(settings["workspace"]), overrides).allowing(settings["allow_write"])
     worker = Worker(voice, roots, packs, settings["warm"])
-    default_registry(packs)
     threading.Thread(target=worker.listen, args=(hears,), name="ears", daemon=True).start()
+    default_registry(packs)
     threading.Thread(target=worker.answer, name="layers", daemon=True).start()
     voice.say({"type": "ready", "device": worker.device})
     worker.work()

@@ -46,7 +46,7 @@ def two_sets(workspace: Path, weights: dict[str, float], batch: dict[str, int]) 
     for name, weight in weights.items():
         area = {"subject": 1024, "style": 2304}[name]
         settings |= {f"weight_{name}.weights": [weight], f"{name}_loader.batch_size": batch[name]}
-        settings |= {f"{name}_loader.workers": 0, **sizes(f"{name}_buckets", area=area)}
+        settings |= sizes(f"{name}_buckets", area=area)
     result = hcpgraph.run(graph, settings=settings, workspace=workspace)
     assert result.status == "done", result.failed
     # up starts at zero: after one step of learning rate 1 it is the negative gradient

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from safetensors.torch import load_file
 
 import hcpgraph
 from hcpgraph.api import Result
+
+from .small import furnish, small
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs/train"
 ADAPTERS = ("lora", "locon", "loha", "lokr", "dora")
@@ -36,29 +37,6 @@ UNREAD = "lora_te1_text_model_encoder_layers_2_"
 """SDXL reads the last layer but one of its first text network: the last one learns nothing."""
 ZERO_AT_START = (".lora_up.weight", ".hada_w2_a", ".lokr_w2", ".lokr_w2_b", ".diff")
 
-SMALL: dict[str, dict[str, Any]] = {
-    "data.auto_bucket": {"target_area": 256, "step_size": 8, "batch_size": 1},
-    "data.ratio_bucket": {"target_area": 256, "step_size": 8},
-    "data.loader": {"batch_size": 1, "workers": 0},
-    "optim.schedule": {"warmup_steps": 0, "total_steps": 2},
-    "train.loop": {"steps": 2},
-    "train.every": {"steps": 2, "at_start": False},
-    "graph:draw": {"width": 16, "height": 16, "steps": 1},
-    "plugin.save": {"dtype": "fp32"},
-    "controlnet.new": {"channels": [8, 16]},
-    "image.resize": {"width": 16, "height": 16},
-}
-"""What a tiny model needs instead, by type of node."""
-
-
-def small(graph: hcpgraph.Graph) -> dict[str, Any]:
-    return {
-        f"{id}.{key}": value
-        for id, node in graph.nodes.items()
-        for key, value in SMALL.get(node.type, {}).items()
-        if key in node.settings
-    }
-
 
 def run(workspace: Path, name: str, inputs: dict[str, Any]) -> Result:
     graph = hcpgraph.load(GRAPHS.parent / f"{name}.json")
@@ -69,17 +47,8 @@ def run(workspace: Path, name: str, inputs: dict[str, Any]) -> Result:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path, tiny_sdxl_folder: Path) -> Iterator[Path]:
-    """Both models, three pictures of a thing with captions, two of its class, and a condition for every picture."""
     root = tmp_path_factory.mktemp("train")
-    shutil.copytree(tiny_folder, root / "models/sd15")
-    shutil.copytree(tiny_sdxl_folder, root / "models/sdxl")
-    for name, count in (("pictures", 3), ("class", 2), ("conditions", 3)):
-        folder = root / "data" / name
-        folder.mkdir(parents=True)
-        for index in range(count):
-            Image.new("RGB", (20, 18), (60 * index, 90, 200)).save(folder / f"{index}.png")
-            if name == "pictures":
-                (folder / f"{index}.txt").write_text(f"a square, number {index}")
+    furnish(root, tiny_folder, tiny_sdxl_folder)
     yield root
     shutil.rmtree(root)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import signal
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
@@ -71,19 +71,30 @@ def test_a_worker_that_dies_is_an_error_with_a_name() -> None:
     made = Loader(bucketed(Dying()), 2, workers=1)
     with pytest.raises(GraphError, match=r"E_WORKER .*was killed by signal 9 \(SIGKILL\)"):
         made.batch(0)
-    made.data = bucketed()
-    made.close()
-    assert len(made.batch(0).images.data) == 2
-    made.close()
 
 
-def test_closing_ends_the_workers_at_once() -> None:
+@pytest.mark.parametrize("how", ["closed", "forgotten", "forgotten in a cycle"])
+def test_workers_end_with_their_loader(how: str) -> None:
+    gc.collect()
     made = Loader(bucketed(), 2, workers=2)
     made.batch(0)
-    pids = [process.pid for process in made.get_ready()._readers._started]
-    assert len(pids) == 2 and all(map(psutil.pid_exists, pids))
-    made.close()
-    assert not any(map(psutil.pid_exists, pids))
+    loading = made.get_ready()._loader
+    workers = list(made.get_ready()._readers._started)
+    assert len(workers) == 2 and all(worker.is_alive() for worker in workers) and loading is not None
+    ended = loading._iterator._workers_done_event
+    del loading
+    if how == "closed":
+        made.close()
+        assert len(made.batch(1).images.data) == 2
+        made.close()
+    elif how == "forgotten":
+        del made
+    else:
+        made.itself = made  # type: ignore[attr-defined]
+        del made
+        gc.collect()
+    assert ended.is_set()
+    assert [worker.exitcode for worker in workers] == [0, 0], "they were asked to end, not killed after waiting in vain"
 
 
 def test_pictures_and_transforms_of_a_pack_folder(tmp_path: Path) -> None:

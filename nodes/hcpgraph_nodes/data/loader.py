@@ -200,7 +200,7 @@ class Loader:
             GraphError: E_PICKLE, something in the data set cannot go to another process.
         """
         if self._stream is None:
-            self._stream = Stream(self.read, self.workers, self.prefetch, self.pin)
+            self._stream = Stream(self, self.read, self.workers, self.prefetch, self.pin)
         return self._stream
 
     def read(self, step: int) -> RawBatch:
@@ -251,7 +251,6 @@ class Loader:
         """Stop the workers; a later batch starts them again."""
         if self._stream is not None:
             self._stream.close()
-            self._stream = None
 
     def _texts(
         self, samples: Sequence[int], keys: Keys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import count
@@ -27,9 +28,12 @@ class Failure(NamedTuple):
 class Stream:
     """Reads steps s, s + 1, … ahead in worker processes, which ignore SIGINT and end with their parent.
 
-    They are made ready when this is made, and start with the first batch. Nothing here draws from a global generator.
+    They are made ready when this is made, start with the first batch, and end with the owner. Nothing here draws from a
+    global generator.
 
     Args:
+        owner: When it is collected the workers end. They must not be part of a cycle with it: the collector would close
+            their pipes first, and DataLoader wait in vain for their end.
         read: step -> batch; goes to the workers pickled.
         workers: Number of processes, ≥ 1.
         prefetch: Batches that each of them reads ahead.
@@ -39,7 +43,7 @@ class Stream:
         GraphError: E_PICKLE, something that `read` needs cannot go to another process.
     """
 
-    def __init__(self, read: Callable[[int], Any], workers: int, prefetch: int, pin: bool) -> None:
+    def __init__(self, owner: object, read: Callable[[int], Any], workers: int, prefetch: int, pin: bool) -> None:
         parcel = pack(read)
         get_ready([__name__, *parcel.modules])
         self._reads = _Reads(parcel)
@@ -49,6 +53,7 @@ class Stream:
         self._loader: DataLoader[Any] | None = None
         self._iterator: Iterator[Any] | None = None
         self._next = -1
+        weakref.finalize(owner, self.close)
 
     def take(self, step: int) -> Any:
         """The batch of a step; if it is not the one after the last, the workers start over from it.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from hcpgraph_nodes.data.dataset import Dataset, Sample
+from hcpgraph_nodes.data.loader import Loader
 from hcpgraph_nodes.data.transform import Transform, Views
 
 from hcpgraph import Context, node
@@ -49,3 +50,18 @@ def paint(ctx: Context, *, count: int = 6, locked: bool = False) -> Dataset:
     return Dataset(
         "painted", tuple(Sample(Painted(40 * i), f"level {i}", str(i), transforms=chain) for i in range(count))
     )
+
+
+@node("loader_pack.drain", effects="random")
+def drain(ctx: Context, loader: Loader, *, steps: int = 1_000_000) -> int:
+    """Read batch after batch.
+
+    Args:
+        loader: Where batches come from.
+        steps: How many.
+    """
+    for step in range(steps):
+        ctx.check()
+        loader.batch(step)
+        ctx.progress(step + 1, steps)
+    return steps
