@@ -28,9 +28,11 @@ class StepModule(nn.Module):  # type: ignore[misc]
     Args:
         body: The bound body of the loop.
         trained: Weight groups that the loop trains (`Weights.trains`).
-        exit: Name of the exit that takes the losses, each with a scalar `data`.
+        exit: Name of the exit that takes the losses, each with a scalar `data` that is the mean over `count` samples.
 
     Attributes:
+        losses: Slots of the losses, by number.
+        members: Numbers of the losses of every group.
         groups: Number of loss groups, which the caller runs in turn: `forward(0, step)` opens a step.
         instances: Stateful nodes of the body by id.
 
@@ -44,14 +46,13 @@ class StepModule(nn.Module):  # type: ignore[misc]
         self._exit = exit
         self._template = body.bind()
         self._slots: list[Any] = []
-        self._losses = body.layout.exits.get(exit, ())
-        members = _groups(body, self._losses, trained)
-        self.groups = len(members)
-        self._group_losses = [tuple(self._losses[i] for i in group) for group in members]
+        self.losses = body.layout.exits.get(exit, ())
+        self.members = _groups(body, self.losses, trained)
+        self.groups = len(self.members)
         self._group_ops: list[list[tuple[Any, ...]]] = []
         done: set[int] = set()
-        for losses in self._group_losses:
-            new = _ancestors(body, losses) - done
+        for group in self.members:
+            new = _ancestors(body, [self.losses[number] for number in group]) - done
             done |= new
             rest = (op for i, op in enumerate(body.layout.ops) if i not in done)
             later = set().union(*(_reads(op) for op in rest))
@@ -70,8 +71,8 @@ class StepModule(nn.Module):  # type: ignore[misc]
         """Whether something runs after the optimizer step."""
         return bool(self._after)
 
-    def forward(self, group: int, step: int, **entry: Any) -> torch.Tensor:
-        """Sum of the losses of one group, a scalar tensor.
+    def forward(self, group: int, step: int, **entry: Any) -> tuple[torch.Tensor, ...]:
+        """The losses of one group, scalar tensors.
 
         Args:
             group: 0 … groups − 1, in this order.
@@ -86,8 +87,23 @@ class StepModule(nn.Module):  # type: ignore[misc]
             self._look(group)
         else:
             self.body.execute(self._slots, self._group_ops[group])
-        losses = [self._slots[i].data for i in self._group_losses[group]]
-        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        return tuple(self._slots[self.losses[number]].data for number in self.members[group])
+
+    def counts(self, group: int) -> list[int]:
+        """Of how many samples the losses are that a group gave last.
+
+        Raises:
+            GraphError: E_BATCH, one is of none.
+        """
+        counts = [self._slots[self.losses[number]].count for number in self.members[group]]
+        for number, count in zip(self.members[group], counts, strict=True):
+            if count < 1:
+                hint = "give Loss the number of samples that it is the mean of"
+                port = f"{self._exit}.{number}"
+                raise GraphError(
+                    "E_BATCH", f"a loss of {count} samples", node=self.body.layout.owner, port=port, hint=hint
+                )
+        return counts
 
     def _look(self, group: int) -> None:
         """The first pass of a group: no gradient may end without a word."""
@@ -97,8 +113,8 @@ class StepModule(nn.Module):  # type: ignore[misc]
             self.body.execute(self._slots, self._group_ops[group])
         finally:
             scope.watches = before
-        ports = {slot: f"{self._exit}.{number}" for number, slot in enumerate(self._losses)}
-        gradients.require({ports[i]: self._slots[i].data for i in self._group_losses[group]}, self.body.layout.owner)
+        found = {f"{self._exit}.{number}": self._slots[self.losses[number]].data for number in self.members[group]}
+        gradients.require(found, self.body.layout.owner)
         self._unseen.discard(group)
 
     def after(self, step: int) -> None:

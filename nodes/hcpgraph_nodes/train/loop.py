@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -11,6 +12,7 @@ from hcpgraph import Body, Cancelled, Context, GraphError, Many, node
 from hcpgraph.step import StepModule
 from hcpgraph.widgets import Hint, Seed, Slider
 from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart
+from hcpgraph_nodes.train.accumulation import Accumulation
 from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, going_on, reach, restore
 from hcpgraph_nodes.types import Curve, Loss, Trained
 
@@ -62,7 +64,7 @@ def loop(
         optimizer: One or several optimizers; which weights are trained follows from them.
         steps: Optimizer steps.
         seed: Of all random draws in the region.
-        accumulate: Passes of the region per optimizer step; gradients are averaged over them.
+        accumulate: Passes of the region per optimizer step; each loss is averaged over all samples of all of them.
         mixed_precision: Autocast of the forward pass; weights and optimizer stay in float32.
         checkpoint_every: Steps between checkpoints; 0 keeps one at the end and when the run is stopped.
         keep: How many of the latest checkpoints are kept.
@@ -125,6 +127,8 @@ def loop(
         uri = ctx.run.roots.uri(store.path(done))
         ctx.run.events.emit("checkpoint", ctx.node, step=done, uri=uri, forgotten=forgotten)
 
+    names = (item.names.values() for item in optimizer)
+    gradients = Accumulation(accelerator, model, module, accumulate, chain.from_iterable(names))
     requests = ctx.run.requests
     requests.clear()
     model.train()
@@ -133,7 +137,8 @@ def loop(
     try:
         while done < end:
             ctx.check()
-            pending.append(_step(accelerator, model, module, optimizer, done, accumulate))
+            pending.append(gradients.run(done))
+            _update(accelerator, optimizer)
             curve["lr"].append((done + 1, optimizer[0].optimizer.param_groups[0]["lr"]))
             _advance(optimizer)
             done += 1
@@ -181,29 +186,8 @@ def make_accelerator(ctx: Context, mixed_precision: str) -> Accelerator:
     return Accelerator(cpu=ctx.device.type == "cpu", mixed_precision=mixed_precision)
 
 
-def _step(
-    accelerator: Accelerator,
-    model: Any,
-    module: StepModule,
-    optimizers: tuple[Optimizer, ...],
-    done: int,
-    accumulate: int,
-) -> torch.Tensor:
-    """One optimizer step; returns the mean over the passes of the sum of the losses, detached."""
-    total: torch.Tensor | None = None
-    for micro in range(accumulate):
-        for group in range(module.groups):
-            last = micro == accumulate - 1 and group == module.groups - 1
-            if last:
-                loss = model(group, done * accumulate + micro)
-                accelerator.backward(loss if accumulate == 1 else loss / accumulate)
-            else:
-                with accelerator.no_sync(model):
-                    loss = model(group, done * accumulate + micro)
-                    accelerator.backward(loss if accumulate == 1 else loss / accumulate)
-            value = loss.detach().float()
-            total = value if total is None else total + value
-    assert total is not None
+def _update(accelerator: Accelerator, optimizers: tuple[Optimizer, ...]) -> None:
+    """One update of the weights by the gradients that they have."""
     scaler = accelerator.scaler
     for item in optimizers:
         if scaler is not None:
@@ -224,7 +208,6 @@ def _step(
         scaler.update(None if finite else scaler.get_scale() * scaler.get_backoff_factor())
     for item in optimizers:
         item.optimizer.zero_grad(set_to_none=True)
-    return total if accumulate == 1 else total / accumulate
 
 
 def _trainable(optimizers: tuple[Optimizer, ...], on: bool) -> None:

@@ -28,8 +28,8 @@ def validate(
 ) -> None:
     """Measure a loss every so many steps, on the same batches with the same noise and timesteps each time.
 
-    It runs after the optimizer step, without gradients, in eval mode. The mean over all samples of all batches is
-    reported as a metric and joins the curve of the loop.
+    It runs after the optimizer step, without gradients, in eval mode. The mean of each loss over all of its samples of
+    all batches is reported, their sum where there are several, as a metric that joins the curve of the loop.
 
     Args:
         steps: Optimizer steps between two measurements; there is one before the first step.
@@ -43,11 +43,12 @@ def validate(
     done = ctx.step
     if done % steps != 0:
         return
-    sums: list[torch.Tensor] = []
-    samples = 0
+    measured: list[tuple[Loss, ...]] = []
     for index in range(batches):
         body.pin(index)
-        losses = body.run(step=index).loss
-        samples += losses[0].count
-        sums.append(torch.stack([loss.data.float() * losses[0].count for loss in losses]).sum())
-    ctx.metric(done, **{name: float(torch.stack(sums).sum() / samples)})
+        measured.append(body.run(step=index).loss)
+    means = []
+    for losses in zip(*measured, strict=True):
+        total = torch.stack([loss.data.float() * loss.count for loss in losses]).sum()
+        means.append(total / sum(loss.count for loss in losses))
+    ctx.metric(done, **{name: float(torch.stack(means).sum())})

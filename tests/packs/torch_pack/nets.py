@@ -65,6 +65,20 @@ def batch(ctx: Context, *, rows: int = 3, size: int = 4) -> Rows:
     return Rows(torch.randn(rows, size, generator=generator), keys)
 
 
+@node("net.ragged", effects="step")
+def ragged(ctx: Context, *, sizes: list[int] = [2, 2, 1], start: int = 0) -> Rows:  # noqa: B006
+    """Batches of different sizes; all batches together are rows that depend on their number alone.
+
+    Args:
+        sizes: Rows of each batch, again and again.
+        start: Number of the first row.
+    """
+    before = sum(sizes[step % len(sizes)] for step in range(ctx.step))
+    numbers = range(start + before, start + before + sizes[ctx.step % len(sizes)])
+    rows = [torch.randn(4, generator=torch.Generator().manual_seed(number)) for number in numbers]
+    return Rows(torch.stack(rows), tuple(("toy", 0, number) for number in numbers))
+
+
 @node("net.noise", effects="random")
 def noise(ctx: Context, rows: Rows, *, strength: float = 0.1) -> Rows:
     """Add noise of this node's own stream.
@@ -85,6 +99,27 @@ def run(net: Net, rows: Rows) -> Rows:
         rows: Its input.
     """
     return Rows(net.module(rows.data), rows.keys)
+
+
+@node("net.metric", effects="step")
+def metric(ctx: Context, rows: Rows) -> Rows:
+    """Report the sum of rows and hand them on.
+
+    Args:
+        rows: The rows.
+    """
+    ctx.metric(ctx.step, sum=float(rows.data.detach().sum()))
+    return rows
+
+
+@node("net.nothing")
+def nothing(loss: Loss) -> Loss:
+    """Say that a loss is of no samples.
+
+    Args:
+        loss: The loss.
+    """
+    return Loss(loss.data, 0)
 
 
 @node("net.scale")
@@ -127,15 +162,16 @@ def cut(rows: Rows, *, how: str = "detach") -> Rows:
 
 
 @node("net.mse")
-def mse(a: Rows, b: Rows, *, weight: float = 1.0) -> Loss:
+def mse(a: Rows, b: Rows, *, weight: float = 1.0, counted: bool = False) -> Loss:
     """Mean squared difference.
 
     Args:
         a: One side.
         b: The other side.
         weight: Factor.
+        counted: Whether it says of how many rows it is the mean.
     """
-    return Loss(weight * (a.data - b.data).square().mean())
+    return Loss(weight * (a.data - b.data).square().mean(), len(a.data) if counted else 1)
 
 
 @node("net.state", effects="state")
