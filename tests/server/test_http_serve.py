@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from hcpgraph.errors import GraphErrors
 from hcpgraph.server import page
-from hcpgraph.server.pool import HelperBug, Pool
+from hcpgraph.server.pool import MEMORY, HelperBug, Pool
 
 from .live import TOKEN, Live, shared
 
@@ -152,6 +152,21 @@ def test_a_helper_that_dies_or_hangs_is_replaced():
         assert await pool.run(divmod, 9, 2) == (4, 1)
 
     in_pool(use, size=1, seconds=15.0)
+
+
+def hungry(size):
+    return len(bytearray(size))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not hold to the limit here")
+def test_a_helper_has_so_much_memory_and_no_more():
+    async def use(pool):
+        assert await pool.run(hungry, 1 << 30) == 1 << 30
+        with pytest.raises(GraphErrors, match="E_TOO_LARGE"):
+            await pool.run(hungry, MEMORY)
+        assert await pool.run(hungry, 1) == 1
+
+    in_pool(use, size=1)
 
 
 def test_what_a_helper_prints_and_raises_does_not_disturb_its_answers():

@@ -87,6 +87,29 @@ def test_a_server_is_killed(tmp_path: Path) -> None:
     server.close()
 
 
+BUSY = """
+import asyncio, time
+from hcpgraph.server.pool import Pool
+
+async def main():
+    pool = Pool(size=1)
+    await pool.run(divmod, 7, 2)
+    print("busy", flush=True)
+    await pool.run(time.sleep, 300)
+
+asyncio.run(main())
+"""
+
+
+def test_a_server_is_killed_while_a_helper_works() -> None:
+    child = subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE)
+    with child:
+        assert child.stdout is not None and child.stdout.readline() == b"busy\n"
+        found = family(child.pid)
+        child.kill()
+    assert len(found) == 1 and are_gone(found)
+
+
 def test_a_worker_is_killed_and_the_next_one_reads(tmp_path: Path) -> None:
     server, job, found = a_server_that_reads(tmp_path)
     worker = psutil.Process(server.worker()["pid"])

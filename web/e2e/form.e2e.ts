@@ -11,7 +11,7 @@ const stage = makeStage();
 const COLOURS = ["#aa2211", "#22aa11", "#1122aa", "#aaaa11"];
 const TINY: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   buckets: { target_area: 4096, step_size: 8, num_buckets: 1 },
-  loader: { batch_size: 2, workers: 0 },
+  loader: { batch_size: 2 },
   train: { log_every: 1 },
   watch: { width: 64, height: 64, steps: 2 },
 };
@@ -70,6 +70,10 @@ it("trains on a folder of pictures in six actions, without the graph being touch
     await option.waitFor({ timeout: PATIENCE });
     await run.getByRole("button", { name: "Sample now" }).click();
     await expect.poll(() => run.getByRole("option").count(), { timeout: PATIENCE }).toBeGreaterThanOrEqual(3);
+    const drawn = option.locator("img");
+    await expect
+      .poll(() => drawn.evaluateAll((all) => all.map((one) => (one as HTMLImageElement).naturalWidth)))
+      .toEqual([64]);
     await run.getByRole("button", { name: "Stop after this step" }).click();
     expect((await server.ended(job.id)).status).toBe("done");
     await run.getByText("Done", { exact: true }).first().waitFor();
