@@ -212,6 +212,8 @@ def _check_unfolded(flat: Flat, node: FlatNode, name: str, source: tuple[str, st
         why = "types or branches depend on it"
     elif name in spec.paths:
         why = "the content of the file belongs to the cache key"
+    elif name in spec.classes:
+        why = "the code of the class belongs to the cache key"
     if why:
         flat.error("E_WIRED", f"setting '{name}' must be known before the run: {why}", node.id, name,
                    "feed it from a value node, or write the value")  # fmt: skip

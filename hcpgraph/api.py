@@ -17,6 +17,8 @@ from typing import Any
 
 from . import __version__
 from .analyse import Analysis, analyse, default_roots
+from .atomic import write_text
+from .begun import planned, settled
 from .cache import Cache, DiskCache
 from .context import RunState
 from .device import pick_device
@@ -24,12 +26,13 @@ from .edit import Graph
 from .errors import Cancelled, GraphError, GraphErrors, Problem, did_you_mean
 from .events import EventLog, Listener
 from .fingerprint import Fingerprints
-from .keys import ENVIRONMENT, package_version
+from .keys import ENVIRONMENT
 from .overrides import with_settings
 from .paths import Roots
-from .planning import Plan, make_plan
+from .planning import Plan
 from .registry import Registry, default_registry
 from .requests import Requests
+from .versions import package_version
 
 GraphLike = Graph | str | os.PathLike[str]
 OnValue = Callable[[str, Mapping[str, Any]], None]
@@ -125,7 +128,7 @@ def plan(
     places = default_roots(workspace, roots, allow_write)
     changed = with_settings(open_graph(graph), settings or {}, registry, seed=seed, precision=precision)
     prints = Fingerprints(places.root("cache") / "fingerprints.sqlite")
-    return make_plan(
+    return planned(
         checked(changed, registry, places),
         places,
         targets=targets,
@@ -153,6 +156,7 @@ def run(
     device: str = "auto",
     precision: str | None = None,
     force: Iterable[str] = (),
+    resume: bool = False,
     locked: bool = False,
     allow_write: Iterable[str] = (),
     record: bool = True,
@@ -178,6 +182,7 @@ def run(
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps`.
         precision: Of frozen weights and inference: fp32, bf16 or fp16; by default what the graph says.
         force: Training loops that start again although a checkpoint fits.
+        resume: Whether training loops go on from checkpoints that were made with other code or versions.
         locked: Whether a required file of other content is an error.
         allow_write: Roots below which nodes may write besides `out:` (and new weights in `models:`), such as `data`.
         record: Whether runs/<id> is written.
@@ -200,9 +205,10 @@ def run(
         raise GraphErrors(notes)
     prints = Fingerprints(places.root("cache") / "fingerprints.sqlite")
     analysis = checked(changed, registry, places)
-    _check_force(frozenset(force), analysis)
+    force = frozenset(force)
+    _check_force(force, analysis)
     chosen = pick_device(device)
-    prepared = make_plan(
+    prepared = planned(
         analysis,
         places,
         targets=targets,
@@ -211,6 +217,7 @@ def run(
         seed=changed.run.seed,
         fingerprints=prints,
     )
+    prepared = settled(prepared, places, resume=resume, force=force)
     return execute(
         prepared,
         places,
@@ -221,7 +228,7 @@ def run(
         on_error=on_error,
         on_event=on_event,
         device=chosen,
-        force=frozenset(force),
+        force=force,
         record=record,
         cancel=cancel or threading.Event(),
         requests=requests or Requests(),
@@ -341,9 +348,7 @@ def new_id() -> str:
 
 def write_json(path: Path, data: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(data, indent=1, default=str) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(data, indent=1, default=str) + "\n")
 
 
 def _check_call(on_error: str) -> None:

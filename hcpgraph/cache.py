@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from .codec import NoCodec, read_folder, write_folder
 
 DEFAULT_BYTES = 4 << 30
 _OVERHEAD = 256
+_PLAIN = (str, int, float, bytes, type(None))
+RECORDS = 1000
+"""After so many records without any tensor the others are not searched for one: a data set has a million."""
 
 
 def size_of(value: Any, seen: set[int] | None = None) -> int:
@@ -46,8 +49,57 @@ def size_of(value: Any, seen: set[int] | None = None) -> int:
     return total
 
 
+def copied(value: Any) -> Any:
+    """The value with lists and dicts of its own, so that whoever gets it may change them; what they hold is shared."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return kind([copied(item) for item in value])
+    return {name: copied(item) for name, item in value.items()} if kind is dict else value
+
+
+class Marks:
+    """Tensors of a value with their version counters, which rise when one is changed in place.
+
+    Arrays have no such counter and are made read-only instead. Weights of modules are not looked at.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._tensors: list[tuple[Any, int]] = []
+        seen: set[int] = set()
+        records: Counter[type] = Counter()
+        stack = [value]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, _PLAIN) or id(item) in seen:
+                continue
+            seen.add(id(item))
+            if hasattr(item, "untyped_storage"):
+                self._tensors.append((item, _version(item)))
+            elif callable(getattr(item, "parameters", None)):
+                continue
+            elif hasattr(item, "setflags"):
+                item.setflags(write=False)
+            elif isinstance(item, Mapping):
+                stack += item.values()
+            elif isinstance(item, list | tuple | set | frozenset):
+                stack += item
+            elif dataclasses.is_dataclass(item):
+                records[type(item)] += 1
+                if self._tensors or records[type(item)] <= RECORDS:
+                    stack += [getattr(item, f.name) for f in dataclasses.fields(item)]
+
+    def changed(self) -> bool:
+        return any(_version(tensor) != version for tensor, version in self._tensors)
+
+
+def _version(tensor: Any) -> int:
+    """Counter of a tensor; one made in inference mode has none and cannot be changed outside of it."""
+    return 0 if tensor.is_inference() else int(tensor._version)
+
+
 class Cache:
-    """Results that outlive one run of one process.
+    """Results that outlive one run of one process. Who gets one may change lists and dicts of it; a tensor that was
+    changed in place is not served again.
 
     Args:
         max_bytes: Bound of what is kept; the least recently used goes first. What is larger by itself is not kept.
@@ -56,29 +108,32 @@ class Cache:
     def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
         self.max_bytes = max_bytes
         self.bytes = 0
-        self._items: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._items: OrderedDict[str, tuple[Any, int, Marks]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __contains__(self, key: str) -> bool:
+        if key in self._items and self._items[key][2].changed():
+            self.drop([key])
         return key in self._items
 
     def get(self, key: str) -> Any:
         """The outputs under a key; raises KeyError."""
-        value, _ = self._items[key]
+        if key not in self:
+            raise KeyError(key)
         self._items.move_to_end(key)
-        return value
+        return copied(self._items[key][0])
 
     def put(self, key: str, value: Any) -> None:
         size = size_of(value)
         self.drop([key])
         if size > self.max_bytes:
             return
-        self._items[key] = (value, size)
+        self._items[key] = copied(value), size, Marks(value)
         self.bytes += size
         while self.bytes > self.max_bytes:
-            _, (_, gone) = self._items.popitem(last=False)
+            _, (_, gone, _) = self._items.popitem(last=False)
             self.bytes -= gone
 
     def drop(self, keys: Iterable[str]) -> None:

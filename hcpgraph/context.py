@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Cancelled
+from .errors import Cancelled, GraphError
 from .events import EventLog
 from .paths import Roots
 from .requests import Requests
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SampleKey = tuple[str, int, int]
 PROGRESS_SECONDS = 0.1
+OWN_ROOTS = ("cache:", "runs:")
+"""What lies there is the engine's and the nodes' own, named by its content."""
 
 
 @dataclass
@@ -83,16 +85,27 @@ class Context:
         node: Id of the node in the flattened graph.
         stream: Name of its random stream.
         key: Its Merkle key (hex), or an empty string inside a region.
+        reads: Files and folders that its settings name, whose content is in its key; None where that is not known.
         run: What the run shares: `run.roots`, `run.embed` (the canonical graph text to write into files), …
         scope: Position in the enclosing regions.
     """
 
-    __slots__ = ("_progressed", "artifacts", "key", "node", "run", "scope", "stream")
+    __slots__ = ("_progressed", "artifacts", "key", "node", "reads", "run", "scope", "stream")
 
-    def __init__(self, node: str, run: RunState, scope: Scope, *, stream: str | None = None, key: str = "") -> None:
+    def __init__(
+        self,
+        node: str,
+        run: RunState,
+        scope: Scope,
+        *,
+        stream: str | None = None,
+        key: str = "",
+        reads: tuple[str, ...] | None = None,
+    ) -> None:
         self.node = node
         self.stream = stream or node
         self.key = key
+        self.reads = reads
         self.run = run
         self.scope = scope
         self.artifacts: list[Path] = []
@@ -153,7 +166,17 @@ class Context:
             self.log(f"not finite (infinite or not numbers): {what}", "warning")
 
     def path(self, uri: str, *, must_exist: bool = True) -> Path:
-        """The real path of `root:relative`; raises GraphError E_PATH or E_NOT_FOUND."""
+        """The real path of `root:relative`, which a setting of the node names, or a folder around it, or of a cache.
+
+        Raises:
+            GraphError: E_PATH, E_NOT_FOUND; E_READ, no setting names it, so that its content is in no key.
+        """
+        if self.reads is not None and not uri.startswith(OWN_ROOTS) and not any(_below(uri, at) for at in self.reads):
+            raise GraphError(
+                "E_READ",
+                f"reads '{uri}', which no setting of it names: its kept result would not change with the file",
+                hint="declare effects='read' and a setting with a PathPicker or ModelPicker for it",
+            )
         return self.run.roots.resolve(uri, must_exist=must_exist)
 
     def output(self, uri: str, *, overwrite: bool = False, weights: bool = False) -> Path:
@@ -227,3 +250,9 @@ class Context:
         import torch
 
         return torch.stack([torch.rand((), dtype=torch.float64, generator=self.generator(key)) for key in keys])
+
+
+def _below(uri: str, place: str) -> bool:
+    """Whether a path is another one or lies in it."""
+    inner = place if place.endswith((":", "/")) else f"{place}/"
+    return uri == place or uri.startswith(inner)

@@ -71,6 +71,7 @@ def node(
     cache: str = "ram",
     resumes: Iterable[str] = (),
     gradient: bool = True,
+    classes: Iterable[str] = (),
     title: str | None = None,
 ) -> Callable[[F], F]:
     """Declare a function or class as a node; returns it unchanged.
@@ -89,6 +90,7 @@ def node(
             under `ctx.key`, which leaves them out.
         gradient: Whether gradients flow from its outputs to its inputs. False says that they end here on purpose; else
             a node in a training step whose outputs do not carry the gradients that its inputs ask for is an error.
+        classes: Settings that name a class as `package.module:Class`, whose code belongs to the cache key.
         title: Shown in the editor; by default made from the id.
 
     Raises:
@@ -111,6 +113,7 @@ def node(
             cache=cache,
             resumes=tuple(resumes),
             gradient=gradient,
+            classes=tuple(classes),
         )
         known = _declared.get(id)
         if known is not None and (known.spec.module, known.spec.qualname) != (impl.spec.module, impl.spec.qualname):
@@ -213,6 +216,7 @@ def _check(spec: NodeSpec) -> None:
         ("mutates", spec.mutates, spec.input),
         ("trains", spec.trains, spec.input),
         ("resumes", spec.resumes, spec.settings),
+        ("classes", spec.classes, spec.settings),
         ("choose", choosing, spec.settings),
         ("the table of choose", chosen, lazy),
         ("the lazy ports of choose", lazy, chosen),
@@ -225,6 +229,13 @@ def _check(spec: NodeSpec) -> None:
         raise SpecError(f"{spec.id}: 'pure' excludes every other effect")
     if spec.fold and (spec.is_class or spec.takes_ctx or spec.body or lazy or not spec.pure):
         raise SpecError(f"{spec.id}: a fold node is a pure function without ctx, body and lazy ports")
+    if spec.paths and not spec.has("read"):
+        raise SpecError(f"{spec.id}: {list(spec.paths)} name what is read, so its effects are 'read' too")
+    if spec.has("read") and not (spec.paths or spec.packages):
+        raise SpecError(
+            f"{spec.id}: 'read' needs a setting with a PathPicker or ModelPicker, or `packages`: a plain text says "
+            "nothing of what is read, and its results would go stale"
+        )
     if spec.cache not in ("ram", "disk", "none"):
         raise SpecError(f"{spec.id}: cache is ram, disk or none, not '{spec.cache}'")
 

@@ -14,9 +14,9 @@ from typing import Any
 from . import __version__
 from .analyse import default_roots
 from .extras import EXTRAS, missing
-from .keys import package_version
 from .packs import cache_folder
 from .registry import default_registry
+from .versions import package_version
 
 PYTHON = (3, 11)
 NEEDED = ("torch", "torchvision", "diffusers", "transformers", "accelerate", "peft", "safetensors", "pillow", "numpy")

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .cache import Cache, DiskCache
+from .begun import note
+from .cache import Cache, DiskCache, Marks, copied
 from .context import Context, RunState, Scope
 from .declare import Impl
 from .demand import chosen
@@ -56,6 +57,7 @@ class Execution:
         self.failed: dict[str, GraphError] = {}
         self.skipped: list[str] = []
         self._out: set[str] = set()
+        self._marks: dict[str, Marks] = {}
         self.timing: dict[str, dict[str, float]] = {}
         self._waiting: dict[str, tuple[str, ...]] = {}
         self._kept = {source[0] for source in plan.outputs.values()}
@@ -141,7 +143,7 @@ class Execution:
             found = self._read(id, key)
         if found is None:
             return False
-        self.values[id] = found
+        self._take(id, found)
         self.cached.append(id)
         self._release(id)
         self.run.events.emit("node_cached", id)
@@ -181,8 +183,10 @@ class Execution:
         written = len(self.run.artifacts)
         try:
             impl = self.plan.analysis.registry.impl(node.type)
+            self.plan.keys.code.check(id)
             ports = self._ports(node, impl)
             outputs = as_outputs(impl, self._call(node, impl, ports, key))
+            self._unchanged(id)
         except (Cancelled, KeyboardInterrupt):
             raise
         except GraphErrors as errors:
@@ -193,7 +197,7 @@ class Execution:
                 raise
             self._fail(id, failed(id, impl, ports, error), traceback.format_exc())
             return
-        self.values[id] = outputs
+        self._take(id, outputs)
         self.ran.append(id)
         seconds = time.perf_counter() - started
         self.timing[id] = {"seconds": round(seconds, 4), "memory": peak_memory(self.run.device) - memory}
@@ -202,6 +206,31 @@ class Execution:
             self.on_value(id, {port.name: value for port, value in zip(impl.spec.outputs, outputs, strict=True)})
         self._keep(id, key, outputs, self.run.artifacts[written:])
         self._release(id)
+
+    def _take(self, id: str, outputs: tuple[Any, ...]) -> None:
+        self.values[id] = outputs
+        if self.plan.cacheable(id):
+            self._marks[id] = Marks(outputs)
+
+    def _unchanged(self, id: str) -> None:
+        """Check that a node has left alone what it was given.
+
+        Raises:
+            GraphError: E_MUTATED; what was changed is not served again.
+        """
+        for other in self.plan.waits_for(id):
+            if other in self._marks and self._marks[other].changed():
+                if self.ram is not None and (key := self.plan.keys.of.get(other)) is not None:
+                    self.ram.drop([key])
+                port = next((name for name, sources in self.plan.node(id).inputs.items() for s in sources
+                             if s[0] == other), None)  # fmt: skip
+                raise GraphError(
+                    "E_MUTATED",
+                    f"changed what '{other}' gave in place, which others read too",
+                    node=id,
+                    port=port,
+                    hint="work on a copy: tensor.clone(), or operators without a trailing underscore",
+                )
 
     def _ports(self, node: FlatNode, impl: Impl) -> list[Any]:
         assert node.spec is not None
@@ -218,21 +247,30 @@ class Execution:
             if port.lazy and wanted is not None and port.name not in wanted:
                 ports.append(impl.port_defaults[port.name])
             elif port.many:
-                ports.append(tuple(self._value(source) for source in sources))
+                ports.append(tuple(copied(self._value(source)) for source in sources))
             else:
-                ports.append(self._value(sources[0]) if sources else impl.port_defaults[port.name])
+                ports.append(copied(self._value(sources[0]) if sources else impl.port_defaults[port.name]))
         return ports
 
     def _call(self, node: FlatNode, impl: Impl, ports: list[Any], key: str) -> Any:
         assert node.spec is not None
         scope = Scope(self.run.seed)
-        ctx = Context(node.id, self.run, scope, stream=node.stream, key=self.plan.keys.resumable.get(node.id, key))
         known = self.plan.analysis.settings[node.id]
         wired = {name: self._value(source) for name, source in node.wired.items() if name not in known}
         settings = self.regions.settings(node, impl, wired)
+        ctx = Context(
+            node.id,
+            self.run,
+            scope,
+            stream=node.stream,
+            key=self.plan.keys.resumable.get(node.id, key),
+            reads=node.spec.reads(settings),
+        )
+        if node.spec.resumes:
+            note(self.plan, node.id, self.run.roots)
         if node.spec.body:
             layout = self.regions.layout(node.id)
-            values = {source: self._value(source) for source in layout.outer}
+            values = {source: copied(self._value(source)) for source in layout.outer}
             return call_owner(impl, ctx, ports, self.regions.bind(node.id, values, scope), settings)
         context = (ctx,) if node.spec.takes_ctx else ()
         if node.spec.is_class:
@@ -263,6 +301,7 @@ class Execution:
             self._readers[other] -= 1
             if self._readers[other] == 0 and other not in self._kept:
                 self.values.pop(other, None)
+                self._marks.pop(other, None)
 
 
 def as_outputs(impl: Impl, result: Any) -> tuple[Any, ...]:

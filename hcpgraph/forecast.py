@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from .begun import fitting, folder, steps
 from .cache import DiskCache
 from .errors import GraphError
 from .fingerprint import Fingerprints
@@ -18,7 +18,6 @@ from .paths import Roots
 from .planning import Plan
 
 State = Literal["runs", "cached", "unknown", "perhaps"]
-STEP = re.compile(r"step-(\d{8})")
 
 
 @dataclass(frozen=True)
@@ -100,10 +99,4 @@ def _kept(plan: Plan, id: str, key: str, places: Roots) -> bool:
 def _checkpoint(plan: Plan, id: str, places: Roots) -> int | None:
     """The latest step that a training loop has on disk and would go on from."""
     key = plan.keys.resumable.get(id)
-    folder = places.root("cache") / "train" / key if key else None
-    if folder is None or not folder.is_dir():
-        return None
-    found = [int(match[1]) for path in folder.iterdir() if (match := STEP.fullmatch(path.name))]
-    steps = plan.analysis.settings[id].get("steps")
-    fitting = [step for step in found if not isinstance(steps, int) or step <= steps]
-    return max(fitting, default=None)
+    return fitting(plan, id, steps(folder(key, places))) if key else None

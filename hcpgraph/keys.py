@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import partial
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .analyse import Analysis
+from .code import Code
 from .demand import BodyDemand, chosen
 from .errors import GraphError
 from .fileformat import MAX_INT
@@ -18,18 +18,10 @@ from .fingerprint import Fingerprints, measure
 from .flatten import FlatNode, Source, owns
 from .order import BEGIN
 from .paths import Roots
+from .versions import package_version
 
 ENVIRONMENT = ("torch", "diffusers", "transformers")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-
-
-@lru_cache(maxsize=256)
-def package_version(name: str) -> str:
-    """Version of an installed distribution, `-` if it is not there."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "-"
 
 
 @dataclass
@@ -37,20 +29,26 @@ class Keys:
     """Digests of a graph in one environment.
 
     Attributes:
-        of: Flat id -> key; None when a file it reads has no fingerprint yet.
+        code: The code behind them.
+        again: Computes them anew, with `continued`: owner -> digest of a checkpoint of other code that it goes on from.
+        of: Flat id -> key; None when a file that it reads has no fingerprint yet.
         resumable: Owner -> its key without the settings that may change while it goes on, such as `steps`.
+        kin: Owner -> the same without code, versions and environment: what an upgrade leaves as it is.
         files: `root:path` -> sha256 and size of a file that is read, sha256 and count for a folder.
     """
 
+    code: Code
+    again: Callable[..., Keys]
     of: dict[str, str | None] = field(default_factory=dict)
     resumable: dict[str, str] = field(default_factory=dict)
+    kin: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def environment(device: str, precision: str) -> str:
     """What of this machine belongs to every key."""
     versions = ",".join(f"{name}={package_version(name)}" for name in ENVIRONMENT)
-    return f"{versions},{device.partition(':')[0]},{precision}"
+    return f"{versions},device={device.partition(':')[0]},precision={precision}"
 
 
 def keys(
@@ -62,6 +60,7 @@ def keys(
     seed: int,
     fingerprints: Fingerprints,
     known_only: bool = False,
+    continued: Mapping[str, str] | None = None,
 ) -> Keys:
     """Compute the key of every node.
 
@@ -69,50 +68,113 @@ def keys(
         environment: From `environment()`.
         seed: Seed of the run; part of the key of what draws random numbers outside of a loop with its own seed.
         known_only: Do not read files: keys that need an unknown fingerprint are None.
+        continued: Owner -> digest of a checkpoint that it goes on from although it is of other code.
     """
-    found = Keys()
-    flat = analysis.flat
-    depth = {id: len(flat.chain(id)) for id, node in flat.nodes.items() if owns(node)}
-
-    def of(source: Source) -> str | None:
-        giver = flat.nodes[source[0]]
-        if giver.spec is not None and giver.spec.body and source[1] in giver.spec.entry:
-            return f"entry:{depth[giver.id]}:{source[1]}"
-        key = found.of.get(source[0])
-        return None if key is None else f"{key}.{source[1]}"
-
+    again = partial(
+        keys,
+        analysis,
+        demand,
+        roots,
+        environment=environment,
+        seed=seed,
+        fingerprints=fingerprints,
+        known_only=known_only,
+    )
+    work, found = _Work(analysis, demand, seed), Keys(Code(analysis), again)
+    kin: dict[str, str | None] = {}
     for id, part in analysis.order.sorted:
-        node = flat.nodes[id]
+        node = analysis.flat.nodes[id]
         if node.spec is None or (owns(node) and part == BEGIN):
             continue
         settings = analysis.settings[id]
-        parts = [
-            node.type,
+        same, same_kin = work.inputs(node, settings, found.of), work.inputs(node, settings, kin)
+        prints = _prints(node, settings, roots, fingerprints, found, known_only) if node.spec.has("read") else []
+        if any(text is None for text in (*same, *prints)):
+            found.of[id] = kin[id] = None
+            continue
+        code = [
             str(node.spec.version),
-            node.spec.code,
+            found.code.digest(id),
             analysis.registry.version(node.spec.pack),
             environment,
+            *(f"{name}=={package_version(name)}" for name in node.spec.packages),
         ]
-        parts += [f"{name}=={package_version(name)}" for name in node.spec.packages]
-        if "random" in analysis.weights.effects[id]:
-            parts.append(f"stream:{node.stream}:{seed}")
-        sources = _inputs(node, settings, of)
-        if node.spec.body:
-            sources += _body(analysis, demand[id], node, of, found)
-        prints = _read(node, settings, roots, fingerprints, found, known_only) if node.spec.has("read") else []
-        if any(text is None for text in (*sources, *prints)):
-            found.of[id] = None
-            continue
-        parts += [str(text) for text in (*sources, *prints)]
-        found.of[id] = _digest(parts, settings)
+        common, rest = work.common(node), [str(text) for text in (*same, *prints)]
+        alike = [*common, *(str(text) for text in (*same_kin, *prints))]
+        found.of[id] = _digest([*common, *code, *rest], settings)
+        kin[id] = _digest(alike, _changed(node, settings))
         if node.spec.resumes:
-            rest = {name: value for name, value in settings.items() if name not in node.spec.resumes}
-            found.resumable[id] = _digest(parts, rest)
+            lasting = {name: value for name, value in settings.items() if name not in node.spec.resumes}
+            found.resumable[id] = _digest([*common, *code, *rest], lasting)
+            found.kin[id] = _digest(alike, _changed(node, lasting))
+        if continued and id in continued:
+            found.of[id], found.resumable[id] = (
+                _digest([str(key), continued[id]], {}) for key in (found.of[id], found.resumable[id])
+            )
+    found.code.keep()
     return found
+
+
+class _Work:
+    """What keys are made of besides code and files.
+
+    Args:
+        analysis: Of the graph.
+        demand: What runs in its regions.
+        seed: Seed of the run.
+    """
+
+    def __init__(self, analysis: Analysis, demand: Mapping[str, BodyDemand], seed: int) -> None:
+        self._analysis = analysis
+        self._demand = demand
+        self._seed = seed
+        flat = analysis.flat
+        self._depth = {id: len(flat.chain(id)) for id, node in flat.nodes.items() if owns(node)}
+
+    def common(self, node: FlatNode) -> list[str]:
+        """Type and random stream."""
+        drawn = "random" in self._analysis.weights.effects[node.id]
+        return [node.type, *([f"stream:{node.stream}:{self._seed}"] if drawn else [])]
+
+    def inputs(self, node: FlatNode, settings: Mapping[str, Any], keys: Mapping[str, str | None]) -> list[str | None]:
+        """Keys of what comes in over wires and, for the owner of a region, of what its body gives."""
+        listed: list[str | None] = []
+        for name, source in self._wires(node, settings):
+            key = self._of(source, keys)
+            listed.append(None if key is None else f"{name}={key}")
+        if node.spec is not None and node.spec.body and not node.spec.resumes:
+            demand = self._demand[node.id]
+            listed += sorted((keys.get(id) for id in demand.ops if id not in demand.exits), key=str)
+        return listed
+
+    def _wires(self, node: FlatNode, settings: Mapping[str, Any]) -> Iterable[tuple[str, Source]]:
+        """Wires that count, by what they feed; what only writes does not, where the owner keeps its own checkpoint."""
+        assert node.spec is not None
+        wanted = chosen(node, settings) if node.spec.choose else None
+        for name in sorted(node.inputs):
+            if wanted is None or not node.spec.input[name].lazy or name in wanted:
+                yield from ((name, source) for source in node.inputs[name])
+        yield from ((f"@{name}", source) for name, source in node.wired.items() if name not in settings)
+        if node.spec.body:
+            yield from ((f"exit:{name}", source) for name in sorted(node.exits) for source in node.exits[name])
+
+    def _of(self, source: Source, keys: Mapping[str, str | None]) -> str | None:
+        giver = self._analysis.flat.nodes[source[0]]
+        if giver.spec is not None and giver.spec.body and source[1] in giver.spec.entry:
+            return f"entry:{self._depth[giver.id]}:{source[1]}"
+        key = keys.get(source[0])
+        return None if key is None else f"{key}.{source[1]}"
 
 
 def _digest(parts: list[str], settings: Mapping[str, Any]) -> str:
     return sha256("\0".join([*parts, _encode(_numbers(settings))]).encode()).hexdigest()
+
+
+def _changed(node: FlatNode, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are not at their defaults: a later version may have more of them."""
+    assert node.spec is not None
+    defaults = node.spec.defaults
+    return {name: value for name, value in settings.items() if name not in defaults or value != defaults[name]}
 
 
 def _numbers(value: Any) -> Any:
@@ -124,37 +186,7 @@ def _numbers(value: Any) -> Any:
     return [_numbers(item) for item in value] if isinstance(value, list) else value
 
 
-def _inputs(node: FlatNode, settings: Mapping[str, Any], of: Any) -> list[str | None]:
-    assert node.spec is not None
-    wanted = chosen(node, settings) if node.spec.choose else None
-    listed: list[str | None] = []
-    for name in sorted(node.inputs):
-        if wanted is not None and node.spec.input[name].lazy and name not in wanted:
-            continue
-        for source in node.inputs[name]:
-            key = of(source)
-            listed.append(None if key is None else f"{name}={key}")
-    for name, source in node.wired.items():
-        if name not in settings:
-            key = of(source)
-            listed.append(None if key is None else f"@{name}={key}")
-    return listed
-
-
-def _body(analysis: Analysis, demand: BodyDemand, node: FlatNode, of: Any, found: Keys) -> list[str | None]:
-    """The keys that reach the exits; what only writes counts too, unless the owner keeps a checkpoint of its own."""
-    listed: list[str | None] = []
-    for name in sorted(node.exits):
-        for source in node.exits[name]:
-            key = of(source)
-            listed.append(None if key is None else f"exit:{name}={key}")
-    if node.spec is not None and not node.spec.resumes:
-        writers = (id for id in demand.ops if id not in demand.exits)
-        listed += sorted((found.of.get(id) for id in writers), key=str)
-    return listed
-
-
-def _read(
+def _prints(
     node: FlatNode,
     settings: Mapping[str, Any],
     roots: Roots,
@@ -162,6 +194,7 @@ def _read(
     found: Keys,
     known_only: bool,
 ) -> list[str | None]:
+    """Content of the files that a node reads."""
     assert node.spec is not None
     prints: list[str | None] = []
     for name in node.spec.paths:

@@ -22,6 +22,7 @@ from typing import Any
 
 from . import jsontext
 from .errors import GraphErrors, Problem
+from .fingerprint import stamp
 from .packs import Pack
 
 ENGLISH = "en"
@@ -117,15 +118,14 @@ def _locale(pack: Pack, language: str) -> _Locale:
         return _Locale()
     path = pack.folder / FOLDER / f"{language}.json"
     try:
-        stat = path.stat()
+        return _read(path, stamp(path))
     except OSError:
         return _Locale()
-    return _read(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, size: int, mtime_ns: int) -> _Locale:
-    """Read a file; size and time are its stamp, so that an edited file is read again."""
+def _read(path: Path, stamped: str) -> _Locale:
+    """Read a file, once for a stamp, so that an edited one is read again."""
     try:
         text = path.read_text(encoding="utf-8")
         if jsontext.depth(text) > _DEPTH:

@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .atomic import write_text
 from .errors import GraphErrors, Problem
+from .fingerprint import stamp
 from .processes.commands import end_with_stdin, run
+from .sources import imports_now
 
 ENTRY_POINTS = "hcpgraph.packs"
 ENGINE = Path(__file__).resolve().parent
@@ -54,8 +57,7 @@ class Pack:
         """Changes when a file of the pack or of the engine's declaration layer changes."""
         digest = hashlib.sha256(f"{__version__}\0{sys.version_info[:2]}\0{self.module}".encode())
         for path in [*self.files(), *(ENGINE / name for name in DECLARING)]:
-            stat = path.stat()
-            digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+            digest.update(f"{path}\0{stamp(path)}\n".encode())
         return digest.hexdigest()[:24]
 
     def modules(self) -> Iterator[str]:
@@ -86,6 +88,7 @@ def import_module(name: str, file: str) -> Any:
     found = importlib.util.spec_from_file_location(name, file)
     if found is None or found.loader is None:
         raise ImportError(f"{file} is no Python file")
+    imports_now(name)
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
     try:
@@ -177,9 +180,7 @@ def manifest(pack: Pack) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob(f"{place}-*.json"):
             old.unlink(missing_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(data), encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, json.dumps(data))
     except OSError:
         pass
     return data

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from .analyse import Analysis
 from .demand import BodyDemand, bodies, chosen, static_sources, targets_of
@@ -22,6 +22,7 @@ class Plan:
         outputs: Name -> source of the values to hand back.
         bodies: Owner -> what runs in its region.
         keys: Cache keys.
+        continued: Loop -> digest of the checkpoint of other code that it goes on from.
     """
 
     analysis: Analysis
@@ -30,6 +31,7 @@ class Plan:
     bodies: dict[str, BodyDemand]
     keys: Keys
     environment: str
+    continued: Mapping[str, str] = field(default_factory=dict)
     _waits: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def node(self, id: str) -> FlatNode:
@@ -66,6 +68,22 @@ class Plan:
         if node.spec.choose is None or chosen(node, self.analysis.settings[id]) is not None:
             return []
         return [s[0] for name, sources in node.inputs.items() if node.spec.input[name].lazy for s in sources]
+
+    def stands_on(self, id: str) -> set[str]:
+        """A node and all that its result comes from, bodies included."""
+        seen: set[str] = set()
+        stack = [id]
+        while stack:
+            if (id := stack.pop()) not in seen:
+                seen.add(id)
+                stack += [*self.waits_for(id), *self.branches(id)]
+                stack += self.bodies[id].exits if id in self.bodies else ()
+        return {id for id in seen if self.node(id).spec is not None}
+
+    def continuing(self, loops: Mapping[str, str]) -> Plan:
+        """The same with loops that go on from checkpoints of other code, named by their digests."""
+        continued = {**self.continued, **loops}
+        return replace(self, continued=continued, keys=self.keys.again(continued=continued))
 
     def cacheable(self, id: str) -> bool:
         """Whether a finished result may be served again under its key (DESIGN §5.8)."""

@@ -100,6 +100,7 @@ class Regions:
             inner = analysis.flat.nodes[id]
             assert inner.spec is not None
             impl = registry.impl(inner.type)
+            self.plan.keys.code.check(id)
             wanted = set(static_sources(inner, analysis.settings[id]))
             arguments: list[Argument] = []
             for port in inner.spec.inputs:
@@ -262,8 +263,8 @@ class BoundBody(Body[Any, Any]):
 
     def _call(self, op: OpLayout, wired: Mapping[str, Any]) -> Any:
         spec, target = op.impl.spec, op.impl.target
-        ctx = Context(op.id, self.regions.run, self.scope, stream=op.node.stream)
         settings = self.regions.settings(op.node, op.impl, wired)
+        ctx = Context(op.id, self.regions.run, self.scope, stream=op.node.stream, reads=spec.reads(settings))
         if spec.body:
             return partial(self._own, op, ctx, settings)
         if spec.is_class:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,21 @@ from .types import Lattice, TypeInfo, registered
 Resolve = Callable[[str], Path]
 Prober = Callable[[Mapping[str, Any], Resolve], Any]
 Rule = Callable[[Any], Iterable[Problem]]
+
+
+@dataclass
+class Rules:
+    """What the torch-free `rules` modules of packs say.
+
+    Attributes:
+        probers: Name of a probe -> what reads it.
+        rules: Pack name -> rules over the nodes of that pack.
+        code: Name of a fact or setting -> its values -> the module whose code each of them means.
+    """
+
+    probers: dict[str, Prober] = field(default_factory=dict)
+    rules: dict[str, list[Rule]] = field(default_factory=dict)
+    code: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class Registry:
@@ -44,7 +60,7 @@ class Registry:
                     self.problems.append(Problem("E_PACK", message, hint="rename one of the two", severity="warning"))
                     continue
                 self.specs[spec.id] = spec
-        self._rules: tuple[dict[str, Prober], dict[str, list[Rule]]] | None = None
+        self._rules: Rules | None = None
 
     def find(self, type_id: str) -> NodeSpec | None:
         """The spec of a type, also of one that this process declared itself (a notebook, a test)."""
@@ -92,18 +108,22 @@ class Registry:
 
     @property
     def probers(self) -> dict[str, Prober]:
-        return self._load_rules()[0]
+        return self._load_rules().probers
 
     @property
     def rules(self) -> dict[str, list[Rule]]:
         """Pack name -> rules over the nodes of that pack."""
-        return self._load_rules()[1]
+        return self._load_rules().rules
 
-    def _load_rules(self) -> tuple[dict[str, Prober], dict[str, list[Rule]]]:
+    @property
+    def code(self) -> dict[str, dict[str, str]]:
+        """Name of a fact or setting -> its values -> the module whose code each of them means."""
+        return self._load_rules().code
+
+    def _load_rules(self) -> Rules:
         """Import the torch-free `rules` module of every pack that has one."""
         if self._rules is None:
-            probers: dict[str, Prober] = {}
-            rules: dict[str, list[Rule]] = {}
+            found = Rules()
             for pack in self.packs.values():
                 file = pack.folder / "rules.py"
                 if not file.is_file():
@@ -114,9 +134,11 @@ class Registry:
                     message = f"the rules of pack '{pack.name}' cannot be imported: {type(error).__name__}: {error}"
                     self.problems.append(Problem("E_PACK", message, hint=f"see {file}", severity="warning"))
                     continue
-                probers |= getattr(module, "PROBERS", {})
-                rules[pack.name] = getattr(module, "RULES", [])
-            self._rules = probers, rules
+                found.probers |= getattr(module, "PROBERS", {})
+                found.rules[pack.name] = getattr(module, "RULES", [])
+                for name, table in getattr(module, "CODE", {}).items():
+                    found.code.setdefault(name, {}).update(table)
+            self._rules = found
         return self._rules
 
 

@@ -156,6 +156,7 @@ class NodeSpec:
     cache: str = "ram"
     resumes: tuple[str, ...] = ()
     gradient: bool = True
+    classes: tuple[str, ...] = ()
 
     @cached_property
     def input(self) -> dict[str, PortSpec]:
@@ -195,6 +196,10 @@ class NodeSpec:
             if schema.get("x-widget", {}).get("kind") in ("path", "model") and not schema["x-widget"].get("write")
         )
 
+    def reads(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Files and folders that settings name, as `root:relative`."""
+        return tuple(str(settings[name]) for name in self.paths if settings.get(name))
+
     @cached_property
     def seeds(self) -> tuple[str, ...]:
         return tuple(n for n, s in self.settings.items() if s.get("x-widget", {}).get("kind") == "seed")
@@ -223,7 +228,7 @@ class NodeSpec:
         values = dict(data)
         for name in ("inputs", "outputs", "entries", "exits"):
             values[name] = tuple(PortSpec(**port) for port in values[name])
-        for name in ("effects", "mutates", "trains", "packages", "resumes"):
+        for name in ("effects", "mutates", "trains", "packages", "resumes", "classes"):
             values[name] = tuple(values[name])
         if values["choose"] is not None:
             values["choose"] = Choose(**values["choose"])

@@ -73,4 +73,6 @@ def _folder(run: str, places: Roots) -> Path:
     from ..errors import did_you_mean
 
     hint = did_you_mean(run, (folder.name for folder in known), "runs")
+    if given.is_file():
+        hint = f"a graph comes first: hcpgraph run {run} --resume"
     raise GraphErrors.one("E_RESUME", f"there is no run '{run}' in {runs}", hint=hint)

@@ -62,7 +62,12 @@ class Call:
 @root_option
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
 @click.option(
-    "--resume", metavar="RUN", help="Go on with an earlier run instead of GRAPH: its id, its folder, or 'last'."
+    "--resume",
+    is_flag=False,
+    flag_value="",
+    metavar="[RUN]",
+    help="Go on with trainings that were begun with other code or versions. Instead of GRAPH it takes an earlier run: "
+    "its id, its folder, or 'last'.",
 )
 @click.option(
     "--force", multiple=True, metavar="NODE", help="Train this loop from the start ('*': all); may be repeated."
@@ -107,7 +112,7 @@ def command(
     Values of --set are JSON where the setting takes it, otherwise text. Ctrl-C stops after the step; the same call, or
     --resume last, goes on from there.
     """
-    if (graph is None) == (resume is None):
+    if (graph is None) == (not resume):
         raise click.UsageError("give either GRAPH or --resume RUN")
     if out is not None:
         roots = {**roots, "out": out}
@@ -121,7 +126,7 @@ def command(
 
         show_plan(call, disk=not no_cache, force=frozenset(force), as_json=as_json)
         return
-    result = perform(call, force=force, disk_cache=not no_cache, on_error=on_error)
+    result = perform(call, force=force, resume=resume is not None, disk_cache=not no_cache, on_error=on_error)
     if as_json:
         machine(to_json(result, call.places))
     ctx.exit(finish(result, call.places))
@@ -142,7 +147,7 @@ def _call(
 ) -> Call:
     from ..document import load
 
-    if resume is None:
+    if not resume:
         assert graph is not None
         opened = load(graph)
         return Call(
@@ -177,7 +182,14 @@ def _call(
     )
 
 
-def perform(call: Call, *, force: tuple[str, ...] = (), disk_cache: bool = True, on_error: str = "stop") -> Result:
+def perform(
+    call: Call,
+    *,
+    force: tuple[str, ...] = (),
+    resume: bool = False,
+    disk_cache: bool = True,
+    on_error: str = "stop",
+) -> Result:
     """Run with a display of its progress; Ctrl-C cancels it."""
     from ..api import run
     from .progress import display
@@ -198,6 +210,7 @@ def perform(call: Call, *, force: tuple[str, ...] = (), disk_cache: bool = True,
             device=call.device,
             precision=call.precision,
             force=force,
+            resume=resume,
             locked=call.locked,
             allow_write=call.allow_write,
             cancel=cancel,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +14,7 @@ from ..analyse import analyse
 from ..document import MAX_BYTES, load, loads
 from ..edit import Graph
 from ..errors import GraphErrors, Problem
+from ..fingerprint import stamp
 from ..migration import migrate_document
 from ..overrides import written_out
 from ..packs import load_migrations
@@ -121,7 +122,7 @@ def prepared(data: bytes, packs: Packs, name: str) -> tuple[str, str, dict[str, 
 
 def titles(paths: dict[str, Path]) -> dict[str, tuple[str, str]]:
     """Title and description of graph files by name; empty where a file cannot be read."""
-    return {name: _title(str(path), *_stamp(path)) for name, path in paths.items()}
+    return {name: _title(path) for name, path in paths.items()}
 
 
 def etag_of(data: bytes) -> str:
@@ -138,25 +139,17 @@ def _carried(file: BinaryIO) -> tuple[Graph, str]:
     return loads(text), "png" if head == b"\x89PNG" else "safetensors"
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _title(path: Path) -> tuple[str, str]:
     try:
-        found = os.stat(path)
+        return _titled(path, stamp(path))
     except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+        return "", ""
 
 
-def _title(path: str, mtime: int, size: int) -> tuple[str, str]:
-    key = (path, mtime, size)
-    if key not in _TITLES:
-        if len(_TITLES) > 10_000:
-            _TITLES.clear()
-        try:
-            meta = load(path).meta
-            _TITLES[key] = meta.title or "", meta.description or ""
-        except GraphErrors:
-            _TITLES[key] = "", ""
-    return _TITLES[key]
-
-
-_TITLES: dict[tuple[str, int, int], tuple[str, str]] = {}
+@lru_cache(maxsize=10_000)
+def _titled(path: Path, stamped: str) -> tuple[str, str]:
+    try:
+        meta = load(path).meta
+    except GraphErrors:
+        return "", ""
+    return meta.title or "", meta.description or ""

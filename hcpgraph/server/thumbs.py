@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from ..errors import GraphErrors
+from ..fingerprint import stamp
 from ..paths import Roots
 
 SIZES = (64, 128, 256, 512)
@@ -22,8 +23,7 @@ def folder(roots: Roots) -> Path:
 
 def place(path: Path, size: int, roots: Roots) -> Path:
     """Where the thumbnail of a file as it is now lies, or will lie."""
-    found = path.stat()
-    what = f"{path}\0{found.st_size}\0{found.st_mtime_ns}\0{found.st_ino}\0{size}"
+    what = f"{path}\0{stamp(path)}\0{size}"
     return folder(roots) / f"{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:32]}.webp"
 
 

@@ -2,6 +2,7 @@
 
 `PROBERS`: name -> function(settings, resolve) that reads a fact from small files; None where it cannot be known.
 `RULES`: functions(view) -> problems; a view has node, type, settings, connected, wires and facts.
+`CODE`: name of a fact or setting -> its values -> the module whose code each means, for cache keys.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from hcpgraph.errors import Problem
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import file_marks
-from .families.registry import READS_SIZES, ZERO_NEGATIVE
+from .families.registry import FAMILIES, READS_SIZES, ZERO_NEGATIVE
 from .python.rule import untrusted
 
 Prober = Callable[[Mapping[str, Any], Callable[[str], Path]], Any]
@@ -23,6 +24,7 @@ Rule = Callable[[Any], list[Problem]]
 
 PROBERS: dict[str, Prober] = {}
 RULES: list[Rule] = []
+CODE: dict[str, dict[str, str]] = {"family": FAMILIES}
 
 
 def prober(name: str) -> Callable[[Prober], Prober]:

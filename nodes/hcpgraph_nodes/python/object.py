@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,13 +28,13 @@ class PythonObject:
             GraphError: E_OBJECT, the class refuses its arguments.
         """
         try:
-            return self.cls(*first, **self.args)
+            return self.cls(*first, **deepcopy(self.args))
         except Exception as error:
             message = f"{self.cls.__name__} refuses its arguments: {type(error).__name__}: {error}"
             raise GraphError("E_OBJECT", message, port="args", hint=_signature(self.cls)) from error
 
 
-@node("python.object", title="Python object")
+@node("python.object", classes=("path",), title="Python object")
 def python_object(*, path: str, args: dict[str, Any] = {}) -> PythonObject:  # noqa: B006
     """A class of any installed package: an optimizer, a loss, a scheduler, a transform.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hcpgraph.errors import GraphError
+from hcpgraph.fingerprint import stamp
 
 from ..data.dataset import PictureFile, Source
 from ..image.read import FORMATS, orientation, reason
@@ -127,10 +127,9 @@ def _stat(source: Source) -> str | None:
     if not isinstance(path, str):
         return None
     try:
-        found = os.stat(path)
+        return stamp(Path(path))
     except OSError:
         return None
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino} {found.st_ctime_ns}"
 
 
 TABLE = "CREATE TABLE IF NOT EXISTS looks (source TEXT PRIMARY KEY, stat TEXT, bits TEXT, tiny BLOB)"

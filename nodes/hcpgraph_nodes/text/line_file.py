@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from hcpgraph.errors import GraphError
+from hcpgraph.fingerprint import stamp
 
 
 def read_lines(path: Path, uri: str) -> tuple[str, ...]:
@@ -21,8 +22,7 @@ def read_lines(path: Path, uri: str) -> tuple[str, ...]:
         GraphError: E_TEXT_FILE, it is a folder, is not UTF-8, cannot be read or holds no line.
     """
     try:
-        status = path.stat()
-        lines = _lines(path, status.st_mtime_ns, status.st_size)
+        lines = _lines(path, stamp(path))
     except UnicodeDecodeError:
         raise GraphError("E_TEXT_FILE", f"'{uri}' is not UTF-8 text", hint="save it again as UTF-8") from None
     except OSError as error:
@@ -35,6 +35,6 @@ def read_lines(path: Path, uri: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _lines(path: Path, modified: int, size: int) -> tuple[str, ...]:
+def _lines(path: Path, stamped: str) -> tuple[str, ...]:
     stripped = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
     return tuple(line for line in stripped if line and not line.startswith("#"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,11 +11,10 @@ from typing import Any
 
 import torch
 
+from hcpgraph.begun import steps
 from hcpgraph.codec import NoCodec, digest, read_folder, write_folder
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph_nodes.optim.optimizer import Optimizer
-
-NAME = re.compile(r"step-(\d{8})")
 
 
 class Checkpoints:
@@ -33,10 +31,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps of all complete checkpoints, ascending."""
-        if not self.folder.is_dir():
-            return []
-        found = (NAME.fullmatch(path.name) for path in self.folder.iterdir())
-        return sorted(int(match[1]) for match in found if match)
+        return steps(self.folder)
 
     def path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}"
@@ -71,7 +66,9 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Forget all checkpoints; what is noted beside them stays."""
+        for step in self.steps():
+            shutil.rmtree(self.path(step), ignore_errors=True)
 
 
 def _weights(state: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:

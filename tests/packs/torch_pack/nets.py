@@ -204,7 +204,7 @@ def log(ctx: Context, rows: Rows, *, path: str = "out:log.txt") -> None:
         rows: The rows.
         path: The file.
     """
-    file = ctx.path(path, must_exist=False)
+    file = ctx.output(path, overwrite=True)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as lines:
         lines.write(f"{ctx.step} {rows.data.double().sum().item():.12f}\n")

@@ -1,0 +1,304 @@
+"""Source files as part of a cache key: what a module may import and read, found without importing anything.
+
+Imports are read from the syntax tree, those inside of functions too. They are followed into packs, into the engine and
+into whatever else is neither the standard library nor an installed distribution. Files beside a module that a text in
+it names, such as `with_name("table.json")`, belong to it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .atomic import write_text
+from .fingerprint import stamp
+
+NAME = __name__.partition(".")[0]
+ENGINE = Path(__file__).resolve().parent
+DECLARING = frozenset({"declare", "docstring", "errors", "events", "packs", "requests", "spec", "types", "widgets"})
+"""Modules of the engine that say what is declared and told: what they decide is in a key by itself."""
+INSTALLED = {"site-packages", "dist-packages"}
+TEXT_LENGTH = 100
+"""Longer texts name no file."""
+
+
+class Read(NamedTuple):
+    """What is known of one file.
+
+    Attributes:
+        sha256: Of its content.
+        imports: Modules that it may import, and `module.name` for every name that it takes from one; relative ones
+            begin with dots.
+        texts: Texts in it that could name a file beside it.
+    """
+
+    sha256: str
+    imports: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+class Part(NamedTuple):
+    """A module, or a file that one reads, written `module:file`."""
+
+    name: str
+    path: Path
+
+
+class Sources:
+    """The source files as one process knows them: each is read once, and again when its stamp has changed.
+
+    Args:
+        kept: File in which it is remembered between processes what was found; None remembers nothing.
+    """
+
+    def __init__(self, kept: Path | None = None) -> None:
+        self._kept = kept
+        self._known: dict[str, tuple[str, Read]] | None = None
+        self._fresh = False
+        self._imported: dict[Path, str] = {}
+        _times.install()
+
+    def read(self, path: Path) -> Read:
+        """What a file says now.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if self._known is None:
+            self._known = self._remembered()
+        mark = stamp(path)
+        known = self._known.get(str(path))
+        if known is None or known[0] != mark:
+            known = self._known[str(path)] = mark, _read(path)
+            self._fresh = True
+        return known[1]
+
+    def runs(self, part: Part, sha256: str) -> bool:
+        """Whether this process has imported a file as it was looked at, or has not imported it at all."""
+        if self.read(part.path).sha256 != sha256:
+            return False
+        if getattr(sys.modules.get(part.name), "__file__", None) is None:
+            return True
+        if self._imported.get(part.path) != sha256:
+            if _times.changed_since(part):
+                return False
+            self._imported[part.path] = sha256
+        return True
+
+    def keep(self) -> None:
+        """Remember what was found; a disk that does not take it is no error."""
+        if self._fresh and self._kept is not None and self._known is not None:
+            self._fresh = False
+            entries = {path: [mark, *read] for path, (mark, read) in self._known.items()}
+            with suppress(OSError):
+                self._kept.parent.mkdir(parents=True, exist_ok=True)
+                write_text(self._kept, json.dumps(entries))
+
+    def _remembered(self) -> dict[str, tuple[str, Read]]:
+        try:
+            data = json.loads(self._kept.read_bytes()) if self._kept is not None else {}
+            return {path: (mark, Read(sha, (*found,), (*texts,))) for path, (mark, sha, found, texts) in data.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+
+class Look:
+    """One look at the source files: each is stamped once."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self._read: dict[Path, Read | None] = {}
+        self._places: dict[str, Path | None] = {}
+        self._tops: dict[str, tuple[Path | None, tuple[str, ...]]] = {}
+        self._closures: dict[str, dict[Part, str]] = {}
+
+    def closure(self, name: str, file: Path | None = None) -> Mapping[Part, str]:
+        """A module and all that it stands on, files that it reads included, with the sha256 of each.
+
+        Args:
+            name: The module; one that is not there, or is of a distribution that is no pack, stands on nothing.
+            file: Where it lies, if that does not follow from its name.
+        """
+        if name not in self._closures:
+            self._closures[name] = dict(self._walk(name, file))
+        return self._closures[name]
+
+    def alone(self, name: str) -> Mapping[Part, str]:
+        """A module without what it imports."""
+        path = self.place(name)
+        read = None if path is None else self._reading(path)
+        return {} if path is None or read is None else {Part(name, path): read.sha256}
+
+    def place(self, name: str) -> Path | None:
+        """The file of a module that is followed."""
+        if name not in self._places:
+            self._places[name] = self._find(name)
+        return self._places[name]
+
+    def _find(self, name: str) -> Path | None:
+        first, *rest = name.split(".")
+        if first not in self._tops:
+            self._tops[first] = _top(first)
+        file, folders = self._tops[first]
+        if not rest:
+            return file
+        places = (Path(folder, *rest) for folder in folders)
+        files = (file for place in places for file in (place.with_suffix(".py"), place / "__init__.py"))
+        return next((file for file in files if file.is_file()), None)
+
+    def _walk(self, name: str, file: Path | None) -> Iterator[tuple[Part, str]]:
+        stack = [(name, file or self.place(name))]
+        seen = {name}
+        while stack:
+            name, path = stack.pop()
+            read = None if path is None else self._reading(path)
+            if path is None or read is None:
+                continue
+            yield Part(name, path), read.sha256
+            for other in _absolute(name, path, read.imports):
+                if other not in seen and _counts(other):
+                    seen.add(other)
+                    stack.append((other, self.place(other)))
+            if not path.is_relative_to(ENGINE):
+                yield from self._data(name, path.parent, read.texts)
+
+    def _data(self, name: str, folder: Path, texts: Iterable[str]) -> Iterator[tuple[Part, str]]:
+        for file in (file for text in texts for file in _beside(folder, text)):
+            if (read := self._reading(file)) is not None:
+                yield Part(f"{name}:{file.relative_to(folder).as_posix()}", file), read.sha256
+
+    def _reading(self, path: Path) -> Read | None:
+        if path not in self._read:
+            try:
+                self._read[path] = self.sources.read(path)
+            except OSError:
+                self._read[path] = None
+        return self._read[path]
+
+
+@lru_cache(maxsize=1)
+def sources() -> Sources:
+    """The source files of this process."""
+    from .packs import cache_folder
+
+    return Sources(cache_folder() / "sources.json")
+
+
+def imports_now(name: str) -> None:
+    """Note that a module is imported; needed only where the import system is not asked."""
+    _times.find_spec(name)
+
+
+def _read(path: Path) -> Read:
+    data = path.read_bytes()
+    sha = hashlib.sha256(data).hexdigest()
+    try:
+        tree = ast.parse(data) if path.suffix == ".py" else None
+    except (SyntaxError, ValueError, RecursionError):
+        tree = None
+    imports: set[str] = set()
+    texts: set[str] = set()
+    stack: list[ast.AST] = [tree] if tree is not None else []
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.If) and "TYPE_CHECKING" in ast.unparse(item.test):
+            stack += item.orelse
+            continue
+        if isinstance(item, ast.Import):
+            imports |= {alias.name for alias in item.names}
+        elif isinstance(item, ast.ImportFrom):
+            base = "." * item.level + (item.module or "")
+            inner = base if base.endswith(".") else f"{base}."
+            imports |= {base, *(inner + alias.name for alias in item.names)}
+        elif isinstance(item, ast.Constant) and isinstance(item.value, str) and _may_name_a_file(item.value):
+            texts.add(item.value)
+        stack += ast.iter_child_nodes(item)
+    return Read(sha, tuple(sorted(imports)), tuple(sorted(texts)))
+
+
+def _may_name_a_file(text: str) -> bool:
+    plain = all(letter.isalnum() or letter in "._-/" for letter in text)
+    return 0 < len(text) <= TEXT_LENGTH and plain and text[0] not in "./"
+
+
+def _beside(folder: Path, text: str) -> Iterator[Path]:
+    """The file of that name, or the files of a folder in which no Python lies."""
+    place = folder / text
+    if place.suffix:
+        if place.suffix != ".py" and place.is_file():
+            yield place
+    elif place.is_dir() and not any(place.rglob("*.py")):
+        yield from sorted(path for path in place.rglob("*") if path.is_file())
+
+
+def _absolute(name: str, path: Path, imports: Iterable[str]) -> Iterator[str]:
+    """Names of modules that imports may run: the modules themselves and the packages that they lie in."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for text in imports:
+        bare = text.lstrip(".")
+        parts = bare.split(".") if bare else []
+        if level := len(text) - len(bare):
+            above = package.split(".") if package else []
+            if level > len(above):
+                continue
+            parts = [*above[: len(above) - level + 1], *parts]
+        yield from (".".join(parts[: i + 1]) for i in range(len(parts)))
+
+
+def _counts(name: str) -> bool:
+    """Whether a module can change a result: the engine's front door and what it declares with cannot."""
+    first, _, rest = name.partition(".")
+    if first == NAME and not rest.startswith("testing"):
+        return bool(rest) and rest.partition(".")[0] not in DECLARING
+    return first not in sys.stdlib_module_names
+
+
+def _top(name: str) -> tuple[Path | None, tuple[str, ...]]:
+    """File of a top module or package and the folders of its modules, if it is followed."""
+    from .packs import installed
+
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        found = None
+    if found is None:
+        return None, ()
+    file = Path(found.origin) if found.origin and found.origin.endswith(".py") else None
+    folders = tuple(found.submodule_search_locations or ())
+    ours = name == NAME or any(pack.module == name for pack in installed())
+    if not ours and any(INSTALLED & set(Path(place).parts) for place in (*folders, file or "")):
+        return None, ()
+    return file, folders
+
+
+class _Times(MetaPathFinder):
+    """When modules were imported: it stands in front of the finders, finds nothing, and looks at the clock."""
+
+    def __init__(self) -> None:
+        self._begun = 0
+        self._at: dict[str, int] = {}
+
+    def install(self) -> None:
+        if self not in sys.meta_path:
+            self._begun = time.time_ns()
+            sys.meta_path.insert(0, self)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        self._at[name] = time.time_ns()
+
+    def changed_since(self, part: Part) -> bool:
+        """Whether a file was written after its module was imported."""
+        return part.path.stat().st_ctime_ns > self._at.get(part.name, self._begun)
+
+
+_times = _Times()

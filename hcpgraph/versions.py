@@ -1,0 +1,13 @@
+"""Versions of installed distributions."""
+
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+
+
+@lru_cache(maxsize=256)
+def package_version(name: str) -> str:
+    """Version of an installed distribution, `-` if it is not there."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "-"

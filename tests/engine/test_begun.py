@@ -1,0 +1,154 @@
+"""A training that was begun with other code or versions: it is told, and goes on or begins anew as the user says."""
+
+import json
+
+import pytest
+
+import hcpgraph
+from hcpgraph.begun import RECORD
+from hcpgraph.versions import package_version
+
+from .training_graphs import PACK, training
+
+TORCH = package_version("torch")
+
+
+def train(workspace, steps=6, graph=None, **options):
+    result = hcpgraph.run(
+        graph or training(steps), packs=[PACK], workspace=workspace, targets=["w", "train"], **options
+    )
+    assert result.status == "done", result.failed
+    return result
+
+
+def folders(workspace):
+    return {
+        path.name: sorted(step.name for step in path.glob("step-*")) for path in (workspace / "cache/train").iterdir()
+    }
+
+
+def loss(result):
+    return [value for _, value in result.outputs["train.losses"].series["loss"]]
+
+
+@pytest.fixture
+def upgrade(monkeypatch):
+    """Another torch from here on, as far as keys are told."""
+
+    def to(version="99.0"):
+        monkeypatch.setattr("hcpgraph.keys.package_version", lambda name: version if name == "torch" else "1.0")
+
+    return to
+
+
+def test_an_upgrade_stops_the_run_before_it_starts_and_says_what_differs(workspace, upgrade):
+    train(workspace, 4)
+    upgrade()
+    events = []
+    with pytest.raises(hcpgraph.GraphErrors) as error:
+        train(workspace, 6, on_event=events.append)
+    (problem,) = error.value.problems
+    assert (problem.code, problem.node, events) == ("E_BEGUN", "train", [])
+    assert "4 of 6 steps" in problem.message and f"torch {TORCH} (now 99.0)" in problem.message
+    assert "--resume" in problem.hint and "--force train" in problem.hint
+    assert len(folders(workspace)) == 1
+
+
+def test_going_on_equals_a_run_that_was_never_upgraded(workspace, tmp_path, upgrade):
+    whole = train(tmp_path / "whole", 6)
+    train(workspace, 4)
+    first = folders(workspace)
+    upgrade()
+    resumed = train(workspace, 6, resume=True)
+    assert resumed.outputs["w.out"] == whole.outputs["w.out"] and loss(resumed) == loss(whole)
+    assert first.items() < folders(workspace).items()
+    assert "nothing to train" in said(workspace, 6) and "checkpoint of step 6" in said(workspace, 7)
+    upgrade("100.0")
+    with pytest.raises(hcpgraph.GraphErrors, match="E_BEGUN"):
+        train(workspace, 7)
+    assert "checkpoint of step 7" in said(workspace, 8, resume=True)
+
+
+def said(workspace, steps, **options):
+    logs = []
+    train(workspace, steps, on_event=lambda event: logs.append(event.get("message", "")), **options)
+    return "\n".join(logs)
+
+
+def test_beginning_anew_is_remembered_too(workspace, upgrade):
+    train(workspace, 4)
+    old = folders(workspace)
+    upgrade()
+    assert "checkpoint" not in said(workspace, 3, force=["train"])
+    assert "checkpoint of step 3" in said(workspace, 4)
+    assert old.items() < folders(workspace).items()
+
+
+@pytest.mark.parametrize("change", [{"lr": 0.02}, {"dropout": 0.3}, {"noises": 2}])
+def test_another_training_is_no_kin(workspace, upgrade, change):
+    train(workspace, 4)
+    upgrade()
+    assert len(loss(train(workspace, graph=training(4, **change)))) == 4
+    assert len(folders(workspace)) == 2
+
+
+def test_checkpoints_beyond_the_wanted_steps_are_not_gone_on_from(workspace, upgrade):
+    train(workspace, 4)
+    upgrade()
+    assert len(loss(train(workspace, 3))) == 3
+
+
+def test_a_plan_knows_what_was_decided(workspace, upgrade):
+    from hcpgraph.forecast import plan_rows
+
+    def steps():
+        plan = hcpgraph.plan(training(8), packs=[PACK], workspace=workspace)
+        roots = hcpgraph.analyse.default_roots(workspace)
+        return {row.node: row.checkpoint for row in plan_rows(plan, roots, disk=True, force=frozenset())}["train"]
+
+    train(workspace, 4)
+    assert steps() == 4
+    upgrade()
+    assert steps() is None
+    train(workspace, 5, resume=True)
+    assert steps() == 5
+
+
+def test_what_a_record_says_and_one_that_is_damaged(workspace, upgrade):
+    train(workspace, 4)
+    (record,) = (workspace / "cache" / "train").glob(f"*/{RECORD}")
+    told = json.loads(record.read_text())
+    assert told["environment"]["torch"] == TORCH and told["environment"]["device"] == "cpu"
+    assert {"hcpgraph_nodes.train.loop", "hcpgraph.rng", "hcpgraph.step", "nets.py"} <= told["code"].keys()
+    assert "hcpgraph_nodes" in told["packs"]
+    upgrade()
+    for damaged in ("{", "[]", '{"kin": 3}', ""):
+        record.write_text(damaged)
+        assert hcpgraph.plan(training(4), packs=[PACK], workspace=workspace).continued == {}
+    assert len(loss(train(workspace, 4))) == 4
+
+
+def test_the_command_line_stops_with_2_and_goes_on_when_told(workspace, tmp_path, upgrade):
+    from click.testing import CliRunner
+
+    from hcpgraph.cli import main
+
+    training(4).save(tmp_path / "g.json")
+
+    def call(*more):
+        found = ["run", tmp_path / "g.json", "--pack", PACK, "--workspace", workspace, *more]
+        return CliRunner().invoke(main, [str(argument) for argument in found])
+
+    assert call().exit_code == 0
+    upgrade()
+    stopped = call()
+    assert stopped.exit_code == 2 and "E_BEGUN train" in stopped.stderr and "Traceback" not in stopped.output
+    assert call("--resume").exit_code == 0
+    assert call().exit_code == 0
+    upgrade("98.0")
+    assert call("--force", "train").exit_code == 0
+    upgrade("97.0")
+    last = ["run", "--resume", "last", "--workspace", str(workspace)]
+    assert CliRunner().invoke(main, last).exit_code == 0
+    wrong = CliRunner().invoke(main, ["run", "--resume", str(tmp_path / "g.json"), "--workspace", str(workspace)])
+    assert wrong.exit_code == 2 and "a graph comes first" in wrong.stderr
