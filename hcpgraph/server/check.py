@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..analyse import Analysis, analyse
+from ..begun import planned, questions
 from ..document import from_value
 from ..edit import Graph
 from ..errors import GraphErrors, Problem
 from ..fingerprint import Fingerprints
 from ..forecast import plan_rows
 from ..paths import Roots
-from ..planning import make_plan
+from ..planning import Plan
 from ..registry import Registry, default_registry
 from .bodies import json_object
 
@@ -127,23 +128,41 @@ def plan(data: bytes, roots: Roots, packs: Packs, device: str) -> str:
     found = analyse(sent.graph, registry, roots, files=True)
     if found.errors:
         return json.dumps({"ok": False, "targets": targets or [], "nodes": [], "problems": told(found.problems)})
-    options = sent.graph.run
     try:
-        prepared = make_plan(
-            found,
-            roots,
-            targets=targets or None,
-            device=device,
-            precision=options.precision,
-            seed=options.seed,
-            fingerprints=Fingerprints(roots.root("cache") / "fingerprints.sqlite"),
-            known_only=True,
-        )
+        prepared = _plan(found, roots, targets, device)
     except GraphErrors as errors:
         problems = told([*errors.problems, *found.problems])
         return json.dumps({"ok": False, "targets": targets or [], "nodes": [], "problems": problems})
     rows = [row.to_json() for row in plan_rows(prepared, roots, disk=True, force=frozenset())]
     return json.dumps({"ok": True, "targets": prepared.targets, "nodes": rows, "problems": told(found.problems)})
+
+
+def undecided(found: Analysis, roots: Roots, fields: Mapping[str, Any], device: str) -> list[Problem]:
+    """Trainings of a graph without errors that were begun with other code, as far as that can be told without reading
+    files.
+
+    Args:
+        fields: What else the request said: its `targets` and what it would `force`.
+
+    Raises:
+        GraphErrors: E_FIELD, a field is no list of texts; E_TARGET.
+    """
+    plan = _plan(found, roots, texts(fields, "targets"), device)
+    return questions(plan, roots, frozenset(texts(fields, "force")))
+
+
+def _plan(found: Analysis, roots: Roots, targets: list[str], device: str) -> Plan:
+    options = found.graph.run
+    return planned(
+        found,
+        roots,
+        targets=targets or None,
+        device=device,
+        precision=options.precision,
+        seed=options.seed,
+        fingerprints=Fingerprints(roots.root("cache") / "fingerprints.sqlite"),
+        known_only=True,
+    )
 
 
 def content_hash(graph: Graph, registry: Registry) -> str:
@@ -174,4 +193,16 @@ def texts(fields: Mapping[str, Any], name: str) -> list[str]:
     value = fields.get(name) or []
     if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         raise GraphErrors.one("E_FIELD", f"{name} is no list of texts")
+    return value
+
+
+def yes(fields: Mapping[str, Any], name: str) -> bool:
+    """A yes or no that a body may have; no where it does not.
+
+    Raises:
+        GraphErrors: E_FIELD, it is something else.
+    """
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise GraphErrors.one("E_FIELD", f"{name} is true or false")
     return value

@@ -40,6 +40,7 @@ CREATE TABLE jobs (
   targets TEXT NOT NULL,
   force TEXT NOT NULL DEFAULT '[]',
   allow_write TEXT NOT NULL DEFAULT '[]',
+  resume INTEGER NOT NULL DEFAULT 0,
   place REAL,
   created REAL NOT NULL,
   started REAL,
@@ -60,7 +61,7 @@ COLUMNS = """id, status, title, graph_hash, targets, created, started, ended, re
   CASE WHEN status = 'queued' THEN
     (SELECT count(*) FROM jobs AS other WHERE other.status = 'queued' AND other.place <= jobs.place) ELSE 0 END
   AS position"""
-WORK = f"{COLUMNS}, graph, force, allow_write"
+WORK = f"{COLUMNS}, graph, force, allow_write, resume"
 ORDER = "CASE status WHEN 'running' THEN 0 WHEN 'queued' THEN 1 ELSE 2 END, place, created DESC, id DESC"
 
 
@@ -94,6 +95,7 @@ class Work:
     targets: list[str]
     force: list[str]
     allow_write: list[str]
+    resume: bool
 
 
 class Jobs:
@@ -145,6 +147,7 @@ class Jobs:
         targets: Sequence[str] = (),
         force: Sequence[str] = (),
         allow_write: Sequence[str] = (),
+        resume: bool = False,
         front: bool = False,
     ) -> Job:
         """Put a graph, as canonical text, at the end of the queue, or before all others."""
@@ -156,12 +159,13 @@ class Jobs:
             assert row is not None
             place = (row[0] or 0) - 1 if front else (row[1] or 0) + 1
             await db.execute(
-                "INSERT INTO jobs (id, status, title, graph, graph_hash, targets, force, allow_write, place, created) "
-                "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO jobs "
+                "(id, status, title, graph, graph_hash, targets, force, allow_write, resume, place, created) "
+                "VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(id, title, graph, graph_hash),
                     *(json.dumps(list(names)) for names in (targets, force, allow_write)),
-                    *(place, time.time()),
+                    *(resume, place, time.time()),
                 ),
             )
         return await self.get(id)
@@ -364,6 +368,7 @@ async def _upgrade(db: aiosqlite.Connection, path: Path) -> None:
             await db.execute(statement)
     elif version == 1:
         await db.execute("ALTER TABLE jobs ADD COLUMN allow_write TEXT NOT NULL DEFAULT '[]'")
+        await db.execute("ALTER TABLE jobs ADD COLUMN resume INTEGER NOT NULL DEFAULT 0")
     if version < VERSION:
         await db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -374,7 +379,8 @@ async def _one(db: aiosqlite.Connection, query: str, values: Sequence[Any] = ())
 
 
 def _work(row: sqlite3.Row) -> Work:
-    return Work(_job(row), row["graph"], *(json.loads(row[name]) for name in ("targets", "force", "allow_write")))
+    targets, force, allow_write = (json.loads(row[name]) for name in ("targets", "force", "allow_write"))
+    return Work(_job(row), row["graph"], targets, force, allow_write, bool(row["resume"]))
 
 
 def _job(row: sqlite3.Row) -> Job:

@@ -16,7 +16,7 @@ from ..files import locate
 from ..overrides import written_out
 from ..paths import Roots
 from ..registry import default_registry
-from .check import Packs, Summary, content_hash, submitted, texts
+from .check import Packs, Summary, content_hash, submitted, texts, undecided, yes
 from .jobs import STATUSES
 from .opened import from_file, opened
 from .replies import STATE, failure, json_reply, json_text, read_body, read_json, to_text
@@ -58,13 +58,14 @@ async def connect(request: web.Request) -> web.WebSocketResponse:
 
 async def submit(request: web.Request) -> web.Response:
     """Queue a graph. One with errors is refused, except for files that are missing as long as a job before it may
-    write them."""
+    write them; one whose training was begun with other code, unless it says what to do."""
     state = request.app[STATE]
-    sent = await state.pool.run(_to_run, await read_body(request), state.roots, state.packs)
+    device = state.supervisor.state()["device"]
+    sent = await state.pool.run(_to_run, await read_body(request), state.roots, state.packs, device)
     targets, force, allow_write = (texts(sent.fields, name) for name in ("targets", "force", "allow_write"))
-    title, front = sent.fields.get("title"), sent.fields.get("front", False)
-    if not isinstance(title, str | None) or not isinstance(front, bool):
-        raise GraphErrors.one("E_FIELD", "title is a text, front is true or false")
+    title, front = sent.fields.get("title"), yes(sent.fields, "front")
+    if not isinstance(title, str | None):
+        raise GraphErrors.one("E_FIELD", "title is a text")
     busy = bool(await state.jobs.find(("queued", "running"), limit=1))
     errors = [
         problem
@@ -80,6 +81,7 @@ async def submit(request: web.Request) -> web.Response:
         targets=targets,
         force=force,
         allow_write=allow_write,
+        resume=yes(sent.fields, "resume"),
         front=front,
     )
     return json_reply(job.to_json())
@@ -247,13 +249,20 @@ def _number(request: web.Request, name: str, default: int) -> int:
     return int(given)
 
 
-def _to_run(data: bytes, roots: Roots, packs: Packs) -> Summary:
-    """A graph that is to run, with the problems that its run would find: files that lie elsewhere are found first."""
+def _to_run(data: bytes, roots: Roots, packs: Packs, device: str | None) -> Summary:
+    """A graph that is to run, with the problems that its run would find: files that lie elsewhere are found first.
+
+    Args:
+        device: The one that the worker runs on; None while it has not said so.
+    """
     sent, registry = submitted(data), default_registry(packs)
     graph = written_out(sent.graph, registry)
     here, _ = locate(graph, roots)
     places = roots.allowing(texts(sent.fields, "allow_write"))
-    problems = analyse(here, registry, places, files=True).problems
+    found = analyse(here, registry, places, files=True)
+    problems = found.problems
+    if device is not None and not found.errors and not yes(sent.fields, "resume"):
+        problems = [*problems, *undecided(found, places, sent.fields, device)]
     return Summary(graph.dump(), content_hash(graph, registry), graph.meta.title, sent.fields, problems)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..analyse import analyse
+from ..begun import planned
 from ..document import loads
 from ..errors import GraphErrors, Problem
 from ..fingerprint import Fingerprints
 from ..forecast import plan_rows
 from ..paths import Roots
-from ..planning import make_plan
 from ..processes.commands import how_it_ended
 from ..registry import default_registry
 from .history import conclude_record
@@ -63,6 +63,7 @@ class Running:
                 "targets": work.targets,
                 "force": work.force,
                 "allow_write": work.allow_write,
+                "resume": work.resume,
             }
         )
         self._given = True
@@ -131,7 +132,7 @@ def kept(work: Work, roots: Roots, packs: Iterable[Path], device: str) -> str | 
     """What of a job's training is on the disk; None where nothing is, or it cannot be told."""
     try:
         registry, graph = default_registry(packs), loads(work.graph)
-        prepared = make_plan(
+        prepared = planned(
             analyse(graph, registry, roots.allowing(work.allow_write)),
             roots,
             targets=work.targets or None,

@@ -111,11 +111,19 @@ class Supervisor:
         targets: list[str],
         force: list[str],
         allow_write: list[str],
+        resume: bool,
         front: bool,
     ) -> Job:
         """Queue a graph that was checked, as canonical text."""
         job = await self.jobs.add(
-            graph, graph_hash, title=title, targets=targets, force=force, allow_write=allow_write, front=front
+            graph,
+            graph_hash,
+            title=title,
+            targets=targets,
+            force=force,
+            allow_write=allow_write,
+            resume=resume,
+            front=front,
         )
         await self._tell_queue()
         self._keeper.revive()

@@ -218,6 +218,7 @@ class Worker:
                 cache=self.cache,
                 on_event=tell,
                 force=message["force"],
+                resume=message["resume"],
                 cancel=job.cancel,
                 requests=job.requests,
                 run_id=job.id,

@@ -1,3 +1,5 @@
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { Editor } from "./editor";
 import { until } from "./server";
@@ -53,6 +55,32 @@ it("cancels a run, and again without harm", async () => {
   const { status } = await editor.server.post<{ status: string }>(`/api/jobs/${job.id}/cancel`, {});
   expect(status).toBe("cancelled");
   await editor.node("loop").getByText("running").waitFor({ state: "detached" });
+});
+
+it("asks whether a training goes on that was begun before an upgrade", async () => {
+  const editor = await stage.open();
+  const { server, page } = editor;
+  await editor.openSaved("begun", toyGraph("Begun", { "loop.steps": 3, "loop.seed": 9 }));
+  await editor.finished(await editor.run());
+  // As another torch would have left it: under another key, with another version in its record.
+  const kept = join(server.workspace, "cache", "train");
+  for (const name of await readdir(kept)) {
+    const record = join(kept, name, "made-with.json");
+    const text = await readFile(record, "utf8");
+    await writeFile(record, text.replace(/("torch": )"[^"]*"/, '$1"1.0"'));
+    await rename(join(kept, name), join(kept, `${name.slice(0, -4)}0000`));
+  }
+  await editor.openSaved("begun-more", toyGraph("Begun", { "loop.steps": 5, "loop.seed": 9 }));
+  const before = new Set((await server.jobs()).map((job) => job.id));
+  await editor.button(/^Run$/).first().click();
+  const dialog = page.getByRole("alertdialog", { name: /begun with something else/ });
+  await dialog.getByText(/3 of 5 steps .* torch 1\.0 \(now/).waitFor();
+  expect((await server.jobs()).length).toBe(before.size);
+  await dialog.getByRole("button", { name: /Go on from the checkpoints/ }).click();
+  const job = await editor.newJob(before);
+  await editor.finished(job);
+  const { log } = await server.snapshot(job.id);
+  expect(log.map(({ message }) => message).join("\n")).toMatch(/going on: checkpoint of step 3 of 5/);
 });
 
 it("marks a run as failed when the worker is killed, says why, and goes on with the next", async () => {

@@ -35,6 +35,8 @@ export interface JobRequest {
   allow_write?: string[];
   title?: string;
   front?: boolean;
+  /** Training goes on from checkpoints that were made with other code or versions. */
+  resume?: boolean;
 }
 export interface DataReportRequest {
   graph: GraphFile;

@@ -1,6 +1,7 @@
 import { type ComponentType, lazy, Suspense } from "react";
 import { type OpenDialog, useSession } from "../state/session";
 import { AboutDialog } from "./AboutDialog";
+import { BegunDialog } from "./BegunDialog";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { ConflictDialog } from "./ConflictDialog";
 import { ImportDialog } from "./ImportDialog";
@@ -15,6 +16,7 @@ const DIALOGS: { [K in DialogKind]: ComponentType<DialogProps<K>> } = {
   saveAs: SaveAsDialog,
   conflict: ConflictDialog,
   import: ImportDialog,
+  begun: BegunDialog,
   trainOnMyPictures: TrainDialog,
   shortcuts: ShortcutsDialog,
   about: AboutDialog,

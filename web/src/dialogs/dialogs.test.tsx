@@ -1,7 +1,7 @@
 import { fireEvent, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Capabilities } from "../api/schema";
+import type { Capabilities, Problem } from "../api/schema";
 import { realGraph, realSpecs } from "../graph/fixtures/specs";
 import { registerCommands } from "../state/commands";
 import { useSession } from "../state/session";
@@ -185,6 +185,23 @@ describe("conflict", () => {
     const answer = useSession.getState().openDialog("conflict", { name: "cats" });
     await user.click(await screen.findByRole("button", { name: /Keep mine/ }));
     expect(await answer).toBe("mine");
+  });
+});
+
+describe("begun", () => {
+  it("says what differs and asks whether to go on", async () => {
+    const user = userEvent.setup();
+    render(<Dialogs />);
+    const problem: Problem = {
+      code: "E_BEGUN",
+      message: "3 of 5 steps: torch 1.0 (now 2.0)",
+      node: "train",
+      severity: "error",
+    };
+    const answer = useSession.getState().openDialog("begun", { problems: [problem] });
+    await screen.findByText(/torch 1.0 \(now 2.0\)/);
+    await user.click(await screen.findByRole("button", { name: /Go on from the checkpoints/ }));
+    expect(await answer).toBe("resume");
   });
 });
 

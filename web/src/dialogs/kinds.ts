@@ -1,4 +1,4 @@
-import type { Capabilities, GraphFile } from "../api/schema";
+import type { Capabilities, GraphFile, Problem } from "../api/schema";
 
 /** What each dialog is given and what it answers; `null` is always "closed without an answer". */
 export interface DialogKinds {
@@ -18,6 +18,8 @@ export interface DialogKinds {
     props: { graph: GraphFile; capabilities: Capabilities; purpose: "open" | "run" | "write" };
     result: "open" | "readOnly" | { allowWrite: string[] } | null;
   };
+  /** Checkpoints of these trainings were made with other code or versions. */
+  begun: { props: { problems: Problem[] }; result: "resume" | "anew" | null };
   trainOnMyPictures: { props: Record<never, never>; result: true | null };
   shortcuts: { props: Record<never, never>; result: null };
   about: { props: Record<never, never>; result: null };

@@ -55,14 +55,25 @@ async function mayRun(doc: DocStore): Promise<string[] | null> {
   return answer;
 }
 
-/** Queue a graph; one that writes where it may not yet asks the person, for this run alone. Null: nothing was queued. */
+/**
+ * Queue a graph. One that writes where it may not yet asks the person, for this run alone, and so does one whose
+ * training was begun with other code. Null: nothing was queued.
+ */
 async function submit(request: JobRequest): Promise<Job | null> {
   try {
     return await api.run(request);
   } catch (error) {
-    if (!(error instanceof ApiFailure && error.problems.every(({ code }) => code === "E_WRITE"))) throw error;
-    const allow_write = await ask(request.graph, "write");
-    return allow_write && api.run({ ...request, allow_write });
+    if (!(error instanceof ApiFailure)) throw error;
+    const { code, problems } = error;
+    if (problems.some((problem) => problem.code !== code)) throw error;
+    if (code === "E_WRITE") {
+      const allow_write = await ask(request.graph, "write");
+      return allow_write && submit({ ...request, allow_write });
+    }
+    if (code !== "E_BEGUN") throw error;
+    const answer = await useSession.getState().openDialog("begun", { problems });
+    const force = problems.flatMap(({ node }) => node ?? []);
+    return answer && submit({ ...request, ...(answer === "resume" ? { resume: true } : { force }) });
   }
 }
 

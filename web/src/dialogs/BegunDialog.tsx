@@ -1,0 +1,36 @@
+import { useTranslation } from "react-i18next";
+import { Button } from "../ui";
+import { Dialog } from "../ui/Dialog";
+import styles from "./dialogs.module.css";
+import type { DialogProps } from "./kinds";
+
+/** A training was begun with other code or versions: does it go on from there, or begin anew? */
+export function BegunDialog({ problems, onClose }: DialogProps<"begun">) {
+  const { t } = useTranslation();
+  return (
+    <Dialog
+      open
+      alert
+      title={t("forms.begun.title")}
+      description={t("forms.begun.text")}
+      onOpenChange={(open) => !open && onClose(null)}
+      footer={<Button onClick={() => onClose(null)}>{t("forms.cancel")}</Button>}
+    >
+      <ul className={styles.choices}>
+        {problems.map(({ node, message }) => (
+          <li key={node} className={styles.muted}>
+            <strong>{node}</strong> {message}
+          </li>
+        ))}
+        {(["resume", "anew"] as const).map((choice) => (
+          <li key={choice}>
+            <button type="button" className={styles.choice} onClick={() => onClose(choice)}>
+              <strong>{t(`forms.begun.${choice}`)}</strong>
+              <span className={styles.muted}>{t(`forms.begun.${choice}Text`)}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Dialog>
+  );
+}
