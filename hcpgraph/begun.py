@@ -11,9 +11,10 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,18 @@ class Record:
     """What the checkpoints of one folder were made with.
 
     Attributes:
-        kin: Key without code, versions and environment.
+        loop: Key of the loop; in other regions each of its passes has a folder of its own.
+        loop_kin: The same without code, versions and environment.
+        kin: Key of the folder without code, versions and environment.
         environment: Device type, precision and versions of what computes.
         packs: Pack -> version.
         code: File -> sha256 of it.
-        instead: Key that it goes on for, from a checkpoint of other code; empty for one that began by itself.
-        checkpoint: Digest of that checkpoint.
+        instead: Key of the loop that it goes on for, from checkpoints of other code; empty if it began by itself.
+        checkpoint: Digest of these checkpoints.
     """
 
+    loop: str
+    loop_kin: str
     kin: str
     environment: Mapping[str, str]
     packs: Mapping[str, str]
@@ -62,7 +67,11 @@ class Begun:
 
     folder: Path
     record: Record
-    steps: tuple[int, ...] = field(default=())
+    steps: tuple[int, ...]
+
+    def until(self, step: int | None) -> int | None:
+        """Its latest checkpoint of at most that many steps; None for any."""
+        return max((one for one in self.steps if step is None or one <= step), default=None)
 
 
 def folder(key: str, roots: Roots) -> Path:
@@ -78,21 +87,34 @@ def steps(place: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def fitting(plan: Plan, id: str, found: list[int]) -> int | None:
-    """The latest of some steps that a loop would go on from."""
-    wanted = plan.analysis.settings[id].get("steps")
-    return max((step for step in found if not isinstance(wanted, int) or step <= wanted), default=None)
+def wanted(plan: Plan, id: str) -> int | None:
+    """How many steps a loop does, as far as that is known."""
+    steps = plan.analysis.settings[id].get("steps")
+    return steps if isinstance(steps, int) else None
 
 
-def note(plan: Plan, id: str, roots: Roots) -> None:
-    """Record what a loop is made with, before it begins.
+def kept(plan: Plan, id: str, key: str, kin: str, roots: Roots, at_most: int) -> Path:
+    """The folder for the checkpoints of a loop that begins, with a record of what it is made with.
+
+    Where the loop goes on from checkpoints of other code, it has a copy of the latest of its kin.
+
+    Args:
+        key, kin: Of this pass of the loop.
+        at_most: Step beyond which none is gone on from.
 
     Raises:
         OSError: the disk does not take it.
     """
-    place = folder(plan.keys.resumable[id], roots)
+    place = folder(key, roots)
     if not (place / RECORD).exists():
-        _write(place, _now(plan, id))
+        record = replace(_now(plan, id), kin=kin)
+        if id in plan.continued:
+            record = replace(record, instead=plan.began_as[id], checkpoint=plan.continued[id])
+            others = [one for one in _all(roots) if one.record.kin == kin and one.until(at_most) is not None]
+            if others and not place.is_dir():
+                _copy(_latest(others, at_most), at_most, place)
+        _write(place, record)
+    return place
 
 
 def planned(analysis: Analysis, roots: Roots, **options: Any) -> Plan:
@@ -105,21 +127,15 @@ def planned(analysis: Analysis, roots: Roots, **options: Any) -> Plan:
         GraphErrors: E_TARGET.
     """
     plan = make_plan(analysis, roots, **options)
-    while going := _decided(plan, roots):
+    known = list(_all(roots)) if plan.loops() else []
+    while going := _decided(plan, known):
         plan = plan.continuing(going)
     return plan
 
 
-def _decided(plan: Plan, roots: Roots) -> dict[str, str]:
-    """Loops that go on from a checkpoint of other code, as was once said -> digest of that checkpoint."""
-    loops = {id: key for id, key in _loops(plan).items() if not folder(key, roots).is_dir()}
-    known = {one.record.instead: one.record.checkpoint for one in _all(roots)} if loops else {}
-    return {id: known[key] for id, key in loops.items() if key in known}
-
-
 def questions(plan: Plan, roots: Roots, force: frozenset[str]) -> list[Problem]:
     """E_BEGUN for every loop of which nobody has said yet whether it goes on from checkpoints of other code."""
-    return [_question(plan, id, one) for id, one in _cut_off_all(plan, roots, force).items()]
+    return [_question(plan, id, found) for id, found in _cut_off(plan, list(_all(roots)), roots, force).items()]
 
 
 def settled(plan: Plan, roots: Roots, *, resume: bool, force: frozenset[str]) -> Plan:
@@ -132,41 +148,57 @@ def settled(plan: Plan, roots: Roots, *, resume: bool, force: frozenset[str]) ->
     Raises:
         GraphErrors: E_BEGUN, checkpoints of other code are there and nobody said what to do with them.
     """
-    while found := _cut_off_all(plan, roots, force):
+    known = list(_all(roots)) if plan.loops() else []
+    while found := _cut_off(plan, known, roots, force):
         if not resume:
             raise GraphErrors(questions(plan, roots, force))
-        id, one = next(iter(found.items()))
-        plan = _go_on(plan, id, one, roots)
+        id, begun = next(iter(found.items()))
+        plan = plan.continuing({id: _checkpoints(plan, id, begun)})
     return plan
 
 
-def _loops(plan: Plan) -> dict[str, str]:
-    """Loops at the top that keep checkpoints -> key; those whose key is known."""
-    needed = [id for id in plan.needed() if id in plan.keys.resumable]
-    return {id: plan.keys.resumable[id] for id in needed}
+def _decided(plan: Plan, known: Iterable[Begun]) -> dict[str, str]:
+    """Loops that go on from checkpoints of other code, as was once said -> digest of these."""
+    own = {one.record.loop for one in known}
+    said = {one.record.instead: one.record.checkpoint for one in known if one.record.instead}
+    loops = plan.loops()
+    return {id: said[key] for id, key in loops.items() if key in said and key not in own and id not in plan.continued}
 
 
-def _cut_off_all(plan: Plan, roots: Roots, force: frozenset[str]) -> dict[str, Begun]:
-    return {id: one for id in _loops(plan) if (one := _cut_off(plan, id, roots, force)) is not None}
+def _cut_off(plan: Plan, known: Iterable[Begun], roots: Roots, force: frozenset[str]) -> dict[str, list[Begun]]:
+    """Trainings that differ from a loop in code, versions and environment alone, where it has none of its own."""
+    found: dict[str, list[Begun]] = {}
+    for id, key in plan.loops().items():
+        if {"*", id} & force or id in plan.continued or folder(key, roots).is_dir():
+            continue
+        kin = [one for one in known if one.record.loop_kin == plan.keys.resumable_kin[id]]
+        if any(one.record.loop == key for one in kin):
+            continue
+        if fitting := [one for one in kin if one.until(_bound(plan, id)) is not None]:
+            found[id] = fitting
+    return found
 
 
-def _cut_off(plan: Plan, id: str, roots: Roots, force: frozenset[str]) -> Begun | None:
-    """The training with most steps that differs from a loop in code, versions and environment alone."""
-    if {"*", id} & force or folder(plan.keys.resumable[id], roots).is_dir():
-        return None
-    kin = plan.keys.kin[id]
-    found = [one for one in _all(roots) if one.record.kin == kin and fitting(plan, id, list(one.steps)) is not None]
-    return max(found, key=lambda one: (fitting(plan, id, list(one.steps)), one.folder.stat().st_mtime_ns), default=None)
+def _bound(plan: Plan, id: str) -> int | None:
+    """The steps beyond which a checkpoint is of no use; inside of regions later passes have more."""
+    return None if plan.analysis.flat.chain(id) else wanted(plan, id)
 
 
-def _go_on(plan: Plan, id: str, one: Begun, roots: Roots) -> Plan:
-    step = fitting(plan, id, list(one.steps))
-    source = one.folder / f"step-{step:08d}"
-    digest = Fingerprints().of(source)
-    assert digest is not None
-    mine = plan.keys.resumable[id]
-    plan = plan.continuing({id: digest})
-    place = folder(plan.keys.resumable[id], roots)
+def _latest(found: Iterable[Begun], at_most: int | None) -> Begun:
+    return max(found, key=lambda one: (one.until(at_most) or 0, one.folder.stat().st_mtime_ns))
+
+
+def _checkpoints(plan: Plan, id: str, found: list[Begun]) -> str:
+    """Digest of what a loop goes on from: of one checkpoint, or of those of all its passes."""
+    bound = _bound(plan, id)
+    chosen = found if plan.analysis.flat.chain(id) else [_latest(found, bound)]
+    prints = (Fingerprints().of(one.folder / f"step-{one.until(bound):08d}") for one in chosen)
+    return sha256("".join(sorted(map(str, prints))).encode()).hexdigest()
+
+
+def _copy(one: Begun, at_most: int, place: Path) -> None:
+    """Put a checkpoint into another folder, whole or not at all."""
+    source = one.folder / f"step-{one.until(at_most):08d}"
     temporary = place / f".{source.name}.{os.getpid()}"
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -174,8 +206,6 @@ def _go_on(plan: Plan, id: str, one: Begun, roots: Roots) -> Plan:
         os.replace(temporary, place / source.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _write(place, Record(**{**asdict(_now(plan, id)), "instead": mine, "checkpoint": digest}))
-    return plan
 
 
 def _link(source: str, target: str) -> str:
@@ -187,15 +217,16 @@ def _link(source: str, target: str) -> str:
     return target
 
 
-def _question(plan: Plan, id: str, one: Begun) -> Problem:
-    wanted = plan.analysis.settings[id].get("steps")
-    of = f" of {wanted}" if isinstance(wanted, int) else ""
+def _question(plan: Plan, id: str, found: list[Begun]) -> Problem:
+    one = _latest(found, _bound(plan, id))
+    bound = wanted(plan, id)
+    of = "" if bound is None or _bound(plan, id) is None else f" of {bound}"
     differences = list(_differences(one.record, _now(plan, id)))
     more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return Problem(
         "E_BEGUN",
-        f"{fitting(plan, id, list(one.steps))}{of} steps of this training were made with something else than what is "
-        f"here now: {', '.join(differences[:SHOWN])}{more}",
+        f"{one.until(_bound(plan, id))}{of} steps of this training were made with something else than what is here "
+        f"now: {', '.join(differences[:SHOWN])}{more}",
         id,
         hint=f"go on from them with --resume, or begin anew with --force {id}",
     )
@@ -212,16 +243,17 @@ def _differences(then: Record, now: Record) -> Iterator[str]:
 
 
 def _now(plan: Plan, id: str) -> Record:
-    analysis = plan.analysis
+    analysis, keys = plan.analysis, plan.keys
     code: dict[str, str] = {}
     packs: dict[str, str] = {}
     for other in sorted(plan.stands_on(id)):
         spec = plan.node(other).spec
         assert spec is not None
         packs[spec.pack] = analysis.registry.version(spec.pack)
-        code |= plan.keys.code.parts(other)
+        code |= keys.code.parts(other)
     environment = dict(part.split("=", 1) for part in plan.environment.split(","))
-    return Record(plan.keys.kin[id], environment, packs, code)
+    kin = keys.resumable_kin[id]
+    return Record(keys.resumable[id], kin, kin, environment, packs, code)
 
 
 def _write(place: Path, record: Record) -> None:

@@ -85,12 +85,13 @@ class Context:
         node: Id of the node in the flattened graph.
         stream: Name of its random stream.
         key: Its Merkle key (hex), or an empty string inside a region.
+        kin: Of a training loop, its key without code, versions and environment.
         reads: Files and folders that its settings name, whose content is in its key; None where that is not known.
         run: What the run shares: `run.roots`, `run.embed` (the canonical graph text to write into files), …
         scope: Position in the enclosing regions.
     """
 
-    __slots__ = ("_progressed", "artifacts", "key", "node", "reads", "run", "scope", "stream")
+    __slots__ = ("_progressed", "artifacts", "key", "kin", "node", "reads", "run", "scope", "stream")
 
     def __init__(
         self,
@@ -100,11 +101,13 @@ class Context:
         *,
         stream: str | None = None,
         key: str = "",
+        kin: str = "",
         reads: tuple[str, ...] | None = None,
     ) -> None:
         self.node = node
         self.stream = stream or node
         self.key = key
+        self.kin = kin
         self.reads = reads
         self.run = run
         self.scope = scope

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .begun import note
 from .cache import Cache, DiskCache, Marks, copied
 from .context import Context, RunState, Scope
 from .declare import Impl
@@ -264,10 +263,9 @@ class Execution:
             scope,
             stream=node.stream,
             key=self.plan.keys.resumable.get(node.id, key),
+            kin=self.plan.keys.resumable_kin.get(node.id, ""),
             reads=node.spec.reads(settings),
         )
-        if node.spec.resumes:
-            note(self.plan, node.id, self.run.roots)
         if node.spec.body:
             layout = self.regions.layout(node.id)
             values = {source: copied(self._value(source)) for source in layout.outer}

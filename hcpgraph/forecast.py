@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .begun import fitting, folder, steps
+from .begun import folder, steps, wanted
 from .cache import DiskCache
 from .errors import GraphError
 from .fingerprint import Fingerprints
@@ -99,4 +99,6 @@ def _kept(plan: Plan, id: str, key: str, places: Roots) -> bool:
 def _checkpoint(plan: Plan, id: str, places: Roots) -> int | None:
     """The latest step that a training loop has on disk and would go on from."""
     key = plan.keys.resumable.get(id)
-    return fitting(plan, id, steps(folder(key, places))) if key else None
+    bound = wanted(plan, id)
+    done = [step for step in steps(folder(key, places)) if bound is None or step <= bound] if key else []
+    return max(done, default=None)

@@ -32,16 +32,18 @@ class Keys:
         code: The code behind them.
         again: Computes them anew, with `continued`: owner -> digest of a checkpoint of other code that it goes on from.
         of: Flat id -> key; None when a file that it reads has no fingerprint yet.
+        kin: Flat id -> the same without code, versions and environment: what an upgrade leaves as it is.
         resumable: Owner -> its key without the settings that may change while it goes on, such as `steps`.
-        kin: Owner -> the same without code, versions and environment: what an upgrade leaves as it is.
+        resumable_kin: Owner -> the same without code, versions and environment.
         files: `root:path` -> sha256 and size of a file that is read, sha256 and count for a folder.
     """
 
     code: Code
     again: Callable[..., Keys]
     of: dict[str, str | None] = field(default_factory=dict)
+    kin: dict[str, str | None] = field(default_factory=dict)
     resumable: dict[str, str] = field(default_factory=dict)
-    kin: dict[str, str] = field(default_factory=dict)
+    resumable_kin: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -81,16 +83,15 @@ def keys(
         known_only=known_only,
     )
     work, found = _Work(analysis, demand, seed), Keys(Code(analysis), again)
-    kin: dict[str, str | None] = {}
     for id, part in analysis.order.sorted:
         node = analysis.flat.nodes[id]
         if node.spec is None or (owns(node) and part == BEGIN):
             continue
         settings = analysis.settings[id]
-        same, same_kin = work.inputs(node, settings, found.of), work.inputs(node, settings, kin)
+        same, same_kin = work.inputs(node, settings, found.of), work.inputs(node, settings, found.kin)
         prints = _prints(node, settings, roots, fingerprints, found, known_only) if node.spec.has("read") else []
         if any(text is None for text in (*same, *prints)):
-            found.of[id] = kin[id] = None
+            found.of[id] = found.kin[id] = None
             continue
         code = [
             str(node.spec.version),
@@ -102,11 +103,11 @@ def keys(
         common, rest = work.common(node), [str(text) for text in (*same, *prints)]
         alike = [*common, *(str(text) for text in (*same_kin, *prints))]
         found.of[id] = _digest([*common, *code, *rest], settings)
-        kin[id] = _digest(alike, _changed(node, settings))
+        found.kin[id] = _digest(alike, _changed(node, settings))
         if node.spec.resumes:
             lasting = {name: value for name, value in settings.items() if name not in node.spec.resumes}
             found.resumable[id] = _digest([*common, *code, *rest], lasting)
-            found.kin[id] = _digest(alike, _changed(node, lasting))
+            found.resumable_kin[id] = _digest(alike, _changed(node, lasting))
         if continued and id in continued:
             found.of[id], found.resumable[id] = (
                 _digest([str(key), continued[id]], {}) for key in (found.of[id], found.resumable[id])

@@ -7,6 +7,7 @@ before another value came in front of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def place(body: BoundBody, ctx: Context) -> None:
-    """Set `earlier` and `carried` of the body of a loop, and the key of the loop.
+    """Set `earlier` and `carried` of the body of a loop, and the key and kin key of the loop.
 
     Passes are counted in regions that draw anew in every pass, from where the weights were made; one that repeats its
     draws repeats its steps too.
@@ -32,22 +33,30 @@ def place(body: BoundBody, ctx: Context) -> None:
         since = tuple(turn for level, turn in enumerate(turns) if level < made or not turn[1])
         body.earlier = body.regions.passes[ctx.node, since]
         body.regions.passes[ctx.node, since] += 1
-    ctx.key = _key(plan, body.around, ctx)
+    where = _where(plan, body.around, ctx)
+    outermost = plan.analysis.flat.chain(ctx.node)[0]
+    ctx.key = _digest(plan.keys.resumable, plan.keys.of, ctx.node, outermost, where)
+    ctx.kin = _digest(plan.keys.resumable_kin, plan.keys.kin, ctx.node, outermost, where)
 
 
-def _key(plan: Plan, around: BoundBody | None, ctx: Context) -> str:
+def _digest(
+    loops: Mapping[str, str], keys: Mapping[str, str | None], loop: str, outermost: str, where: tuple[list[str], bool]
+) -> str:
+    parts, known = where
+    return sha256("\0".join([loops[loop], *parts, *([] if known else [str(keys[outermost])])]).encode()).hexdigest()
+
+
+def _where(plan: Plan, around: BoundBody | None, ctx: Context) -> tuple[list[str], bool]:
+    """What tells a pass from others, and whether it is all that there is."""
     scope = ctx.scope
-    parts = [plan.keys.resumable[ctx.node], str(scope.path)]
+    parts = [str(scope.path)]
     entries, known = reached(plan, ctx.node)
     try:
         values = _values(around)
         parts += [f"{source}={digest(values[source])}" for source in entries]
     except NoCodec:
         known = False
-    if not known:
-        outermost = plan.keys.of.get(plan.analysis.flat.chain(ctx.node)[0])
-        parts += [str(outermost), str(scope.turns)]
-    return sha256("\0".join(parts).encode()).hexdigest()
+    return (parts if known else [*parts, str(scope.turns)]), known
 
 
 def _values(body: BoundBody | None) -> dict[Source, Any]:

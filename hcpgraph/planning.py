@@ -22,7 +22,8 @@ class Plan:
         outputs: Name -> source of the values to hand back.
         bodies: Owner -> what runs in its region.
         keys: Cache keys.
-        continued: Loop -> digest of the checkpoint of other code that it goes on from.
+        continued: Loop -> digest of the checkpoints of other code that it goes on from.
+        began_as: The same loops -> the key that they had before.
     """
 
     analysis: Analysis
@@ -32,6 +33,7 @@ class Plan:
     keys: Keys
     environment: str
     continued: Mapping[str, str] = field(default_factory=dict)
+    began_as: Mapping[str, str] = field(default_factory=dict)
     _waits: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def node(self, id: str) -> FlatNode:
@@ -83,7 +85,14 @@ class Plan:
     def continuing(self, loops: Mapping[str, str]) -> Plan:
         """The same with loops that go on from checkpoints of other code, named by their digests."""
         continued = {**self.continued, **loops}
-        return replace(self, continued=continued, keys=self.keys.again(continued=continued))
+        began_as = {**self.began_as, **{id: self.keys.resumable[id] for id in loops}}
+        return replace(self, continued=continued, began_as=began_as, keys=self.keys.again(continued=continued))
+
+    def loops(self) -> dict[str, str]:
+        """Nodes that keep checkpoints and may run, also inside of regions -> key, where it is known."""
+        top = set(self.needed())
+        chain = self.analysis.flat.chain
+        return {id: key for id, key in self.keys.resumable.items() if (chain(id) or (id,))[0] in top}
 
     def cacheable(self, id: str) -> bool:
         """Whether a finished result may be served again under its key (DESIGN §5.8)."""

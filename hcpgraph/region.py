@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from . import nested
+from .begun import kept
 from .context import Context, RunState, Scope
 from .declare import Impl
 from .demand import static_sources
@@ -241,6 +244,17 @@ class BoundBody(Body[Any, Any]):
     def repeat_draws(self) -> None:
         """Draw in every pass from here on what the nodes would draw outside of this region."""
         self._anew, self._path, self.scope.exact = False, self._outside.path, self._outside.exact
+
+    def kept(self, ctx: Context, at_most: int, begun_with: str = "") -> Path:
+        """The folder for the checkpoints of a training loop.
+
+        Args:
+            at_most: Step beyond which none is gone on from.
+            begun_with: What it depends on besides its key.
+        """
+        named = (sha256(f"{text}\0{begun_with}".encode()).hexdigest() for text in (ctx.key, ctx.kin))
+        key, kin = named if begun_with else (ctx.key, ctx.kin)
+        return kept(self.regions.plan, ctx.node, key, kin, ctx.run.roots, at_most)
 
     def bind(self) -> list[Any]:
         """Make contexts, instances and calls; returns the slots with all invariants in place."""

@@ -152,3 +152,40 @@ def test_the_command_line_stops_with_2_and_goes_on_when_told(workspace, tmp_path
     assert CliRunner().invoke(main, last).exit_code == 0
     wrong = CliRunner().invoke(main, ["run", "--resume", str(tmp_path / "g.json"), "--workspace", str(workspace)])
     assert wrong.exit_code == 2 and "a graph comes first" in wrong.stderr
+
+
+def sweep(steps, draws):
+    """The training, once for each item of a list."""
+    g = training(steps)
+    g.add("value.list", "items", value=[1, 2])
+    g.add("flow.for_each", "each", draws=draws)
+    g.connect("items.out", "each.items")
+    for id in ("made", "adamw", "train", "after", "w"):
+        g.nodes[id].inside = "each"
+    g.connect("w.out", "each.result")
+    return g
+
+
+@pytest.mark.parametrize("draws", ["equal", "own"])
+def test_trainings_inside_of_a_sweep_are_asked_for_before_the_run_too(workspace, tmp_path, upgrade, draws):
+    def go(steps, place=workspace, **options):
+        events = []
+        result = hcpgraph.run(sweep(steps, draws), packs=[PACK], workspace=place, on_event=events.append, **options)
+        assert result.status == "done", result.failed
+        return result.outputs["each.out"], "\n".join(event.get("message", "") for event in events)
+
+    whole, _ = go(6, tmp_path / "whole")
+    go(4)
+    first = folders(workspace)
+    assert len(first) == (1 if draws == "equal" else 2)
+    upgrade()
+    with pytest.raises(hcpgraph.GraphErrors, match="4 steps of this training"):
+        go(6)
+    assert folders(workspace) == first
+    resumed, told = go(6, resume=True)
+    assert resumed == whole and told.count("going on: checkpoint of step 4 of 6") == len(first)
+    _, told = go(7)
+    assert told.count("going on: checkpoint of step 6 of 7") == len(first)
+    upgrade("98.0")
+    assert "checkpoint of step" not in go(3, force=["train"])[1].replace("nothing to train: checkpoint of step 3", "")
+    assert "checkpoint of step 3 of 4" in go(4)[1]

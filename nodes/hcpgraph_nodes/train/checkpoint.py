@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +98,9 @@ def capture(
     }
 
 
-def going_on(key: str, optimizers: tuple[Optimizer, ...]) -> str:
-    """The key of a training that goes on with weights of an earlier one: it depends on them as they are now."""
-    return sha256(f"{key}:{digest(capture(0, optimizers, {}, {}))}".encode()).hexdigest()
+def weights_now(optimizers: tuple[Optimizer, ...]) -> str:
+    """Digest of weights and optimizers as they are: what a training depends on that goes on with earlier ones."""
+    return digest(capture(0, optimizers, {}, {}))
 
 
 def reach(optimizers: tuple[Optimizer, ...], step: int) -> None:

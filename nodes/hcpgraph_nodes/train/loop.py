@@ -13,7 +13,7 @@ from hcpgraph.step import StepModule
 from hcpgraph.widgets import Hint, Seed, Slider
 from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart
 from hcpgraph_nodes.train.accumulation import Accumulation
-from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, going_on, reach, restore
+from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, reach, restore, weights_now
 from hcpgraph_nodes.types import Curve, Loss, Trained
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def loop(
     scaler = accelerator.scaler
     begin, end = body.earlier * steps, (body.earlier + 1) * steps
     reach(optimizer, begin)
-    key = going_on(ctx.key, optimizer) if body.carried else ctx.key
-    store = Checkpoints(ctx.path(f"cache:train/{key}", must_exist=False), keep)
+    store = Checkpoints(body.kept(ctx, end, weights_now(optimizer) if body.carried else ""), keep)
     if {"*", ctx.node} & ctx.run.force:
         store.clear()
     curve: dict[str, list[tuple[int, float]]] = {"loss": [], "lr": []}
