@@ -48,8 +48,18 @@ def pack(value: Any) -> Parcel:
 
 
 def unpack(parcel: Parcel) -> Any:
-    """The object, with files of pack folders imported as the other process did."""
-    return _Unpacker(parcel).load()
+    """The object, with files of pack folders imported as the other process did.
+
+    Raises:
+        GraphError: E_PICKLE, it cannot be made here.
+    """
+    try:
+        return _Unpacker(parcel).load()
+    except Exception as error:
+        message = f"what was sent here cannot be made in this process: {type(error).__name__}: {error}"
+        raise GraphError(
+            "E_PICKLE", message, hint="set workers to 0, or see that its module can be imported"
+        ) from error
 
 
 class _Main(Exception):

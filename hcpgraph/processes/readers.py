@@ -150,8 +150,8 @@ class Readers(_Context):
         return process
 
     def died(self) -> int | None:
-        """The exit code of one that has ended; None while all run."""
-        return next((code for process in self._started if (code := process.exitcode) is not None), None)
+        """The exit code of one that has ended, not 0 if there is such a one; None while all run."""
+        return max((code for process in self._started if (code := process.exitcode) is not None), key=abs, default=None)
 
     def end(self) -> None:
         """End all of them now."""

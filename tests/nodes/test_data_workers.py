@@ -8,11 +8,14 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
@@ -115,6 +118,31 @@ def test_what_no_other_process_can_have_is_named(tmp_path: Path) -> None:
     assert "a '_thread.lock' cannot go to another process" in problem.message
     assert "_painted.Locked' as data.dataset.samples[" in problem.message
     assert "].transforms[1].lock" in problem.message and "workers to 0" in str(problem.hint)
+
+
+def test_a_class_that_readers_cannot_import_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ghost = ModuleType("ghost")
+    monkeypatch.setitem(sys.modules, "ghost", ghost)
+    ghost.Ghost = type("Ghost", (Transform,), {"__module__": "ghost"})  # type: ignore[attr-defined]
+    made = Loader(bucketed(ghost.Ghost()), 2, workers=1)
+    with pytest.raises(GraphError, match=r"E_PICKLE .*ModuleNotFoundError: No module named 'ghost'"):
+        made.batch(0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no forkserver here")
+def test_a_forkserver_that_was_killed_is_started_again() -> None:
+    from hcpgraph.processes.readers import _server
+
+    made, pids = Loader(bucketed(), 2, workers=1), []
+    for _ in range(2):
+        assert len(made.batch(0).images.data) == 2
+        made.close()
+        pids.append(_server._forkserver_pid)
+        os.kill(pids[-1], signal.SIGKILL)
+        while psutil.Process(pids[-1]).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        made._last = None
+    assert pids[0] != pids[1]
 
 
 def test_a_function_without_a_name_is_named_by_its_place() -> None:

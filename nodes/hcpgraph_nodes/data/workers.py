@@ -16,6 +16,8 @@ from hcpgraph.processes.commands import how_it_ended
 from hcpgraph.processes.parcel import Parcel, pack, unpack
 from hcpgraph.processes.readers import Readers, follow_parent, get_ready
 
+HINT = "where memory ran out: fewer workers, or a smaller prefetch; with workers 0 there are none"
+
 
 class Failure(NamedTuple):
     """A GraphError on its way from a worker: exceptions of several arguments do not survive the pipe."""
@@ -59,7 +61,7 @@ class Stream:
         """The batch of a step; if it is not the one after the last, the workers start over from it.
 
         Raises:
-            GraphError: what the worker raised; E_WORKER, one died.
+            GraphError: what the worker raised; E_WORKER, one died or could not be started.
         """
         try:
             if self._iterator is None or step != self._next:
@@ -67,15 +69,12 @@ class Stream:
             assert self._iterator is not None
             batch = next(self._iterator)
         except BaseException as error:
-            died = self._readers.died() if isinstance(error, RuntimeError | OSError | EOFError) else None
+            died = self._readers.died() if isinstance(error, RuntimeError) else None
             self.close()
             if died is None:
                 raise
-            raise GraphError(
-                "E_WORKER",
-                f"a process that reads pictures ahead {how_it_ended(died)}",
-                hint="where memory ran out: fewer workers, or a smaller prefetch; with workers 0 there are none",
-            ) from error
+            message = f"a process that reads pictures ahead {how_it_ended(died)}"
+            raise GraphError("E_WORKER", message, hint=HINT) from error
         self._next = step + 1
         if isinstance(batch, Failure):
             self.close()
@@ -102,7 +101,11 @@ class Stream:
                 generator=torch.Generator(),
                 **self._options,
             )
-        self._iterator = iter(self._loader)
+        try:
+            self._iterator = iter(self._loader)
+        except (OSError, EOFError) as error:
+            message = f"the processes that read pictures ahead cannot be started: {type(error).__name__}: {error}"
+            raise GraphError("E_WORKER", message, hint=HINT) from error
 
 
 class _Steps(Sampler[int]):
