@@ -26,12 +26,12 @@ from .edit import Graph
 from .errors import Cancelled, GraphError, GraphErrors, Problem, did_you_mean
 from .events import EventLog, Listener
 from .fingerprint import Fingerprints
-from .keys import ENVIRONMENT
 from .overrides import with_settings
 from .paths import Roots
 from .planning import Plan
 from .registry import Registry, default_registry
 from .requests import Requests
+from .sources import ENVIRONMENT
 from .versions import package_version
 
 GraphLike = Graph | str | os.PathLike[str]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from hashlib import sha256
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 from .analyse import Analysis
 from .errors import GraphError
 from .flatten import FlatNode
-from .packs import FOLDER_MODULE
-from .sources import NAME, Look, Part, sources
+from .sources import NAME, Look, Part, distributions_of, label, sources
 from .spec import NodeSpec
-from .versions import package_version
 
 BY_CONTEXT = ("context", "paths")
 BY_RANDOM = ("rng",)
@@ -77,7 +73,7 @@ class Code:
         return spec
 
     def _parts(self, spec: NodeSpec, named: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        yield from ((_label(part), digest) for part, digest in self._files(spec, named).items())
+        yield from ((label(part), digest) for part, digest in self._files(spec, named).items())
         yield from ((name, value) for name, value in named.items() if value)
         if not self._base(spec):
             yield spec.id, spec.code
@@ -115,8 +111,7 @@ class Code:
             if self._look.place(module) is not None:
                 found[module] = ""
             else:
-                top = module.partition(".")[0]
-                found |= {other: package_version(other) for other in _distributions().get(top, ())}
+                found |= distributions_of(module)
         return found
 
     def _values(self, node: FlatNode, name: str) -> list[Any]:
@@ -129,14 +124,3 @@ class Code:
             return []
         facts = self._analysis.wires.facts
         return [facts.get((node.id, port), {}).get(name, (None, ""))[0] for port in own] or [None]
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return packages_distributions()
-
-
-def _label(part: Part) -> str:
-    """A name that is the same on every machine."""
-    name = part.name
-    return part.path.name if name.startswith(FOLDER_MODULE) else name

@@ -18,9 +18,9 @@ from .fingerprint import Fingerprints, measure
 from .flatten import FlatNode, Source, owns
 from .order import BEGIN
 from .paths import Roots
+from .sources import ENVIRONMENT
 from .versions import package_version
 
-ENVIRONMENT = ("torch", "diffusers", "transformers")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 

@@ -26,12 +26,11 @@ from .atomic import write_text
 from .errors import GraphErrors, Problem
 from .fingerprint import stamp
 from .processes.commands import end_with_stdin, run
-from .sources import imports_now
+from .sources import FOLDER_PREFIX, imports_now
 
 ENTRY_POINTS = "hcpgraph.packs"
 ENGINE = Path(__file__).resolve().parent
 DECLARING = ("spec.py", "declare.py", "docstring.py", "types.py", "widgets.py", "packs.py")
-FOLDER_MODULE = "hcpgraph_pack"
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,14 @@ class Pack:
 
 def folder_module(path: Path) -> str:
     """The module name under which a file of a pack folder is imported: stable, and apart from every package."""
-    return f"{FOLDER_MODULE}_{hashlib.sha256(str(path.parent).encode()).hexdigest()[:8]}_{path.stem}"
+    return f"{FOLDER_PREFIX}_{hashlib.sha256(str(path.parent).encode()).hexdigest()[:8]}_{path.stem}"
 
 
 def import_module(name: str, file: str) -> Any:
     """Import a node's module: a package module by name, a file of a pack folder from its path."""
     if name in sys.modules:
         return sys.modules[name]
-    if not name.startswith(FOLDER_MODULE):
+    if not name.startswith(FOLDER_PREFIX):
         return importlib.import_module(name)
     found = importlib.util.spec_from_file_location(name, file)
     if found is None or found.loader is None:

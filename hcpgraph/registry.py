@@ -10,7 +10,8 @@ from typing import Any
 
 from .declare import Impl, declared
 from .errors import GraphErrors, Problem, did_you_mean
-from .packs import FOLDER_MODULE, Pack, folder_module, from_folder, import_module, installed, manifest
+from .packs import Pack, folder_module, from_folder, import_module, installed, manifest
+from .sources import FOLDER_PREFIX
 from .spec import NodeSpec
 from .types import Lattice, TypeInfo, registered
 
@@ -66,7 +67,7 @@ class Registry:
         """The spec of a type, also of one that this process declared itself (a notebook, a test)."""
         spec = self.specs.get(type_id)
         impl = declared().get(type_id) if spec is None else None
-        if impl is None or impl.spec.module.startswith(FOLDER_MODULE):
+        if impl is None or impl.spec.module.startswith(FOLDER_PREFIX):
             return spec
         self.types |= registered()
         return impl.spec

@@ -15,18 +15,24 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.abc import MetaPathFinder
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .atomic import write_text
 from .fingerprint import stamp
+from .versions import package_version
 
 NAME = __name__.partition(".")[0]
 ENGINE = Path(__file__).resolve().parent
 DECLARING = frozenset({"declare", "docstring", "errors", "events", "packs", "requests", "spec", "types", "widgets"})
 """Modules of the engine that say what is declared and told: what they decide is in a key by itself."""
+ENVIRONMENT = ("torch", "diffusers", "transformers")
+"""Distributions whose version belongs to every key."""
+FOLDER_PREFIX = "hcpgraph_pack"
+"""Begins the names of modules that are files of a pack folder."""
 INSTALLED = {"site-packages", "dist-packages"}
 TEXT_LENGTH = 100
 """Longer texts name no file."""
@@ -192,6 +198,43 @@ def sources() -> Sources:
     from .packs import cache_folder
 
     return Sources(cache_folder() / "sources.json")
+
+
+@lru_cache(maxsize=256)
+def code_of(*modules: str) -> str:
+    """Digest of all that modules stand on, of those that are no packs by version: for caches that a node keeps itself.
+
+    This process has imported them, so that what is found once holds as long as it lives.
+    """
+    look = Look(sources())
+    found: dict[str, str] = {name: package_version(name) for name in ENVIRONMENT}
+    for name in modules:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if name.startswith(FOLDER_PREFIX) and file is not None:
+            parts = look.closure(name, Path(file))
+        else:
+            parts = look.closure(name)
+        top = name.partition(".")[0]
+        version = getattr(sys.modules.get(top), "__version__", None)
+        found |= {label(part): digest for part, digest in parts.items()} or (
+            {top: str(version)} if version else distributions_of(name)
+        )
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+
+
+def label(part: Part) -> str:
+    """A name that is the same on every machine."""
+    return part.path.name if part.name.startswith(FOLDER_PREFIX) else part.name
+
+
+def distributions_of(module: str) -> dict[str, str]:
+    """The distributions that a module comes with -> version."""
+    return {name: package_version(name) for name in _distributions().get(module.partition(".")[0], ())}
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def imports_now(name: str) -> None:

@@ -11,7 +11,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ..errors import GraphError
-from ..packs import FOLDER_MODULE, import_module
+from ..packs import import_module
+from ..sources import FOLDER_PREFIX
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def pack(value: Any) -> Parcel:
         packer.dump(value)
     except Exception as error:
         raise _refused(value, packer.last, error) from error
-    folders = {name for name in packer.modules if name.startswith(FOLDER_MODULE)}
+    folders = {name for name in packer.modules if name.startswith(FOLDER_PREFIX)}
     files = {name: str(sys.modules[name].__file__) for name in folders}
     return Parcel(stream.getvalue(), tuple(sorted(packer.modules - folders)), files)
 

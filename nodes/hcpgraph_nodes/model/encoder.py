@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from hcpgraph import Context, GraphError
+from hcpgraph.sources import code_of
 
+from ..families.registry import FAMILIES
 from .digest import folder_digest
 from .handles import Handle, TextEncoder
 
@@ -69,11 +71,12 @@ def without_inputs(handle: Handle, port: str | None = None) -> None:
 
 
 def arithmetic(handle: Handle) -> str:
-    """What besides its weights decides the bits that an encoder gives: device, precision, autocast, compiler."""
+    """What besides its weights decides the bits that an encoder gives: device, precision, autocast, compiler, code."""
     kind = handle.device.type
     autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
     compiled = f" {handle.compiling}" if handle.compiling else ""
-    return f"{kind} {handle.root.placement.dtype} {autocast}{compiled}"
+    code = code_of(FAMILIES[handle.family], __name__, *sorted({type(plugin).__module__ for plugin in handle.stack}))
+    return f"{kind} {handle.root.placement.dtype} {autocast}{compiled} {code}"
 
 
 def _digest(handle: Handle) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from hcpgraph.errors import GraphError
 from hcpgraph.fingerprint import stamp
+from hcpgraph.sources import code_of
 
 from ..data.dataset import PictureFile, Source
 from ..image.read import FORMATS, orientation, reason
@@ -127,7 +128,7 @@ def _stat(source: Source) -> str | None:
     if not isinstance(path, str):
         return None
     try:
-        return stamp(Path(path))
+        return f"{stamp(Path(path))} {code_of(__name__, 'PIL')}"
     except OSError:
         return None
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hcpgraph import Context, GraphError
+from hcpgraph.sources import code_of
 
 from ..data.store import FOLDER, SampleStore
 from ..families.registry import family
@@ -20,8 +21,6 @@ from ..model.encoder import arithmetic, encoder_digest, without_inputs
 from ..model.handles import Root, TextEncoder
 from ..types import Conditioning
 
-VERSION = 1
-"""Rises when the same caption gives another embedding."""
 RAM_BYTES = 2**30
 AFTER_HITS = 100
 PARTS = ("embedding", "pooled")
@@ -60,7 +59,7 @@ class Embeddings:
             clip_skip: Last layers to leave out.
             disk: Whether they are kept on disk too.
         """
-        base = (VERSION, self._digest(ctx, text_encoder), arithmetic(text_encoder), clip_skip)
+        base = (self._digest(ctx, text_encoder), arithmetic(text_encoder), code_of(__name__), clip_skip)
         keys = [sha256(repr((*base, text)).encode()).hexdigest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
         kept = self._opened(ctx).get(missing) if missing and disk else {}
