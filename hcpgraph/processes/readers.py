@@ -13,13 +13,14 @@ at once; where there is none (Windows) each starts anew (`spawn`). Two things di
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import context
 from multiprocessing.connection import wait
 from types import ModuleType
@@ -88,6 +89,9 @@ else:
     """That it cleans up after a process that was killed is no news."""
 
     class _Server(forkserver.ForkServer):
+        _forkserver_pid: int | None
+        _owner = os.getpid()
+
         def ensure_running(self) -> None:
             with _told({"PYTHONWARNINGS": QUIET}):
                 resource_tracker.ensure_running()  # which unblocks SIGINT when it has started
@@ -98,7 +102,14 @@ else:
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+        def end(self) -> None:
+            """End it at once: one that has imported torch takes its time, and holds the pipes of its parent."""
+            if self._forkserver_pid is not None and self._owner == os.getpid():
+                with suppress(ProcessLookupError):
+                    os.kill(self._forkserver_pid, signal.SIGKILL)
+
     _server = _Server()
+    atexit.register(_server.end)
 
     def _close(*pipes: int) -> None:
         for pipe in pipes:
