@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import generators
 from .errors import Cancelled, GraphError
 from .events import EventLog
 from .paths import Roots
@@ -55,6 +56,7 @@ class RunState:
     """What all nodes of one run share; `rank` of `world` processes that train together.
 
     `not_finite` are nodes that wrote or reported values that are not finite, with what it was the first time.
+    `watch_generators` is a testing mode: who moves a global random generator and is not declared random fails.
     """
 
     id: str = "run"
@@ -71,6 +73,7 @@ class RunState:
     requests: Requests = field(default_factory=Requests)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     not_finite: dict[str, str] = field(default_factory=dict)
+    watch_generators: bool = field(default_factory=generators.watching)
 
     @property
     def embed(self) -> str | None:

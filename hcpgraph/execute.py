@@ -6,6 +6,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from .cache import Cache, DiskCache, Marks, copied
@@ -14,10 +15,12 @@ from .declare import Impl
 from .demand import chosen
 from .device import peak_memory
 from .errors import Cancelled, GraphError, GraphErrors
+from .failures import failed, joined
 from .fingerprint import Fingerprints
 from .flatten import FlatNode, Source
+from .generators import unmoved
 from .planning import Plan
-from .region import Regions, call_owner, failed, joined
+from .region import Regions, call_owner
 
 
 class Execution:
@@ -253,7 +256,7 @@ class Execution:
 
     def _call(self, node: FlatNode, impl: Impl, ports: list[Any], key: str) -> Any:
         assert node.spec is not None
-        scope = Scope(self.run.seed)
+        scope = Scope(self.run.seed, watches=self.regions.watches)
         known = self.plan.analysis.settings[node.id]
         wired = {name: self._value(source) for name, source in node.wired.items() if name not in known}
         settings = self.regions.settings(node, impl, wired)
@@ -266,14 +269,16 @@ class Execution:
             kin=self.plan.keys.resumable_kin.get(node.id, ""),
             reads=node.spec.reads(settings),
         )
-        if node.spec.body:
-            layout = self.regions.layout(node.id)
-            values = {source: copied(self._value(source)) for source in layout.outer}
-            return call_owner(impl, ctx, ports, self.regions.bind(node.id, values, scope), settings)
-        context = (ctx,) if node.spec.takes_ctx else ()
-        if node.spec.is_class:
-            return impl.target(**settings)(*context, *ports)
-        return impl.target(*context, *ports, **settings)
+        watched = self.run.watch_generators and "random" not in self.plan.analysis.weights.effects[node.id]
+        with unmoved(node.id) if watched else nullcontext():
+            if node.spec.body:
+                layout = self.regions.layout(node.id)
+                values = {source: copied(self._value(source)) for source in layout.outer}
+                return call_owner(impl, ctx, ports, self.regions.bind(node.id, values, scope), settings)
+            context = (ctx,) if node.spec.takes_ctx else ()
+            if node.spec.is_class:
+                return impl.target(**settings)(*context, *ports)
+            return impl.target(*context, *ports, **settings)
 
     def _fail(self, id: str, error: GraphError, trace: str | None = None) -> None:
         self.failed[id] = error

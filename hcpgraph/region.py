@@ -14,12 +14,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from . import nested
+from . import generators, nested
 from .begun import kept
 from .context import Context, RunState, Scope
 from .declare import Impl
 from .demand import static_sources
-from .errors import Cancelled, GraphError, GraphErrors
+from .errors import Cancelled, GraphError
+from .failures import failed
 from .flatten import FlatNode, Source
 from .planning import Plan
 from .spec import Body
@@ -65,6 +66,7 @@ class Regions:
     """All regions of one run: layouts are made once, bodies are bound at each call.
 
     Attributes:
+        watches: What looks at the ops of every pass.
         passes: Training loop and the passes around it that its weights were made in -> how often it ran there.
     """
 
@@ -72,6 +74,7 @@ class Regions:
         self.plan = plan
         self.run = run
         self.passes: Counter[tuple[str, tuple[tuple[int, bool], ...]]] = Counter()
+        self.watches = (generators.watch,) if run.watch_generators else ()
         self._layouts: dict[str, Layout] = {}
         self._settings: dict[str, dict[str, Any]] = {}
 
@@ -199,6 +202,7 @@ class BoundBody(Body[Any, Any]):
         instances: Class nodes of this body by id; they live as long as this call of the owner.
         earlier: How many passes of the regions around a training loop went on with its weights before this one.
         carried: Whether such passes go on with the weights of the one before at all.
+        drawing: Ops that may draw from the global generators, which are seeded before them.
     """
 
     def __init__(
@@ -218,6 +222,7 @@ class BoundBody(Body[Any, Any]):
         self.instances: dict[str, Any] = {}
         self.earlier = 0
         self.carried = False
+        self.drawing: frozenset[str] = frozenset()
         self._outside = scope
         self._path = scope.path
         self._anew = True
@@ -344,6 +349,10 @@ class BoundBody(Body[Any, Any]):
             layout = self.layout_of(op)
             raise failed(layout.id, layout.impl, flat_arguments(layout.arguments, slots), error) from error
 
+    def draws(self, id: str) -> bool:
+        """Whether an op may draw from the global generators, because of itself or of a region around it."""
+        return id in self.drawing or (self.around is not None and self.around.draws(self.layout.owner))
+
     def layout_of(self, op: tuple[Any, ...]) -> OpLayout:
         """What an op was made of; those of a loss group, which free slots at other times, have the same parts."""
         position = next(i for i, known in enumerate(self.ops) if known[0] is op[0] and known[2] is op[2])
@@ -383,40 +392,3 @@ def call_owner(impl: Impl, ctx: Context, ports: Iterable[Any], body: BoundBody, 
     if impl.spec.is_class:
         return impl.target(**settings)(**context, **named, body=body)
     return impl.target(**context, **named, body=body, **settings)
-
-
-def failed(id: str, impl: Impl, ports: list[Any], error: Exception) -> GraphError:
-    """The error of a node with what stood at its ports; an error that already names a node stays as it is."""
-    if isinstance(error, GraphErrors):
-        return joined(id, error)
-    if isinstance(error, GraphError):
-        if error.problem.node is not None:
-            return error
-        problem = error.problem
-        return GraphError(problem.code, problem.message, node=id, port=problem.port, hint=problem.hint)
-    shapes = ", ".join(
-        f"{port.name}={described}"
-        for port, value in zip(impl.spec.inputs, ports, strict=False)
-        if (described := _shape(value))
-    )
-    text = str(error).strip().split("\n")[0]
-    memory = "out of memory" in text.lower() or isinstance(error, MemoryError)
-    hint = "lower the batch size or the resolution, or use --precision bf16" if memory else None
-    where = f" (ports: {shapes})" if shapes else ""
-    code = "E_MEMORY" if memory else "E_RUN"
-    return GraphError(code, f"{type(error).__name__}: {text}{where}", node=id, hint=hint or impl.spec.help)
-
-
-def joined(id: str, errors: GraphErrors) -> GraphError:
-    """All problems that a node found at once as one; the hints of the others would fill the screen."""
-    first = errors.problems[0]
-    said = "; ".join(dict.fromkeys(problem.message for problem in errors.problems))
-    return GraphError(first.code, said, node=first.node or id, port=first.port, hint=first.hint)
-
-
-def _shape(value: Any) -> str | None:
-    tensor = getattr(value, "data", value)
-    shape, dtype = getattr(tensor, "shape", None), getattr(tensor, "dtype", None)
-    if shape is None or dtype is None or callable(shape):
-        return None
-    return f"{type(value).__name__}{tuple(shape)} {str(dtype).removeprefix('torch.')}"

@@ -47,8 +47,11 @@ class StepModule(nn.Module):  # type: ignore[misc]
         self._template = body.bind()
         self._slots: list[Any] = []
         self.losses = body.layout.exits.get(exit, ())
-        self.members = _groups(body, self.losses, trained)
+        reaching = _reaching(body, trained)
+        body.drawing = frozenset(body.layout.ops[index].id for index in reaching)
+        self.members = _groups(body, self.losses, reaching)
         self.groups = len(self.members)
+        self._frozen_ops: list[list[tuple[Any, ...]]] = []
         self._group_ops: list[list[tuple[Any, ...]]] = []
         done: set[int] = set()
         for group in self.members:
@@ -56,7 +59,10 @@ class StepModule(nn.Module):  # type: ignore[misc]
             done |= new
             rest = (op for i, op in enumerate(body.layout.ops) if i not in done)
             later = set().union(*(_reads(op) for op in rest))
-            self._group_ops.append([_lasting(body.ops[i], later) for i in sorted(new)])
+            first = min(new & reaching)
+            ops = {i: _lasting(body.ops[i], later) for i in sorted(new)}
+            self._frozen_ops.append([op for i, op in ops.items() if i < first])
+            self._group_ops.append([op for i, op in ops.items() if i >= first])
         after = [i for i in range(len(body.ops)) if i not in done]
         self._after = [body.ops[i] for i in after]
         self._start = [body.ops[i] for i in after if not _ancestors(body, _reads(body.layout.ops[i])) & done]
@@ -81,12 +87,10 @@ class StepModule(nn.Module):  # type: ignore[misc]
         """
         if group == 0:
             self._slots = self.body.open(step=step, **entry)
-        scope = self.body.scope
-        seed_global(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
         if group in self._unseen:
             self._look(group)
         else:
-            self.body.execute(self._slots, self._group_ops[group])
+            self._run(group)
         return tuple(self._slots[self.losses[number]].data for number in self.members[group])
 
     def counts(self, group: int) -> list[int]:
@@ -105,12 +109,19 @@ class StepModule(nn.Module):  # type: ignore[misc]
                 )
         return counts
 
+    def _run(self, group: int) -> None:
+        """What reaches no trained weights, then the rest: dropout draws from global generators, seeded in between."""
+        scope = self.body.scope
+        self.body.execute(self._slots, self._frozen_ops[group])
+        seed_global(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
+        self.body.execute(self._slots, self._group_ops[group])
+
     def _look(self, group: int) -> None:
         """The first pass of a group: no gradient may end without a word."""
         scope = self.body.scope
         before, scope.watches = scope.watches, (*scope.watches, gradients.watch)
         try:
-            self.body.execute(self._slots, self._group_ops[group])
+            self._run(group)
         finally:
             scope.watches = before
         found = {f"{self._exit}.{number}": self._slots[self.losses[number]].data for number in self.members[group]}
@@ -170,16 +181,21 @@ def _ancestors(body: BoundBody, slots: Iterable[int]) -> set[int]:
     return found
 
 
-def _groups(body: BoundBody, losses: Sequence[int], trained: frozenset[str]) -> list[list[int]]:
-    """Losses by connected component of the nodes that carry gradients."""
+def _reaching(body: BoundBody, trained: frozenset[str]) -> set[int]:
+    """Indices of the ops that trained weights, or values that carry gradients of them, reach."""
     weights = body.regions.plan.analysis.weights
-    carrying: set[int] = set()
+    found: set[int] = set()
     hot: set[int] = set()
     for index, op in enumerate(body.layout.ops):
         if weights.reads.get(op.id, frozenset()) & trained or _reads(op) & hot:
-            carrying.add(index)
+            found.add(index)
             if op.impl.spec.gradient:
                 hot.update(op.outputs)
+    return found
+
+
+def _groups(body: BoundBody, losses: Sequence[int], carrying: set[int]) -> list[list[int]]:
+    """Losses by connected component of the nodes that carry gradients."""
     groups: list[tuple[set[int], list[int]]] = []
     for number, slot in enumerate(losses):
         needed = _ancestors(body, [slot]) & carrying

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 import hcpgraph.testing
+from hcpgraph.generators import VARIABLE
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Manifests are made once a session, in a folder that parallel workers share."""
+    """Manifests are made once a session, in a folder that parallel workers share; who moves a generator fails."""
     if not hasattr(config, "workerinput"):
         os.environ["HCPGRAPH_CACHE"] = tempfile.mkdtemp(prefix="hcpgraph-tests-")
+        os.environ[VARIABLE] = "1"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -68,4 +68,4 @@ def test_only_what_is_on_the_way_to_a_loss_and_only_the_first_pass_is_looked_at(
 
     monkeypatch.setattr(gradients, "watch", counted)
     assert hcpgraph.run(g, packs=[PACK], workspace=workspace).status == "done"
-    assert seen == [0]
+    assert set(seen) == {0}

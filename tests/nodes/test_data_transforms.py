@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -172,6 +174,19 @@ def test_foreign_generators_are_put_back() -> None:
         assert drawn() == first
         raise ValueError
     assert states() == before and not set(first) & set(other)
+
+
+def test_threads_draw_one_after_the_other() -> None:
+    def drawn(draw: int) -> list[float]:
+        with seeded(draw):
+            found = []
+            for _ in range(3):
+                found += [float(torch.rand(())), float(np.random.random()), random.random()]
+                time.sleep(0.002)
+            return found
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(drawn, range(8))) == [drawn(draw) for draw in range(8)]
 
 
 @pytest.mark.parametrize(

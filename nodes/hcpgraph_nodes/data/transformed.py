@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from .dataset import Dataset
 from .transform import Transform
 
 DRAWS = 2**63
+_alone = threading.Lock()
 
 
 def transformed(dataset: Dataset, transform: Transform) -> Dataset:
@@ -42,11 +44,14 @@ def uniform(draw: int, name: str) -> float:
 
 @contextmanager
 def seeded(draw: int) -> Iterator[None]:
-    """The global generators of torch, NumPy and Python start from a draw and are afterwards as they were."""
+    """The global generators of torch, NumPy and Python start from a draw and are afterwards as they were.
+
+    One thread at a time: the generators are those of all threads.
+    """
     import torch
 
-    python, legacy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
+    with _alone, torch.random.fork_rng(devices=[]):
+        python, legacy = random.getstate(), np.random.get_state()
         torch.default_generator.manual_seed(stream_seed(draw, "torch"))
         np.random.seed(stream_seed(draw, "numpy") % 2**32)
         random.seed(stream_seed(draw, "python"))

@@ -1,8 +1,10 @@
 """Tiny trainable things for tests of the training loop: a linear net with dropout, batches by step, noise."""
 
+import random
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
+import numpy as np
 import torch
 from hcpgraph_nodes.types import Loss, Params
 from torch import nn
@@ -46,9 +48,10 @@ def make(*, size: int = 4, seed: int = 0, dropout: float = 0.0) -> Made:
         seed: Of the initial weights.
         dropout: Dropout of the trainable net.
     """
-    torch.manual_seed(seed)
-    net = nn.Sequential(nn.Linear(size, size), nn.Dropout(dropout), nn.Tanh(), nn.Linear(size, size))
-    frozen = nn.Linear(size, size).requires_grad_(False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = nn.Sequential(nn.Linear(size, size), nn.Dropout(dropout), nn.Tanh(), nn.Linear(size, size))
+        frozen = nn.Linear(size, size).requires_grad_(False)
     return Made(Net(net), Params(({"name": "net", "params": dict(net.named_parameters())},)), Net(frozen))
 
 
@@ -120,6 +123,38 @@ def nothing(loss: Loss) -> Loss:
         loss: The loss.
     """
     return Loss(loss.data, 0)
+
+
+@node("net.rows")
+def rows_of(*, count: int = 2) -> Rows:
+    """Rows of ones.
+
+    Args:
+        count: How many.
+    """
+    return Rows(torch.ones(count, 4))
+
+
+@node("net.stir")
+def stir(rows: Rows, *, library: str = "torch") -> Rows:
+    """Move a global generator and say nothing of it.
+
+    Args:
+        rows: The rows.
+        library: torch, numpy or random.
+    """
+    {"torch": torch.rand, "numpy": np.random.random, "random": lambda n: random.random()}[library](1)
+    return rows
+
+
+@node("net.stir_declared", effects="random")
+def stir_declared(rows: Rows) -> Rows:
+    """Move a global generator and say so.
+
+    Args:
+        rows: The rows.
+    """
+    return stir(rows)
 
 
 @node("net.scale")
