@@ -33,21 +33,6 @@ def pick_device(asked: str) -> str:
     return asked
 
 
-def seed_global(seed: int) -> None:
-    """Seed the global generators of the CPU and of accelerators in use, in about a microsecond.
-
-    `torch.manual_seed` also queues a call, with the stack of its caller, for every kind of device that is not in use:
-    a millisecond each time, and memory that is never given back.
-    """
-    import torch
-
-    torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
-        torch.cuda.manual_seed_all(seed)
-    if torch.backends.mps.is_available():
-        torch.mps.manual_seed(seed)
-
-
 def peak_memory(device: str) -> int:
     """Highest use of memory so far, in bytes: of a CUDA device, else of this process; 0 where nobody tells."""
     if device.startswith("cuda"):

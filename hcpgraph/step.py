@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from . import gradients
-from .device import seed_global
 from .errors import GraphError
+from .generators import seed_all
 from .region import BoundBody, OpLayout
 from .rng import stream_seed
 
@@ -113,7 +113,7 @@ class StepModule(nn.Module):  # type: ignore[misc]
         """What reaches no trained weights, then the rest: dropout draws from global generators, seeded in between."""
         scope = self.body.scope
         self.body.execute(self._slots, self._frozen_ops[group])
-        seed_global(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
+        seed_all(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
         self.body.execute(self._slots, self._group_ops[group])
 
     def _look(self, group: int) -> None:

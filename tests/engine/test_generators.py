@@ -56,6 +56,20 @@ def test_what_is_declared_random_and_dropout_of_what_is_trained_may_draw(workspa
     assert run(training(2, dropout=0.5), workspace / "dropout").status == "done"
 
 
+def test_what_is_trained_may_draw_from_every_library(workspace, tmp_path):
+    g = training(3)
+    g.add("net.jolt", "jolt", inside="train")
+    g.connect("pred.out", "jolt.rows")
+    g.connect("jolt.out", "mse.a")
+    found = []
+    for folder in (workspace, tmp_path / "again"):
+        result = run(g, folder, targets=["w"])
+        assert result.status == "done", result.failed
+        found.append(result.outputs["w.out"])
+        torch.rand(7), np.random.random(7), random.random()
+    assert found[0] == found[1] != run(training(3), tmp_path / "plain", targets=["w"]).outputs["w.out"]
+
+
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_dropout_does_not_depend_on_what_moved_the_generators_before(workspace, tmp_path, monkeypatch, accumulate):
     monkeypatch.delenv(VARIABLE)

@@ -22,11 +22,11 @@ from hcpgraph_nodes.data.flip import Flip, flip
 from hcpgraph_nodes.data.loader import Loader
 from hcpgraph_nodes.data.torchvision_transform import torchvision_transform
 from hcpgraph_nodes.data.transform import Views
-from hcpgraph_nodes.data.transformed import seeded
 from hcpgraph_nodes.python.object import PythonObject, python_object
 
 from hcpgraph import trust
 from hcpgraph.errors import GraphError
+from hcpgraph.generators import seeded
 
 from .ramps import Ramp, RampMask
 

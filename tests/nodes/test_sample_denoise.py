@@ -102,6 +102,30 @@ def test_a_sample_does_not_depend_on_its_neighbours(workspace: Path) -> None:
     assert torch.allclose(both[1:], second, atol=1e-5)
 
 
+class Careless(diffusers.DDIMScheduler):
+    """A stochastic scheduler that takes no generator and draws from the global one."""
+
+    def step(self, model_output: torch.Tensor, timestep: Any, sample: torch.Tensor, return_dict: bool = True) -> Any:
+        after, *_ = super().step(model_output, timestep, sample, return_dict=False)
+        return (after + 0.1 * torch.randn(after.shape),)
+
+
+def test_a_scheduler_that_takes_no_generator_draws_from_the_seed_too(workspace: Path) -> None:
+    ctx = context(workspace)
+    model = load_model(ctx, path="models:tiny")
+    text = encode_text(model.text_encoder, Captions(("a cat",)))
+    latents = empty_latents(model.vae, **SIZE)
+    found = []
+    for seed in (1, 1, 2):
+        before = torch.get_rng_state()
+        args = (model.denoiser, model.schedule, text, latents)
+        kind = PythonObject(Careless, {})
+        found.append(denoise(ctx, *args, scheduler=kind, steps=2, guidance=1.0, seed=seed).data)
+        assert torch.equal(torch.get_rng_state(), before)
+        torch.rand(3)
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
+
+
 def test_another_model_for_the_negative(workspace: Path) -> None:
     ctx = context(workspace)
     model = load_model(ctx, path="models:tiny")

@@ -12,13 +12,14 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import GraphError, Many, node
+from hcpgraph.generators import seeded
 from hcpgraph.widgets import Slider
 
 from ..python.object import PythonObject
 from .dataset import Dataset
 from .tables import need
 from .transform import Transform, Views
-from .transformed import seeded, transformed
+from .transformed import transformed
 
 Choose = Literal["all", "one"]
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from hcpgraph import GraphError, node
+from hcpgraph.generators import seeded
 
 from ..python.object import PythonObject
 from .dataset import Dataset
 from .transform import Transform, Views
-from .transformed import seeded, transformed
+from .transformed import transformed
 
 
 @dataclass(frozen=True, slots=True)

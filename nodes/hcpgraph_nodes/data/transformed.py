@@ -1,14 +1,8 @@
-"""What the transform nodes share: hanging a transform on samples, numbers drawn for it, seeds of other libraries."""
+"""What the transform nodes share: hanging a transform on samples, and numbers drawn for it."""
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-
-import numpy as np
 
 from hcpgraph.errors import GraphError
 from hcpgraph.rng import stream_seed
@@ -17,7 +11,6 @@ from .dataset import Dataset
 from .transform import Transform
 
 DRAWS = 2**63
-_alone = threading.Lock()
 
 
 def transformed(dataset: Dataset, transform: Transform) -> Dataset:
@@ -40,23 +33,3 @@ def transformed(dataset: Dataset, transform: Transform) -> Dataset:
 def uniform(draw: int, name: str) -> float:
     """A number in [0, 1) that a draw holds under a name."""
     return stream_seed(draw, name) / DRAWS
-
-
-@contextmanager
-def seeded(draw: int) -> Iterator[None]:
-    """The global generators of torch, NumPy and Python start from a draw and are afterwards as they were.
-
-    One thread at a time: the generators are those of all threads.
-    """
-    import torch
-
-    with _alone, torch.random.fork_rng(devices=[]):
-        python, legacy = random.getstate(), np.random.get_state()
-        torch.default_generator.manual_seed(stream_seed(draw, "torch"))
-        np.random.seed(stream_seed(draw, "numpy") % 2**32)
-        random.seed(stream_seed(draw, "python"))
-        try:
-            yield
-        finally:
-            np.random.set_state(legacy)
-            random.setstate(python)

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph.generators import seeded
 from hcpgraph.rng import SEED_MAX
 from hcpgraph.widgets import Hint, Seed, Slider
 
@@ -97,7 +98,8 @@ def denoise(
     other = negative_denoiser or denoiser
     together = against is not None and other is denoiser and against.data.shape == text.data.shape
     total = len(solver.timesteps)
-    with torch.no_grad():
+    (first,) = ctx.row_seeds(seed)
+    with torch.no_grad(), seeded(first, denoiser.device):  # for schedulers that take no generator
         for index, timestep in enumerate(solver.timesteps):
             ctx.check()
             scaled = solver.scale_model_input(sample, timestep)

@@ -125,6 +125,16 @@ def nothing(loss: Loss) -> Loss:
     return Loss(loss.data, 0)
 
 
+@node("net.jolt")
+def jolt(rows: Rows) -> Rows:
+    """Scale rows by numbers of every global generator.
+
+    Args:
+        rows: The rows.
+    """
+    return Rows(rows.data * (1 + 0.1 * (torch.rand(1) + np.random.random() + random.random())), rows.keys)
+
+
 @node("net.rows")
 def rows_of(*, count: int = 2) -> Rows:
     """Rows of ones.
