@@ -11,6 +11,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -58,6 +59,10 @@ class Part(NamedTuple):
 
     name: str
     path: Path
+
+
+Beneath = tuple[list[tuple[str, Path]], list[tuple[Part, str]]]
+"""Modules that a module imports, with their files, and files that it reads, with their sha256."""
 
 
 class Sources:
@@ -127,6 +132,7 @@ class Look:
         self._places: dict[str, Path | None] = {}
         self._tops: dict[str, tuple[Path | None, tuple[str, ...]]] = {}
         self._closures: dict[str, dict[Part, str]] = {}
+        self._beneaths: dict[str, Beneath] = {}
 
     def closure(self, name: str, file: Path | None = None) -> Mapping[Part, str]:
         """A module and all that it stands on, files that it reads included, with the sha256 of each.
@@ -171,17 +177,23 @@ class Look:
             if path is None or read is None:
                 continue
             yield Part(name, path), read.sha256
-            for other in _absolute(name, path, read.imports):
-                if other not in seen and _counts(other):
-                    seen.add(other)
-                    stack.append((other, self.place(other)))
-            if not path.is_relative_to(ENGINE):
-                yield from self._data(name, path.parent, read.texts)
+            others, data = self._beneath(name, path, read)
+            yield from data
+            stack += [(other, place) for other, place in others if other not in seen]
+            seen.update(other for other, _ in others)
 
-    def _data(self, name: str, folder: Path, texts: Iterable[str]) -> Iterator[tuple[Part, str]]:
-        for file in (file for text in texts for file in _beside(folder, text)):
-            if (read := self._reading(file)) is not None:
-                yield Part(f"{name}:{file.relative_to(folder).as_posix()}", file), read.sha256
+    def _beneath(self, name: str, path: Path, read: Read) -> Beneath:
+        """What a module imports and reads itself."""
+        if name not in self._beneaths:
+            others = [(other, self.place(other)) for other in _absolute(name, path.name == "__init__.py", read.imports)]
+            files = () if path.is_relative_to(ENGINE) else _beside(path.parent, read.texts)
+            data = [
+                (Part(f"{name}:{file.relative_to(path.parent).as_posix()}", file), found.sha256)
+                for file in files
+                if (found := self._reading(file)) is not None
+            ]
+            self._beneaths[name] = [(other, place) for other, place in others if place is not None], data
+        return self._beneaths[name]
 
     def _reading(self, path: Path) -> Read | None:
         if path not in self._read:
@@ -274,19 +286,26 @@ def _may_name_a_file(text: str) -> bool:
     return 0 < len(text) <= TEXT_LENGTH and plain and text[0] not in "./"
 
 
-def _beside(folder: Path, text: str) -> Iterator[Path]:
-    """The file of that name, or the files of a folder in which no Python lies."""
-    place = folder / text
-    if place.suffix:
-        if place.suffix != ".py" and place.is_file():
-            yield place
-    elif place.is_dir() and not any(place.rglob("*.py")):
-        yield from sorted(path for path in place.rglob("*") if path.is_file())
+def _beside(folder: Path, texts: Iterable[str]) -> Iterator[Path]:
+    """Files that texts name, and the files of folders that they name and in which no Python lies."""
+    there = set(os.listdir(folder))
+    for place in (folder / text for text in texts if text.partition("/")[0] in there):
+        if place.suffix:
+            if place.suffix != ".py" and place.is_file():
+                yield place
+        elif place.is_dir() and not any(place.rglob("*.py")):
+            yield from sorted(path for path in place.rglob("*") if path.is_file())
 
 
-def _absolute(name: str, path: Path, imports: Iterable[str]) -> Iterator[str]:
+@lru_cache(maxsize=4096)
+def _absolute(name: str, is_package: bool, imports: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of modules that imports may run and that can change a result."""
+    return tuple(dict.fromkeys(other for other in _imported(name, is_package, imports) if _counts(other)))
+
+
+def _imported(name: str, is_package: bool, imports: Iterable[str]) -> Iterator[str]:
     """Names of modules that imports may run: the modules themselves and the packages that they lie in."""
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    package = name if is_package else name.rpartition(".")[0]
     for text in imports:
         bare = text.lstrip(".")
         parts = bare.split(".") if bare else []

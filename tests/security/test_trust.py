@@ -159,14 +159,22 @@ def test_a_wired_path_is_checked_too(cli):
     assert result.exit_code == 2 and "E_TRUST o.path" in result.stderr
 
 
-def test_a_path_known_only_at_run_time_is_refused_by_the_node(cli):
+def test_a_class_known_only_at_run_time_is_refused_before_the_run(cli):
     nodes = {
         "r": {"type": "toy.choose", "version": 1},
         "w": {"type": "toy.word", "version": 1, "settings": {"text": "os:system"}},
         "o": {"type": "python.object", "version": 1},
     }
     result = cli("run", nodes, {"o.path": "r.out", "r.a": "w.out"})
-    assert result.exit_code in (1, 2) and "E_TRUST" in result.stderr
+    assert result.exit_code == 2 and "E_WIRED o.path" in result.stderr
+
+
+def test_the_node_itself_imports_nothing_that_is_not_trusted():
+    from hcpgraph_nodes.python.object import python_object
+
+    with pytest.raises(GraphError) as error:
+        python_object(path="os:system")
+    assert error.value.problem.code == "E_TRUST"
 
 
 @pytest.fixture
