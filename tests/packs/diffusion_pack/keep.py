@@ -15,7 +15,7 @@ def latents(ctx: Context, latents: Latents, noise: Noise) -> float:
         noise: The noise.
     """
     for name, value in (("latents", latents), ("noise", noise)):
-        folder = ctx.path("out:", must_exist=False)
+        folder = ctx.run.roots.root("out")
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / f"{name}-{len(list(folder.glob(f'{name}-*.npy')))}.npy", value.data.numpy())
     return float(latents.data.sum())
