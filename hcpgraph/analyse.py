@@ -12,7 +12,8 @@ from typing import Any
 
 from . import settings as setting_rules
 from .edit import Graph
-from .errors import Problem
+from .errors import Problem, bounded
+from .fileformat import MAX_PROBLEMS
 from .flatten import Flat, FlatNode, flatten, owns
 from .infer import Wires, infer
 from .order import Order, sort
@@ -87,7 +88,7 @@ def analyse(graph: Graph, registry: Registry, roots: Roots, *, files: bool = Fal
     _check_streams(flat)
     _check_rules(flat, settings, wires, registry)
     _check_requires(graph, flat, registry)
-    unique = list(dict.fromkeys(flat.problems))
+    unique = bounded(dict.fromkeys(flat.problems), MAX_PROBLEMS)
     return Analysis(graph, registry, flat, order, settings, wires, weights, unique)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import generators
-from .errors import Cancelled, GraphError
+from .errors import LONGEST, Cancelled, GraphError, visible
 from .events import EventLog
 from .paths import Roots
 from .requests import Requests
@@ -161,7 +161,7 @@ class Context:
         self.run.events.emit("metric", self.node, step=step, values=values)
 
     def log(self, message: str, level: str = "info") -> None:
-        self.run.events.emit("log", self.node, message=message, level=level)
+        self.run.events.emit("log", self.node, message=visible(message, LONGEST), level=level)
 
     def not_finite(self, what: str) -> None:
         """Say that something written or reported has values that are not finite. The run tells it once a node: in its

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from . import embed, jsontext
 from .edit import Drawing, Graph
-from .errors import GraphErrors, Problem
+from .errors import GraphErrors, Problem, bounded
 from .fileformat import (
     FORMAT,
     MAX_BYTES,
@@ -112,13 +112,13 @@ def from_value(raw: object, problems: Iterable[Problem] = ()) -> Graph:
         if error.error_count() > 10 * MAX_PROBLEMS:
             message = f"{error.error_count()} problems: this is not a graph file"
             raise GraphErrors([*problems, Problem("E_FIELD", message)]) from None
-        problems += islice(problems_in(error, Graph, raw), MAX_PROBLEMS)
+        problems += problems_in(error, Graph, raw)
     else:
         for name, body in graph.bodies():
             problems += _fed_twice(body, name)
             body.close_gaps()
     if problems:
-        raise GraphErrors(problems[:MAX_PROBLEMS])
+        raise GraphErrors(bounded(problems, MAX_PROBLEMS))
     return graph
 
 

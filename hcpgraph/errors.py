@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -53,8 +54,26 @@ def visible(text: str, longest: int | None = None) -> str:
     return "".join(char if char.isprintable() or char in _KEPT else _escaped(char) for char in text)
 
 
-_KEPT = "\n\u00a0\u3000\u200d"
+HIDDEN = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+"""Control characters, and those that turn the direction of what stands around them: no name needs one."""
+_HIDDEN = re.compile(rf"[\t\n\r{HIDDEN}]")
+_KEPT = "\n\t\u00a0\u3000\u200d"
 """Printed as they are: the end of a line, the spaces of French and Chinese, and what joins the parts of an emoji."""
+
+
+def hidden(name: str) -> bool:
+    """Whether a name has a character that is not seen but changes what is."""
+    return _HIDDEN.search(name) is not None
+
+
+def bounded(problems: Iterable[Problem], most: int, *, node: str | None = None) -> list[Problem]:
+    """Problems as they are, or of very many the first, errors before warnings, and one that counts the others."""
+    found = list(problems)
+    if len(found) <= most:
+        return found
+    found.sort(key=lambda problem: problem.severity != "error")
+    left = found[most].severity
+    return [*found[:most], Problem("E_MORE", f"and {len(found) - most:,} more problems", node, severity=left)]
 
 
 def _escaped(char: str) -> str:

@@ -14,7 +14,7 @@ from .context import Context, RunState, Scope
 from .declare import Impl
 from .demand import chosen
 from .device import peak_memory
-from .errors import Cancelled, GraphError, GraphErrors
+from .errors import Cancelled, GraphError, GraphErrors, visible
 from .failures import failed, joined
 from .fingerprint import Fingerprints
 from .flatten import FlatNode, Source
@@ -283,7 +283,7 @@ class Execution:
     def _fail(self, id: str, error: GraphError, trace: str | None = None) -> None:
         self.failed[id] = error
         self._out.add(id)
-        self.run.events.emit("node_failed", id, problem=error.problem.to_json(), traceback=trace)
+        self.run.events.emit("node_failed", id, problem=error.problem.to_json(), traceback=trace and visible(trace))
 
     def _keep(self, id: str, key: str, outputs: tuple[Any, ...], written: Sequence[Mapping[str, Any]]) -> None:
         if not key or self.run.requests.shortened or id in self.run.not_finite:

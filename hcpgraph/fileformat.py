@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from .errors import Problem, did_you_mean
+from .errors import HIDDEN, Problem, did_you_mean
 from .rng import SEED_MAX
 
 FORMAT = "hcpgraph/1"
@@ -28,12 +28,15 @@ SOURCE = rf"^{_ID}\.{_PORT}$"
 STREAM = rf"^@?{_ID}(/{_ID})*$"
 TARGET = rf"^{_ID}\.{_PORT}(\.(0|[1-9][0-9]{{0,4}}))?$"
 
+PLAIN = rf"^[^{HIDDEN}]*$"
+
 _WRITTEN: dict[str, tuple[str, str]] = {
     ID: ("E_ID", "a name is a letter or _ and up to 63 letters, digits, _ and -"),
     PORT: ("E_ID", "the name of a port is a letter or _ and up to 63 letters, digits and _"),
     STREAM: ("E_ID", "a random stream is named like the node whose draws it gives"),
     TYPE: ("E_FIELD", "a type is written 'category.name', and a subgraph 'graph:NAME'"),
     SOURCE: ("E_EDGE_SYNTAX", "a source is written 'node.port'"),
+    PLAIN: ("E_TEXT", "take out what is not seen or turns the direction of writing; \\u202e is such a character"),
     TARGET: ("E_EDGE_SYNTAX", "a target is written 'node.port', and in a list port 'node.port.0'"),
 }
 
@@ -42,6 +45,7 @@ PortName = Annotated[str, StringConstraints(pattern=PORT)]
 TypeId = Annotated[str, StringConstraints(pattern=TYPE)]
 Source = Annotated[str, StringConstraints(pattern=SOURCE)]
 Target = Annotated[str, StringConstraints(pattern=TARGET)]
+Plain = Annotated[str, StringConstraints(pattern=PLAIN)]
 Mode = Literal["mute", "bypass"]
 Place = Sequence[str | int]
 
@@ -61,7 +65,7 @@ class NodeEntry(Entry):
     settings: dict[str, Any] = Field(default_factory=dict)
     mode: Mode | None = None
     stream: Annotated[str, StringConstraints(pattern=STREAM)] | None = None
-    title: str | None = None
+    title: Plain | None = None
 
     @property
     def graph(self) -> str | None:
@@ -91,10 +95,10 @@ class View(Entry):
 class Meta(Entry):
     """Who made the graph and what it is for."""
 
-    title: str | None = None
-    description: str | None = None
-    authors: list[str] = Field(default_factory=list)
-    license: str | None = None
+    title: Plain | None = None
+    description: Plain | None = None
+    authors: list[Plain] = Field(default_factory=list)
+    license: Plain | None = None
 
 
 class FileRecord(Entry):
@@ -103,7 +107,7 @@ class FileRecord(Entry):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     size: Annotated[int, Field(ge=0)] | None = None
     count: Annotated[int, Field(ge=0)] | None = None
-    hub: str | None = None
+    hub: Plain | None = None
 
 
 class RunOptions(Entry):
@@ -116,9 +120,9 @@ class RunOptions(Entry):
 class Requires(Entry):
     """What must be there to run the graph: versions of hcpgraph and of packs, and files by `root:path`."""
 
-    hcpgraph: str | None = None
-    packs: dict[str, str] = Field(default_factory=dict)
-    files: dict[str, FileRecord] = Field(default_factory=dict)
+    hcpgraph: Plain | None = None
+    packs: dict[Plain, Plain] = Field(default_factory=dict)
+    files: dict[Plain, FileRecord] = Field(default_factory=dict)
 
 
 class Body(Entry):

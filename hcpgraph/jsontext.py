@@ -36,6 +36,8 @@ def parse(text: str) -> tuple[Any, list[Problem]]:
     def fault(code: str, message: str, value: Any, hint: str | None = None) -> Any:
         if len(faults) == MAX_PROBLEMS:
             return value
+        if len(faults) == MAX_PROBLEMS - 1:
+            code, message, hint = "E_MORE", "there are more mistakes of this kind behind this one", None
         faults.append(_Fault(Problem(code, message, hint=hint), value))
         return faults[-1]
 

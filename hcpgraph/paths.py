@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .errors import GraphError, GraphErrors, did_you_mean
+from .errors import GraphError, GraphErrors, did_you_mean, hidden
 
 URI = re.compile(r"([a-z]+):(.*)", re.DOTALL)
 FOLDERS = ("data", "models", "out", "cache", "runs")
@@ -74,7 +74,10 @@ class Roots:
             raise GraphError("E_PATH", f"unknown root '{name}' in '{uri}'", hint=hint)
         relative = relative.strip()
         pure = relative.replace("\\", "/")
-        if "\0" in pure or pure.startswith("/") or re.match(r"[A-Za-z]:", pure) or ".." in pure.split("/"):
+        if hidden(uri):
+            message = f"'{uri}' has a character that is not seen or turns the direction of writing"
+            raise GraphError("E_PATH", message, hint="write, or rename, it without")
+        if pure.startswith("/") or re.match(r"[A-Za-z]:", pure) or ".." in pure.split("/"):
             raise GraphError("E_PATH", f"'{uri}' leaves its root", hint="write a relative path without '..'")
         root = self.root(name)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .errors import Problem, did_you_mean
@@ -26,6 +27,10 @@ def _validator(schema: str) -> Validator:
     return strict(json.loads(schema))
 
 
+FAULTS, COUNTED = 20, 20_000
+"""Faults of a node's settings that are told one by one, and up to how many more are counted."""
+REMEMBERED = 10_000
+
 _texts: dict[int, tuple[Mapping[str, Any], str]] = {}
 
 
@@ -37,13 +42,22 @@ def _text(schema: Mapping[str, Any]) -> str:
     return known[1]
 
 
-@lru_cache(maxsize=65536)
 def _faults(schema: str, settings: str) -> tuple[tuple[str, str], ...]:
+    """What is wrong with settings, by setting; remembered unless they are very long."""
+    return _looked_up(schema, settings) if len(settings) <= REMEMBERED else _found(schema, settings)
+
+
+def _found(schema: str, settings: str) -> tuple[tuple[str, str], ...]:
     given = json.loads(settings)
     checks = _validator(schema)
     missing = [(name, "is required") for name in json.loads(schema).get("required", ()) if name not in given]
     faults = (error for error in checks.iter_errors(given) if error.validator != "required" or error.absolute_path)
-    return (*missing, *map(_describe, faults))
+    told = (*missing, *map(_describe, islice(faults, FAULTS)))
+    more = sum(1 for _ in islice(faults, COUNTED))
+    return (*told, ("", f"{more:,}{'' if more < COUNTED else ' or'} more values are wrong")) if more else told
+
+
+_looked_up = lru_cache(maxsize=65536)(_found)
 
 
 def _describe(error: Any) -> tuple[str, str]:
@@ -99,20 +113,25 @@ def _plainly_valid(schema: Mapping[str, Any], value: Any) -> bool:
 def check(spec: NodeSpec, node: str, settings: Mapping[str, Any], unknown: Container[str]) -> Iterator[Problem]:
     """Every problem of one node's settings; those in `unknown` get their values while the graph runs."""
     known = spec.settings
-    given = {}
+    given: dict[str, Any] = {}
+    strangers: list[str] = []
     plain = spec.required <= settings.keys()
     for name, value in settings.items():
         if name in known:
             given[name] = value
             plain = plain and (value is spec.defaults.get(name, _NOTHING) or _plainly_valid(known[name], value))
         else:
-            hint = did_you_mean(name, [*known, *spec.input], "settings")
-            if name in spec.input or name in spec.exit:
-                hint = f"'{name}' is a port: connect a wire to {node}.{name}"
-            yield Problem("E_SETTING_UNKNOWN", f"{spec.id} has no setting '{name}'", node, name, hint)
+            strangers.append(name)
+    for name in strangers[:FAULTS]:
+        hint = did_you_mean(name, [*known, *spec.input], "settings")
+        if name in spec.input or name in spec.exit:
+            hint = f"'{name}' is a port: connect a wire to {node}.{name}"
+        yield Problem("E_SETTING_UNKNOWN", f"{spec.id} has no setting '{name}'", node, name, hint)
+    if len(strangers) > FAULTS:
+        yield Problem("E_SETTING_UNKNOWN", f"and {len(strangers) - FAULTS:,} more unknown settings", node)
     if plain:
         return
     for name, message in _faults(_text(spec.schema), json.dumps(given)):
         if name not in unknown:
             code = "E_SETTING_MISSING" if message == "is required" else "E_SETTING"
-            yield Problem(code, message, node, name, known.get(name, {}).get("description"))
+            yield Problem(code, message, node, name or None, known.get(name, {}).get("description"))

@@ -10,14 +10,21 @@ from typing import Any, TypeVar
 
 import click
 
-from ..errors import Cancelled, GraphError, GraphErrors, Problem
+from ..errors import LONGEST, Cancelled, GraphError, GraphErrors, Problem, visible
 
 FAILED, WRONG, CANCELLED = 1, 2, 130
+SHOWN = 100
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Command(click.Command):
     """A command whose bad input ends in a list of problems and exit code 2, never in a traceback."""
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **more)
+        except click.UsageError as error:
+            raise click.UsageError(visible(error.format_message(), LONGEST), error.ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -37,8 +44,8 @@ class Command(click.Command):
 
 
 def said(text: str = "", **style: Any) -> None:
-    """One line for people, on stderr."""
-    click.secho(text, err=True, **style)
+    """One line for people, on stderr; what a stranger's file brings into it cannot play with the terminal."""
+    click.secho(visible(text), err=True, **style)
 
 
 def machine(data: Any) -> None:
@@ -49,8 +56,10 @@ def machine(data: Any) -> None:
 def report(problems: Iterable[Problem], *, as_json: bool = False, fallback: int = 0) -> int:
     """Show every problem, errors first; returns the exit code: 2 if one is an error, else `fallback`."""
     found = sorted(dict.fromkeys(problems), key=lambda problem: problem.severity != "error")
-    for problem in found:
+    for problem in found if len(found) <= SHOWN else [*found[: SHOWN - 1], *found[-1:]]:
         show(problem)
+    if len(found) > SHOWN:
+        said(f"of {len(found):,} problems {SHOWN} are shown; --json lists them")
     wrong = any(problem.severity == "error" for problem in found)
     if as_json:
         machine({"ok": not wrong, "problems": [problem.to_json() for problem in found]})
@@ -58,12 +67,7 @@ def report(problems: Iterable[Problem], *, as_json: bool = False, fallback: int 
 
 
 def show(problem: Problem) -> None:
-    said(printable(f"{problem.severity}: {problem}"), fg="red" if problem.severity == "error" else "yellow")
-
-
-def printable(text: str) -> str:
-    """Text of a stranger's file without control characters, so that it cannot play with the terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
+    said(f"{problem.severity}: {problem}", fg="red" if problem.severity == "error" else "yellow")
 
 
 def _root(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import GraphErrors
-from .common import Command, json_option, machine, pack_option, printable, root_option, said, workspace_option
+from .common import Command, json_option, machine, pack_option, root_option, said, workspace_option
 from .models import located, teller
 
 LAYOUTS = ("kohya", "peft", "hcp")
@@ -77,7 +77,7 @@ def command(
         machine({"ok": True, **told})
         return
     for component, layers in told["layers"].items():
-        said(printable(f"{component}: {layers} layers, {', '.join(told['kinds'][component])}"))
+        said(f"{component}: {layers} layers, {', '.join(told['kinds'][component])}")
     for note in told["notes"]:
-        said(printable(f"note: {note}"), fg="yellow")
-    said(printable(f"wrote {target}"))
+        said(f"note: {note}", fg="yellow")
+    said(f"wrote {target}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import FILE, Command, json_option, machine, printable, said
+from ..errors import visible
+from .common import FILE, Command, json_option, machine, said
 
 if TYPE_CHECKING:
     from ..edit import Graph
@@ -32,7 +33,7 @@ def command(old: Path, new: Path, as_json: bool) -> None:
     if not changes:
         said("no difference")
     for line in lines(changes):
-        click.echo(printable(line))
+        click.echo(visible(line))
 
 
 def _open(path: Path) -> Graph:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import GraphErrors, Problem
-from .common import FILE, WRONG, Command, json_option, machine, pack_option, printable, report, said
+from .common import FILE, WRONG, Command, json_option, machine, pack_option, report, said
 
 if TYPE_CHECKING:
     from ..edit import Graph
@@ -101,7 +101,7 @@ def _graph(graph: Graph, packs: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _say(told: dict[str, Any]) -> None:
-    said(printable(f"{told['file']}: {told['kind']}"), bold=True)
+    said(f"{told['file']}: {told['kind']}", bold=True)
     if told["kind"] == "weights":
         _list("metadata", [f"{name}: {value[:200]}" for name, value in told["metadata"].items()])
         dtypes = ", ".join(f"{number} {dtype}" for dtype, number in told["dtypes"].items())
@@ -110,9 +110,9 @@ def _say(told: dict[str, Any]) -> None:
     graph = told["graph"]
     if graph is None:
         return
-    said(printable(f"graph: {graph['title'] or 'without a title'}"))
+    said(f"graph: {graph['title'] or 'without a title'}")
     if graph["description"]:
-        said(printable(f"    {graph['description']}"))
+        said(f"    {graph['description']}")
     _list("nodes", [f"{number} x {kind}" for kind, number in graph["nodes"].items()])
     _list("subgraphs", graph["subgraphs"])
     _list("inputs", [f"{name} -> {', '.join(targets)}" for name, targets in graph["inputs"].items()])
@@ -140,6 +140,6 @@ def _list(title: str, lines: list[str]) -> None:
     if lines and title:
         said(f"{title}:")
     for line in lines[:SHOWN]:
-        said(printable(f"    {line}"))
+        said(f"    {line}")
     if len(lines) > SHOWN:
         said(f"    … and {len(lines) - SHOWN} more (--json shows all)")

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from .common import Command, json_option, machine, pack_option, printable, root_option, said, workspace_option
+from ..errors import visible
+from .common import Command, json_option, machine, pack_option, root_option, said, workspace_option
 from .models import located, teller
 
 PARTS = ("denoiser", "text_encoder", "vae")
@@ -59,5 +60,5 @@ def _show(rows: list[dict[str, Any]], total: int) -> None:
     wide, kinds = max(map(len, names)), max(len(row["class"]) for row in rows)
     for name, row in zip(names, rows, strict=True):
         shapes = ", ".join(f"{key} {'×'.join(map(str, size)) or '1'}" for key, size in row["shapes"].items())
-        click.echo(printable(f"{name:{wide}}  {row['class']:{kinds}}  {shapes}".rstrip()))
+        click.echo(visible(f"{name:{wide}}  {row['class']:{kinds}}  {shapes}".rstrip()))
     said(f"{len(rows)} of {total} layers")

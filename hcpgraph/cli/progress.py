@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import click
 
-from .common import printable
+from ..errors import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -55,7 +55,7 @@ class Lines:
     def line(self, text: str) -> None:
         """Print; a pipe that nobody reads any more must not end a run."""
         with suppress(OSError):
-            click.echo(printable(text), err=True)
+            click.echo(visible(text), err=True)
 
     def __call__(self, event: dict[str, Any]) -> None:
         kind, node = event["kind"], event.get("node", "")
@@ -118,7 +118,7 @@ class Bars:
         self._progress.stop()
 
     def line(self, text: str) -> None:
-        self._progress.console.print(printable(text), markup=False, highlight=False)
+        self._progress.console.print(visible(text), markup=False, highlight=False)
 
     def __call__(self, event: dict[str, Any]) -> None:
         kind, node = event["kind"], event.get("node", "")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ..errors import GraphError
-from .common import printable, said, show
+from ..errors import GraphError, visible
+from .common import said, show
 from .progress import duration
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def summary(result: Result, places: Roots) -> None:
         for entry in result.artifacts:
             kind = entry["type"] + (" (from the cache)" if entry.get("cached") else "")
             kind += " (not finite)" if entry.get("not_finite") else ""
-            table.add_row(Text(entry["node"]), kind, Text(printable(real_path(entry["uri"], places))))
+            table.add_row(Text(entry["node"]), kind, Text(visible(real_path(entry["uri"], places))))
         Console(stderr=True, width=None if sys.stderr.isatty() else WIDE).print(table)
     for error in result.failed.values():
         show(error.problem)

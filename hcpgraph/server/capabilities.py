@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import trust
 from ..analyse import Analysis, satisfies
-from ..errors import GraphError
+from ..errors import GraphError, visible
 from ..fileformat import FileRecord
 from ..files import search
 from ..fingerprint import Fingerprints
@@ -29,16 +29,16 @@ def capabilities(found: Analysis, roots: Roots) -> dict[str, Any]:
             missing[node.type].append(node.id)
     return {
         "reads": [
-            {"uri": item.value, "node": item.node, "exists": _exists(item.value, roots)}
+            {"uri": visible(item.value), "node": item.node, "exists": _exists(item.value, roots)}
             for item in named.reads
             if not item.value.startswith(HUB)
         ],
         "writes": [
-            {"uri": item.value, "node": item.node, "problem": item.problem.to_json() if item.problem else None}
+            {"uri": visible(item.value), "node": item.node, "problem": item.problem.to_json() if item.problem else None}
             for item in named.writes
         ],
         "objects": [
-            {"path": item.value, "node": item.node, "trusted": trust.check(item.value) is None}
+            {"path": visible(item.value), "node": item.node, "trusted": trust.check(item.value) is None}
             for item in named.objects
         ],
         "unknown": [
@@ -48,7 +48,7 @@ def capabilities(found: Analysis, roots: Roots) -> dict[str, Any]:
         "packs": list(_packs(found)),
         "types_missing": [{"type": type, "nodes": ids} for type, ids in sorted(missing.items())],
         "files": list(_files(found.graph.requires.files, roots)),
-        "hub": [{"uri": item.value, "node": item.node} for item in named.reads if item.value.startswith(HUB)],
+        "hub": [{"uri": visible(item.value), "node": item.node} for item in named.reads if item.value.startswith(HUB)],
     }
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ..analyse import analyse
 from ..document import loads
-from ..errors import GraphErrors
+from ..errors import GraphErrors, visible
 from ..events import Event
 from ..files import locate
 from ..overrides import written_out
@@ -77,7 +77,7 @@ async def submit(request: web.Request) -> web.Response:
     job = await state.supervisor.submit(
         sent.text,
         sent.hash,
-        title=(title or sent.title or "")[:TITLE],
+        title=visible(title or sent.title or "")[:TITLE],
         targets=targets,
         force=force,
         allow_write=allow_write,

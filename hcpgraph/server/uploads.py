@@ -19,7 +19,7 @@ from typing import BinaryIO, Literal
 from aiohttp import BodyPartReader, MultipartReader
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ..errors import GraphErrors
+from ..errors import HIDDEN, GraphErrors
 from ..paths import Roots
 from .schema import Uploaded
 
@@ -52,7 +52,7 @@ MAGIC: dict[str, tuple[bytes, ...]] = {
     ".bin": (b"PK\x03\x04", b"\x80"),
 }
 """How files of a type begin. Pickles are only ever read with `weights_only=True`."""
-_SEGMENT = re.compile(r"[^\x00-\x1f\x7f\\:*?\"<>|/]{1,200}")
+_SEGMENT = re.compile(rf"[^\t\n\r{HIDDEN}\\:*?\"<>|/]{{1,200}}")
 _NOT_PLAIN = re.compile(r"[^\w.()+ -]+")
 
 

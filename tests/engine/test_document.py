@@ -19,6 +19,8 @@ ids = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,6}", fullmatch=True)
 ports = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True)
 sources = st.builds("{}.{}".format, ids, ports)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=TURNING), max_size=12)
 scalars = (
     st.none()
     | st.booleans()
@@ -37,7 +39,7 @@ nodes = st.builds(
     settings=st.dictionaries(texts, values, max_size=4),
     mode=st.sampled_from([None, "mute", "bypass"]),
     stream=st.none() | ids,
-    title=st.none() | texts,
+    title=st.none() | names,
 )
 
 
@@ -72,8 +74,8 @@ def graphs(draw):
     return Graph(
         **fields(draw),
         graphs={name: Drawing(**fields(draw)) for name in draw(st.sets(ids, max_size=2))},
-        meta={"title": draw(st.none() | texts), "authors": draw(st.lists(texts, max_size=3))},
-        requires={"packs": draw(st.dictionaries(texts, texts, max_size=2))},
+        meta={"title": draw(st.none() | names), "authors": draw(st.lists(names, max_size=3))},
+        requires={"packs": draw(st.dictionaries(names, names, max_size=2))},
     )
 
 

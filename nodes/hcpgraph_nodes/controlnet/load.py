@@ -75,7 +75,7 @@ def _file(path: Path, described: Mapping[str, Any] | None) -> Found:
                 hint="it needs the weights that read conditions, input_hint_block or controlnet_cond_embedding",
             )
         config = full_config(described or found.config or derived_config(found))
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, ValueError, RecursionError, TypeError, IndexError, AttributeError) as error:
         raise GraphError(
             "E_WEIGHTS",
             f"{path.name} is no ControlNet that can be read: {error}",

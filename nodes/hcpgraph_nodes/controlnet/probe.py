@@ -74,7 +74,7 @@ def probe_control(path: Path) -> str | None:
             return family_of(config) if config.get("_class_name") == "ControlNetModel" else None
         found = read_control(path) if path.suffix == ".safetensors" else None
         return None if found is None else family_of(found.config or derived_config(found))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError):
         return None
 
 

@@ -87,7 +87,7 @@ def read_json(path: Path) -> Any:
     """Raises GraphError E_CAPTION: not JSON, not UTF-8."""
     try:
         return json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise GraphError("E_CAPTION", f"'{path.name}' is not valid JSON: {error}", hint="correct the file") from None
 
 

@@ -7,8 +7,9 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from os import SEEK_END
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import IO, Annotated, Any, BinaryIO, Literal
 
 import numpy as np
 from pydantic import Field
@@ -152,10 +153,13 @@ def _read_through(ctx: Context, shard: Path) -> list[Entry]:
     entries: list[Entry] = []
     parts: Entry = {}
     seen: set[str] = set()
+    at = -1
     try:
-        with tarfile.open(shard, "r:") as tar:
+        with shard.open("rb") as raw, tarfile.open(fileobj=_Bounded(raw), mode="r:") as tar:
             for member in tar:
                 ctx.check()
+                _check_place(member, at, shard)
+                at = member.offset
                 if not member.isreg() or member.issparse() or member.name.rpartition("/")[2].startswith("."):
                     continue
                 folder, slash, base = member.name.rpartition("/")
@@ -174,13 +178,53 @@ def _read_through(ctx: Context, shard: Path) -> list[Entry]:
                 opened = tar.extractfile(member)
                 if opened is not None:
                     _add(parts, f".{ending.lower()}", member, opened)
-    except tarfile.TarError as error:
+            raw.seek(tar.offset)
+            if raw.read(tarfile.BLOCKSIZE).strip(b"\0"):
+                raise tarfile.ReadError(f"what follows '{parts.get('key', '')}' is no entry")
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
         raise GraphError(
             "E_DATA",
             f"'{shard.name}' cannot be read as an uncompressed tar file: {error}",
             hint="unpack .tar.gz to .tar, or write the shard again",
         ) from None
     return [entry for entry in entries if "at" in entry]
+
+
+class _Bounded:
+    """A file in which nobody reads or seeks beyond its end: the sizes in a damaged shard may be anything."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = file.seek(0, SEEK_END)
+        file.seek(0)
+
+    def read(self, size: int) -> bytes:
+        if size < 0:
+            raise tarfile.ReadError("an entry has a size below zero")
+        return self._file.read(min(size, self._size))
+
+    def seek(self, place: int) -> int:
+        if not 0 <= place <= self._size:
+            raise tarfile.ReadError("an entry reaches beyond the end of the file")
+        return self._file.seek(place)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _check_place(member: tarfile.TarInfo, before: int, shard: Path) -> None:
+    """An entry lies behind the one before it and inside of its file.
+
+    Raises:
+        GraphError: E_DATA.
+    """
+    size = shard.stat().st_size
+    if member.size < 0 or member.offset <= before or member.offset_data + member.size > size:
+        raise GraphError(
+            "E_DATA",
+            f"'{member.name}' in '{shard.name}' says that it has {member.size:,} bytes, of {size:,} of the whole file",
+            hint="write the shard again",
+        )
 
 
 def _add(parts: Entry, ending: str, member: tarfile.TarInfo, file: IO[bytes]) -> None:

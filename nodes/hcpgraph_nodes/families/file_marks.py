@@ -26,7 +26,7 @@ def written_configs(metadata: Mapping[str, str]) -> dict[str, dict[str, Any]] | 
     """The configurations by component in the header of a file that `model.save` wrote; None in other files."""
     try:
         found = json.loads(metadata[CONFIGS])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return None
     whole = isinstance(found, dict) and all(isinstance(part, dict) for part in found.values())
     return found if whole else None

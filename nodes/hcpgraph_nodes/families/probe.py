@@ -36,7 +36,10 @@ def safetensors_header(path: Path) -> dict[str, Any]:
         (length,) = struct.unpack("<Q", start)
         if length > HEADER_LIMIT:
             raise ValueError(f"{path.name} is no safetensors file")
-        header = json.loads(file.read(length))
+        try:
+            header = json.loads(file.read(length))
+        except RecursionError:
+            raise ValueError(f"{path.name} is no safetensors file") from None
     if not isinstance(header, dict):
         raise ValueError(f"{path.name} is no safetensors file")
     return header
@@ -46,7 +49,7 @@ def probe_family(path: Path) -> str | None:
     """The family of a diffusers folder or a .safetensors checkpoint, or None if it is not recognised."""
     try:
         return _folder(path) if path.is_dir() else _checkpoint(path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError):
         return None
 
 

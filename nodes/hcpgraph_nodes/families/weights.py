@@ -49,8 +49,9 @@ def read_config(folder: Path, name: str, expected: str | None = None) -> dict[st
             f"{folder.name}/{name} {'is missing' if gone else f'cannot be read: {error.strerror}'}",
             hint="give a folder that diffusers saved",
         ) from None
-    except ValueError as error:
-        raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} is not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        message = f"{folder.name}/{name} is not JSON: {error}"
+        raise GraphError("E_MODEL_FOLDER", message, hint="fetch it again") from None
     if not isinstance(config, dict):
         raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} is not a JSON object")
     return checked_config(config, f"{folder.name}/{name}", expected)
@@ -126,7 +127,7 @@ def _shards(path: Path) -> list[str]:
     where = f"{path.parent.name}/{path.name}"
     try:
         shards = sorted(set(json.loads(path.read_text("utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         message = f"{where} is no list of the files that hold the weights"
         raise GraphError("E_MODEL_FOLDER", message, hint="fetch it again") from None
     if any(not isinstance(shard, str) or Path(shard).name != shard for shard in shards):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hcpgraph.analyse import Analysis
-from hcpgraph.errors import GraphError, Problem
+from hcpgraph.errors import GraphError, Problem, visible
 from hcpgraph.paths import Roots
 
 from ..data.bucket_report import BucketRow, bucket_table
@@ -174,7 +174,9 @@ def _texts(
                 if not found:
                     shown[key[2]] = text
                 if len(entry["captions"]) < FIRST:
-                    entry["captions"].append({"id": sample.id, "step": step, "caption": sample.caption, "text": text})
+                    entry["captions"].append(
+                        {"id": visible(sample.id), "step": step, "caption": sample.caption, "text": text}
+                    )
         if reason is None:
             warn.triggers(told, analysis, data, parts, sorted(chain.nodes), seen, chain.encode)
         found.append(entry)
@@ -217,5 +219,5 @@ def _bucket(row: BucketRow, ids: list[str]) -> DataBucket:
         "crop_max": round(row.crop_max, 4),
         "enlarged": row.enlarged,
         "leftover": row.leftover or 0,
-        "ids": ids,
+        "ids": list(map(visible, ids)),
     }

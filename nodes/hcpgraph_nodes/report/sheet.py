@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hcpgraph.errors import GraphError
+from hcpgraph.errors import GraphError, visible
 
 from ..data.loader import Loader
 from ..data.reading import view
@@ -48,7 +48,7 @@ def sheet(loader: Loader, number: int, texts: Mapping[int, str], told: Callable[
         caption = texts.get(position, sample.caption)
         tiles.append(
             {
-                "id": sample.id,
+                "id": visible(sample.id),
                 "bucket": bucket,
                 "caption": caption,
                 "picture": picture,

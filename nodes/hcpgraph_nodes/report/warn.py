@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hcpgraph.analyse import Analysis
+from hcpgraph.errors import visible
 
 from ..data.dataset import Dataset, Source
 from ..data.loader import Loader
@@ -49,7 +50,7 @@ class Warnings:
         """Add one if it is about anything."""
         if count:
             message = self._texts(f"warning.{code}", count=count, **more)
-            unique = list(dict.fromkeys(ids))
+            unique = list(dict.fromkeys(map(visible, ids)))
             self.found.append(
                 {"code": code, "message": message, "node": node or self._node, "count": count, "ids": unique[:SHOWN]}
             )

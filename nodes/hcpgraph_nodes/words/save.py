@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.errors import HIDDEN
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph.widgets import ModelPicker
 
@@ -24,7 +25,7 @@ from .files import a1111, tensors
 SUFFIXES = {"safetensors": ".safetensors", "diffusers": ".safetensors", "a1111": ".pt"}
 LONGEST = 200
 """Bytes of a file name; file systems allow 255, of which an ending and a number take some."""
-NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+NOT_IN_FILE_NAMES = re.compile(rf'[<>:"/\\|?*\t\n\r{HIDDEN}]')
 
 
 @node("word.save", effects="write", title="Save word")
