@@ -39,6 +39,10 @@ class Body(Generic[Entry, Exit]):
         """Run the body once with these entry values; returns the named tuple of its exits."""
         raise TypeError("a body is given by the engine")
 
+    def repeat_draws(self) -> None:
+        """Draw in every pass from here on what the nodes would draw outside of this region."""
+        raise TypeError("a body is given by the engine")
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

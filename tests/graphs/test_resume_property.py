@@ -196,5 +196,6 @@ def test_resumed_equals_uninterrupted_bit_for_bit(seed: int, tmp_path: Path) -> 
     assert resumed.returncode == 0, resumed.stderr
     assert re.search(rf"going on: checkpoint of step {kept[-1]} of {STEPS}", resumed.stderr)
     torch.set_num_threads(1)
-    assert hcpgraph.run(graph, workspace=whole).status == "done"
+    alone = hcpgraph.run(graph, workspace=whole)
+    assert alone.status == "done", alone.failed
     assert content(stopped) == content(whole), f"seed {seed}: {made}"
