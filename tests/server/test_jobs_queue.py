@@ -125,9 +125,9 @@ def test_a_graph_that_cannot_run_is_refused_before_it_is_queued(server):
     assert server.queue(*ENDED, "queued", "running") == before
 
 
-def test_a_target_that_is_not_there_fails_with_the_reason(server):
-    job = server.wait(server.run(quick(), targets=["nobody"]))
-    assert (job["status"], job["reason"]["code"]) == ("failed", "E_TARGET")
+def test_a_target_that_is_not_there_is_not_queued(server):
+    reply = server.request("POST", "/api/jobs", json_body={"graph": quick(), "targets": ["nobody"]})
+    assert reply.status == 422 and reply.codes() == ["E_TARGET"]
 
 
 def test_a_job_may_read_what_one_before_it_writes(server, blocked):

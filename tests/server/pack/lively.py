@@ -26,7 +26,7 @@ def wait(ctx: Context, a: float = 0.0, *, gate: str = "gate", deaf: bool = False
         gate: Name of the file below data:.
         deaf: Do not listen to a cancel.
     """
-    file = ctx.path("data:", must_exist=False) / gate
+    file = ctx.run.roots.root("data") / gate
     while not file.exists():
         if not deaf:
             ctx.check()
