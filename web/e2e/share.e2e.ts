@@ -157,3 +157,28 @@ function withObject(path: string): GraphFile {
   graph.view.nodes = { ...graph.view.nodes, scheduler: [0, 900] };
   return graph;
 }
+
+it("lets a run write elsewhere only where its switch is on, and asks again for the next", async () => {
+  const editor = await stage.open();
+  const { page, server } = editor;
+  const graph = drawingGraph("Elsewhere");
+  graph.nodes.where = { type: "value.text", version: 1, settings: { value: "data:drawn.png" } };
+  graph.nodes.around = { type: "flow.reroute", version: 1 };
+  graph.edges = { ...graph.edges, "around.value": "where.out", "save.path": "around.out" };
+  await editor.openSaved("elsewhere", graph);
+  const run = editor.button(/^Run( ?\d+)?$/).first();
+  const asked = page.getByRole("alertdialog", { name: /^Run “/ });
+  const go = asked.getByRole("button", { name: "Run", exact: true });
+  for (let time = 0; time < 2; time++) {
+    const before = new Set((await server.jobs()).map((job) => job.id));
+    await run.click();
+    const writes = asked.getByRole("region", { name: "Writes" });
+    await writes.getByText("data:drawn.png").waitFor();
+    await writes.getByText("not allowed to write there").waitFor();
+    expect(await go.isDisabled()).toBe(true);
+    await asked.getByRole("switch", { name: "Let this run write to data:" }).click();
+    await go.click();
+    await editor.finished(await editor.newJob(before));
+    expect((await readFile(server.path("data:drawn.png"))).subarray(1, 4).toString()).toBe("PNG");
+  }
+});
