@@ -31,11 +31,12 @@ def watch(body: BoundBody, slots: list[Any], ops: Iterable[tuple[Any, ...]]) -> 
     on_the_way = body.regions.plan.bodies[body.layout.owner].exits
     for op in ops:
         layout = body.layout_of(op)
-        asking = []
+        given: dict[str, Any] = {}
         if torch.is_grad_enabled() and layout.id in on_the_way and layout.impl.spec.gradient:
-            asking = [name for name, value in body.inputs_of(layout, slots) if _asks(value)]
+            given = dict(body.inputs_of(layout, slots))
+        asking = [name for name, value in given.items() if _asks(value)]
         yield op
-        if asking and _ends(body, layout, slots):
+        if asking and _ends(body, layout, slots, given):
             gave = ", ".join(port.name for port in layout.impl.spec.outputs)
             raise GraphError(
                 "E_NO_GRADIENT",
@@ -64,16 +65,22 @@ def require(losses: Mapping[str, Any], owner: str) -> None:
             )
 
 
-def _ends(body: BoundBody, layout: OpLayout, slots: list[Any]) -> bool:
-    """Whether nothing that an op gave carries gradients; what cannot be looked into is taken to carry them."""
+def _ends(body: BoundBody, layout: OpLayout, slots: list[Any], given: Mapping[str, Any]) -> bool:
+    """Whether nothing that an op gave carries gradients.
+
+    What cannot be looked into is taken to carry them, and a tensor that was handed on as it came ends none.
+    """
     found = False
+    handed = {id(part) for value in given.values() for part in parts(value) if isinstance(part, torch.Tensor)}
     types = body.regions.plan.analysis.registry.types
     for port, slot in zip(layout.impl.spec.outputs, layout.outputs, strict=True):
         info = types.get(port.ref.name)
         if info is not None and not info.gradient:
             continue
         for part in parts(slots[slot]):
-            if not isinstance(part, float | torch.Tensor) or (isinstance(part, torch.Tensor) and part.requires_grad):
+            if not isinstance(part, float | torch.Tensor):
+                return False
+            if isinstance(part, torch.Tensor) and (part.requires_grad or id(part) in handed):
                 return False
             found = True
     return found

@@ -56,6 +56,18 @@ def test_a_loss_on_decoded_pictures_trains_alone(workspace):
     assert len(set(losses)) == STEPS
 
 
+def test_a_target_that_is_the_noise_ends_no_gradients_of_the_latents(workspace):
+    """The autoencoder is trained along: what the denoiser should predict does not depend on its latents."""
+    graph = drawn(STEPS)
+    graph.add("model.trainable", "trained_vae")
+    graph.connect("new.vae", "trained_vae.model")
+    graph.connect("trained_vae.model", "latents.vae")
+    graph.connect("trained_vae.params", "adamw.params")
+    weights, _ = trained(graph, workspace)
+    plain, _ = trained(drawn(STEPS), workspace)
+    assert not all(torch.equal(a, b) for a, b in zip(weights, plain, strict=True))
+
+
 def stopped(graph, source, target):
     """The graph with tensor.stop_gradient on one of its wires."""
     graph.add("tensor.stop_gradient", "stop", inside="train")
