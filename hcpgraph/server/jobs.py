@@ -20,6 +20,7 @@ import aiosqlite
 
 from ..api import new_id
 from ..errors import GraphErrors, Problem
+from .tables import one, unusable, upgrade
 
 if TYPE_CHECKING:
     from .history import Recorded
@@ -28,34 +29,6 @@ Status = Literal["queued", "running", "done", "failed", "cancelled"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 ENDED = ("done", "failed", "cancelled")
 RECENT = 20
-
-VERSION = 2
-SCHEMA = """
-CREATE TABLE jobs (
-  id TEXT PRIMARY KEY,
-  status TEXT NOT NULL,
-  title TEXT NOT NULL,
-  graph TEXT,
-  graph_hash TEXT NOT NULL,
-  targets TEXT NOT NULL,
-  force TEXT NOT NULL DEFAULT '[]',
-  allow_write TEXT NOT NULL DEFAULT '[]',
-  resume INTEGER NOT NULL DEFAULT 0,
-  place REAL,
-  created REAL NOT NULL,
-  started REAL,
-  ended REAL,
-  reason TEXT,
-  artifacts INTEGER NOT NULL DEFAULT 0,
-  picture TEXT,
-  hidden INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX jobs_by_status ON jobs (status, place);
-CREATE INDEX jobs_by_age ON jobs (created);
-CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
-"""`graph` is what was sent, NULL for a run of somewhere else, whose folder has it. `hidden` rows were deleted from the
-history; they stay, so that a look at the folder of runs does not bring them back."""
 
 COLUMNS = """id, status, title, graph_hash, targets, created, started, ended, reason, artifacts, picture,
   CASE WHEN status = 'queued' THEN
@@ -124,10 +97,10 @@ class Jobs:
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
             )
             async with self._writing() as db:
-                await _upgrade(db, self.path)
+                await upgrade(db, self.path)
         except (sqlite3.Error, OSError) as error:
             await self.stop()
-            raise _unusable(self.path, error) from None
+            raise unusable(self.path, error) from None
         except BaseException:
             await self.stop()
             raise
@@ -153,9 +126,9 @@ class Jobs:
         """Put a graph, as canonical text, at the end of the queue, or before all others."""
         async with self._writing() as db:
             id = new_id()
-            while await _one(db, "SELECT 1 FROM jobs WHERE id = ?", (id,)) is not None:
+            while await one(db, "SELECT 1 FROM jobs WHERE id = ?", (id,)) is not None:
                 id = new_id()
-            row = await _one(db, "SELECT min(place), max(place) FROM jobs WHERE status = 'queued'")
+            row = await one(db, "SELECT min(place), max(place) FROM jobs WHERE status = 'queued'")
             assert row is not None
             place = (row[0] or 0) - 1 if front else (row[1] or 0) + 1
             await db.execute(
@@ -176,7 +149,7 @@ class Jobs:
         Raises:
             GraphErrors: E_NOT_FOUND.
         """
-        row = await _one(self._db, f"SELECT {COLUMNS} FROM jobs WHERE id = ? AND NOT hidden", (id,))
+        row = await one(self._db, f"SELECT {COLUMNS} FROM jobs WHERE id = ? AND NOT hidden", (id,))
         if row is None:
             raise GraphErrors.one("E_NOT_FOUND", f"there is no job '{id}'")
         return _job(row)
@@ -187,7 +160,7 @@ class Jobs:
         Raises:
             GraphErrors: E_NOT_FOUND.
         """
-        row = await _one(self._db, "SELECT graph FROM jobs WHERE id = ? AND NOT hidden", (id,))
+        row = await one(self._db, "SELECT graph FROM jobs WHERE id = ? AND NOT hidden", (id,))
         if row is None:
             raise GraphErrors.one("E_NOT_FOUND", f"there is no job '{id}'")
         text: str | None = row[0]
@@ -222,13 +195,13 @@ class Jobs:
     async def claim(self) -> Work | None:
         """Take the first of the queue to run it; None when the queue is empty."""
         async with self._writing() as db:
-            row = await _one(db, "SELECT id FROM jobs WHERE status = 'queued' ORDER BY place LIMIT 1")
+            row = await one(db, "SELECT id FROM jobs WHERE status = 'queued' ORDER BY place LIMIT 1")
             if row is None:
                 return None
             await db.execute(
                 "UPDATE jobs SET status = 'running', place = NULL, started = ? WHERE id = ?", (time.time(), row["id"])
             )
-            row = await _one(db, f"SELECT {WORK} FROM jobs WHERE id = ?", (row["id"],))
+            row = await one(db, f"SELECT {WORK} FROM jobs WHERE id = ?", (row["id"],))
             assert row is not None
         return _work(row)
 
@@ -334,7 +307,7 @@ class Jobs:
 
     async def remembered(self, name: str) -> dict[str, Any] | None:
         """What `remember` kept."""
-        row = await _one(self._db, "SELECT value FROM notes WHERE name = ?", (name,))
+        row = await one(self._db, "SELECT value FROM notes WHERE name = ?", (name,))
         return None if row is None else dict(json.loads(row[0]))
 
     @property
@@ -357,27 +330,6 @@ class Jobs:
             await db.commit()
 
 
-async def _upgrade(db: aiosqlite.Connection, path: Path) -> None:
-    row = await _one(db, "PRAGMA user_version")
-    version = row[0] if row else 0
-    if version > VERSION:
-        message = f"'{path}' was written by a newer hcpgraph (version {version} of its tables)"
-        raise GraphErrors.one("E_DATABASE", message, hint="update hcpgraph, or use another workspace")
-    if version == 0:
-        for statement in filter(str.strip, SCHEMA.split(";")):
-            await db.execute(statement)
-    elif version == 1:
-        await db.execute("ALTER TABLE jobs ADD COLUMN allow_write TEXT NOT NULL DEFAULT '[]'")
-        await db.execute("ALTER TABLE jobs ADD COLUMN resume INTEGER NOT NULL DEFAULT 0")
-    if version < VERSION:
-        await db.execute(f"PRAGMA user_version = {VERSION}")
-
-
-async def _one(db: aiosqlite.Connection, query: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
-    async with db.execute(query, values) as cursor:
-        return await cursor.fetchone()
-
-
 def _work(row: sqlite3.Row) -> Work:
     targets, force, allow_write = (json.loads(row[name]) for name in ("targets", "force", "allow_write"))
     return Work(_job(row), row["graph"], targets, force, allow_write, bool(row["resume"]))
@@ -398,11 +350,3 @@ def _job(row: sqlite3.Row) -> Job:
         artifacts=row["artifacts"],
         picture=row["picture"],
     )
-
-
-def _unusable(path: Path, error: Exception) -> GraphErrors:
-    if "locked" in str(error):
-        message = f"another `hcpgraph serve` uses this workspace ('{path}' is locked)"
-        return GraphErrors.one("E_DATABASE", message, hint="use that one, stop it, or give another --workspace")
-    message = f"the queue and history in '{path}' cannot be opened: {error}"
-    return GraphErrors.one("E_DATABASE", message, hint="move the file away to begin with an empty history")
