@@ -24,8 +24,9 @@ from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.part import load_part, save_part
 from hcpgraph_nodes.model.save import save_model
 from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.text.encode import encode
 from hcpgraph_nodes.train.checkpoint import Checkpoints
-from hcpgraph_nodes.types import Curve, Images
+from hcpgraph_nodes.types import Captions, Curve, Images
 from hcpgraph_nodes.vae.load import load_vae
 from hcpgraph_nodes.vae.save import save_vae
 from hcpgraph_nodes.words.block import attach
@@ -248,6 +249,14 @@ def test_the_one_pass_sees_every_place(dtype: torch.dtype) -> None:
     assert (
         not all_finite({"a": [Images(wide[None, None])]}) and all_finite(("text", None, 3, 0.5)) and not all_finite(INF)
     )
+
+
+def test_embeddings_that_would_be_kept(workspace: Path, model: Any) -> None:
+    _ = model.text_encoder.root.module
+    spoil(model.text_encoder, NAN)
+    for _ in range(2):  # nothing is kept of the first time
+        with pytest.raises(GraphError, match=r"E_NOT_FINITE .*'a cat'"):
+            encode(context(workspace), model.text_encoder, Captions(("a cat",)), cache="disk")
 
 
 def picture(*values: float) -> Images:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hcpgraph import Context, GraphError
+from hcpgraph.finite import is_finite
 from hcpgraph.sources import code_of
 
 from ..data.store import FOLDER, SampleStore
@@ -71,6 +72,7 @@ class Embeddings:
                 with torch.no_grad():
                     encoded = implementation.encode_prompt(text_encoder, [text], clip_skip)
                 fresh[key] = tuple(part[0].cpu() for part in (encoded.data, encoded.pooled) if part is not None)
+                _require_finite(text, fresh[key])
         if fresh and disk:
             self._opened(ctx).put({key: _arrays(row) for key, row in fresh.items()})
         self.encoded += len(fresh)
@@ -102,6 +104,17 @@ class Embeddings:
             self._rows.move_to_end(key)
         while self._bytes > RAM_BYTES:
             self._bytes -= _size(self._rows.popitem(last=False)[1])
+
+
+def _require_finite(text: str, row: Row) -> None:
+    """What is kept is served for ever."""
+    if not all(map(is_finite, row)):
+        raise GraphError(
+            "E_NOT_FINITE",
+            f"the text encoder gives values that are infinite or not numbers for '{text}'",
+            port="text_encoder",
+            hint="run with --precision fp32 or bf16, or take another text encoder",
+        )
 
 
 def _size(row: Row) -> int:

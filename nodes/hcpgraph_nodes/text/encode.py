@@ -50,7 +50,7 @@ def encode(
 
     Raises:
         GraphError: E_CLIP_SKIP, the encoder has no more layers; E_CACHE, a cache for an encoder that is trained;
-            E_DISK.
+            E_DISK; E_NOT_FINITE, what would be kept has no values.
     """
     warn_if_cut(ctx, text_encoder, captions.texts)
     if cache == "off":
