@@ -180,9 +180,11 @@ def main() -> None:
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def listen() -> None:
-        for call in _calls(commands.chunks()):
-            calls.put(call)
-        os._exit(0)
+        try:
+            for call in _calls(commands.chunks()):
+                calls.put(call)
+        finally:
+            os._exit(0)
 
     threading.Thread(target=listen, name="ears", daemon=True).start()
     while True:

@@ -69,7 +69,7 @@ class Stream:
             assert self._iterator is not None
             batch = next(self._iterator)
         except BaseException as error:
-            died = self._readers.died() if isinstance(error, RuntimeError) else None
+            died = self._readers.died() if isinstance(error, RuntimeError | OSError | EOFError) else None
             self.close()
             if died is None:
                 raise
