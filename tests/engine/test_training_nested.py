@@ -83,6 +83,7 @@ def test_passes_go_on_with_weights_steps_batches_and_schedule(workspace, accumul
     assert metrics == list(range(1, 3 * STEPS + 1))
 
 
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 def test_a_schedule_that_is_made_anew_goes_on_too(workspace):
     g = repeated(3, inside=("adamw", "schedule", "train", "after", "w"))
     result, _ = train(g, workspace, targets=["again"])
