@@ -25,8 +25,8 @@ LEFT_OUT = re.compile(r"(time|add)_embedding\.linear_[12]|conv_(in|out)|.*time_e
 def big(request: pytest.FixtureRequest) -> tuple[str, Denoiser, TextEncoder]:
     """A released model as it is on paper."""
     of = family(request.param)
+    denoiser, text_encoder, *_ = of.new(of.sizes, Placement(torch.device("meta")), "epsilon", lambda _: 0)
     with torch.device("meta"):
-        denoiser, text_encoder, *_ = of.new(of.sizes, Placement(torch.device("meta")), "epsilon", lambda _: 0)
         assert denoiser.root.layers and text_encoder.root.layers
     return request.param, denoiser, text_encoder
 
