@@ -18,13 +18,14 @@ WORDS = {
 }
 
 
-def show_plan(call: Call, *, disk: bool, force: frozenset[str], as_json: bool) -> None:
-    """Plan a call and print it.
+def show_plan(call: Call, *, disk: bool, force: frozenset[str], resume: bool, as_json: bool) -> None:
+    """Plan a call and print it, with what the run itself would ask first.
 
     Raises:
         GraphErrors: the graph or the call is wrong.
     """
     from ..api import plan
+    from ..begun import questions
     from ..files import locate
     from ..forecast import plan_rows
 
@@ -46,6 +47,7 @@ def show_plan(call: Call, *, disk: bool, force: frozenset[str], as_json: bool) -
     )
     rows = list(plan_rows(found, places, disk=disk, force=force))
     problems = [*found.analysis.problems, *notes, *found.analysis.registry.problems]
+    problems += [] if resume else questions(found, places, force)
     if as_json:
         told = [problem.to_json() for problem in problems]
         machine({"targets": found.targets, "nodes": [row.to_json() for row in rows], "problems": told})

@@ -124,7 +124,7 @@ def command(
     if dry_run:
         from .dry_run import show_plan
 
-        show_plan(call, disk=not no_cache, force=frozenset(force), as_json=as_json)
+        show_plan(call, disk=not no_cache, force=frozenset(force), resume=resume is not None, as_json=as_json)
         return
     result = perform(call, force=force, resume=resume is not None, disk_cache=not no_cache, on_error=on_error)
     if as_json:

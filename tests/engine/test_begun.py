@@ -143,6 +143,7 @@ def test_the_command_line_stops_with_2_and_goes_on_when_told(workspace, tmp_path
     upgrade()
     stopped = call()
     assert stopped.exit_code == 2 and "E_BEGUN train" in stopped.stderr and "Traceback" not in stopped.output
+    assert "E_BEGUN train" in call("--dry-run").stderr and "E_BEGUN" not in call("--dry-run", "--resume").stderr
     assert call("--resume").exit_code == 0
     assert call().exit_code == 0
     upgrade("98.0")
