@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +14,11 @@ from hcpgraph.generators import VARIABLE
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Manifests are made once a session, in a folder that parallel workers share; who moves a generator fails."""
+    """Manifests are made once a session, in a folder that parallel workers share; who moves a generator fails.
+
+    Ctrl-C means what it means in a terminal, also to what tests start, where a shell in the background ignores it.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ["HCPGRAPH_CACHE"] = tempfile.mkdtemp(prefix="hcpgraph-tests-")
         os.environ[VARIABLE] = "1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -66,4 +67,7 @@ def encode(workspace: Path, data: Bucketed, vae: Vae | None = None, **settings: 
 
 
 def painted(folder: Path) -> None:
-    Image.new("RGB", SIZES[2], "white").save(folder / "2.png")
+    """Another picture in place of the third, whole at every moment."""
+    part = folder / f"{get_ident()}.part"
+    Image.new("RGB", SIZES[2], "white").save(part, "PNG")
+    part.replace(folder / "2.png")

@@ -24,6 +24,7 @@ def made_before_an_upgrade(workspace):
         record = place / RECORD
         told = json.loads(record.read_text())
         told["environment"]["torch"] = "1.0"
+        told |= {name: f"{told[name][:-4]}0000" for name in ("loop", "instead")}
         record.write_text(json.dumps(told))
         place.rename(place.with_name(f"{place.name[:-4]}0000"))
 

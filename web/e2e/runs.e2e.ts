@@ -67,7 +67,8 @@ it("asks whether a training goes on that was begun before an upgrade", async () 
   for (const name of await readdir(kept)) {
     const record = join(kept, name, "made-with.json");
     const text = await readFile(record, "utf8");
-    await writeFile(record, text.replace(/("torch": )"[^"]*"/, '$1"1.0"'));
+    const older = text.replace(/("torch": )"[^"]*"/, '$1"1.0"').replace(/("loop": "\w+)\w{4}"/, '$10000"');
+    await writeFile(record, older);
     await rename(join(kept, name), join(kept, `${name.slice(0, -4)}0000`));
   }
   await editor.openSaved("begun-more", toyGraph("Begun", { "loop.steps": 5, "loop.seed": 9 }));
