@@ -216,6 +216,7 @@ def run(
         precision=changed.run.precision,
         seed=changed.run.seed,
         fingerprints=prints,
+        force=force,
     )
     prepared = settled(prepared, places, resume=resume, force=force)
     return execute(

@@ -111,16 +111,17 @@ def kept(plan: Plan, id: str, key: str, kin: str, roots: Roots, at_most: int) ->
         if id in plan.continued:
             record = replace(record, instead=plan.began_as[id], checkpoint=plan.continued[id])
             others = [one for one in _all(roots) if one.record.kin == kin and one.until(at_most) is not None]
-            if others and not place.is_dir():
+            if others and not steps(place):
                 _copy(_latest(others, at_most), at_most, place)
         _write(place, record)
     return place
 
 
-def planned(analysis: Analysis, roots: Roots, **options: Any) -> Plan:
+def planned(analysis: Analysis, roots: Roots, *, force: frozenset[str] = frozenset(), **options: Any) -> Plan:
     """The plan of a graph whose loops go on from checkpoints of other code where that was once said.
 
     Args:
+        force: Loops that begin anew, whatever was said; `*` means all.
         options: Those of `make_plan`.
 
     Raises:
@@ -128,7 +129,7 @@ def planned(analysis: Analysis, roots: Roots, **options: Any) -> Plan:
     """
     plan = make_plan(analysis, roots, **options)
     known = list(_all(roots)) if plan.loops() else []
-    while going := _decided(plan, known):
+    while going := _decided(plan, known, force):
         plan = plan.continuing(going)
     return plan
 
@@ -157,19 +158,20 @@ def settled(plan: Plan, roots: Roots, *, resume: bool, force: frozenset[str]) ->
     return plan
 
 
-def _decided(plan: Plan, known: Iterable[Begun]) -> dict[str, str]:
+def _decided(plan: Plan, known: Iterable[Begun], force: frozenset[str]) -> dict[str, str]:
     """Loops that go on from checkpoints of other code, as was once said -> digest of these."""
     own = {one.record.loop for one in known}
     said = {one.record.instead: one.record.checkpoint for one in known if one.record.instead}
-    loops = plan.loops()
-    return {id: said[key] for id, key in loops.items() if key in said and key not in own and id not in plan.continued}
+    loops = {id: key for id, key in plan.loops().items() if not {"*", id} & force and id not in plan.continued}
+    return {id: said[key] for id, key in loops.items() if key in said and key not in own}
 
 
 def _cut_off(plan: Plan, known: Iterable[Begun], roots: Roots, force: frozenset[str]) -> dict[str, list[Begun]]:
     """Trainings that differ from a loop in code, versions and environment alone, where it has none of its own."""
     found: dict[str, list[Begun]] = {}
     for id, key in plan.loops().items():
-        if {"*", id} & force or id in plan.continued or folder(key, roots).is_dir():
+        place = folder(key, roots)
+        if {"*", id} & force or id in plan.continued or steps(place) or (place / RECORD).exists():
             continue
         kin = [one for one in known if one.record.loop_kin == plan.keys.resumable_kin[id]]
         if any(one.record.loop == key for one in kin):

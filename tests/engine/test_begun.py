@@ -84,6 +84,33 @@ def test_beginning_anew_is_remembered_too(workspace, upgrade):
     assert old.items() < folders(workspace).items()
 
 
+def test_beginning_anew_after_having_gone_on_is_the_clean_training(workspace, tmp_path, upgrade):
+    """What was kept of the weights that went on must not be served for those that began anew."""
+    train(workspace, 4)
+    upgrade()
+    train(workspace, 6, resume=True)
+    gone_on = hcpgraph.plan(training(6), packs=[PACK], workspace=workspace).keys
+    assert "checkpoint" not in said(workspace, 6, force=["train"])
+    anew = hcpgraph.plan(training(6), packs=[PACK], workspace=workspace).keys
+    assert anew.of["train"] != gone_on.of["train"]
+    assert "nothing to train" in said(workspace, 6)
+    assert train(workspace, 6).outputs["w.out"] == train(tmp_path / "clean", 6).outputs["w.out"]
+
+
+def test_a_copy_that_was_cut_off_is_made_again(workspace, upgrade, monkeypatch):
+    train(workspace, 4)
+    upgrade()
+
+    def cut_off(one, at_most, place):
+        (place / ".step-00000004.1").mkdir(parents=True)
+        raise OSError("killed while it copied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hcpgraph.begun._copy", cut_off)
+        assert hcpgraph.run(training(6), packs=[PACK], workspace=workspace, resume=True).status == "failed"
+    assert "checkpoint of step 4 of 6" in said(workspace, 6, resume=True)
+
+
 @pytest.mark.parametrize("change", [{"lr": 0.02}, {"dropout": 0.3}, {"noises": 2}])
 def test_another_training_is_no_kin(workspace, upgrade, change):
     train(workspace, 4)
