@@ -211,19 +211,20 @@ class Execution:
 
     def _take(self, id: str, outputs: tuple[Any, ...]) -> None:
         self.values[id] = outputs
-        if self.plan.cacheable(id):
+        if self.plan.steady(id):
             self._marks[id] = Marks(outputs)
 
     def _unchanged(self, id: str) -> None:
         """Check that a node has left alone what it was given.
 
         Raises:
-            GraphError: E_MUTATED; what was changed is not served again.
+            GraphError: E_MUTATED; what was changed is not read again, in this run or a later one.
         """
-        for other in self.plan.waits_for(id):
+        for other in self._waiting[id]:
             if other in self._marks and self._marks[other].changed():
-                if self.ram is not None and (key := self.plan.keys.of.get(other)) is not None:
-                    self.ram.drop([key])
+                for changed in [known for known, marks in self._marks.items() if marks.changed()]:
+                    self.values.pop(changed, None)
+                    self._out.add(changed)
                 port = next((name for name, sources in self.plan.node(id).inputs.items() for s in sources
                              if s[0] == other), None)  # fmt: skip
                 raise GraphError(

@@ -96,10 +96,16 @@ class Plan:
 
     def cacheable(self, id: str) -> bool:
         """Whether a finished result may be served again under its key (DESIGN §5.8)."""
-        node = self.node(id)
-        weights = self.analysis.weights
+        spec = self.node(id).spec
+        assert spec is not None
+        lasting = spec.cache != "none" and not self.analysis.weights.effects[id] & {"step", "state", "write"}
+        return lasting and self.steady(id)
+
+    def steady(self, id: str) -> bool:
+        """Whether a result stays as it is: nobody trains it, and it trains nothing."""
+        node, weights = self.node(id), self.analysis.weights
         assert node.spec is not None
-        if node.spec.mutates or node.spec.cache == "none" or weights.effects[id] & {"step", "state", "write"}:
+        if node.spec.mutates:
             return False
         trained = weights.trained()
         if not trained:

@@ -38,6 +38,22 @@ def test_a_node_that_changes_a_tensor_in_place_is_an_error_and_what_it_changed_i
         assert run(g, workspace, targets=["z"], cache=cache).outputs["z.out"].data.tolist() == [0, 0, 0]
 
 
+def test_nobody_reads_what_was_changed_in_place(workspace):
+    g = graph(
+        {
+            "z": "changing.zeros",
+            "same": "flow.reroute",
+            "bad": "changing.tensor",
+            "more": ("changing.tensor", {"by": 0.0}),
+        },
+        {"same.value": "z.out", "bad.zeros": "z.out", "more.zeros": "same.out"},
+    )
+    for first, then in (("bad", "more"), ("more", "bad")):
+        r = run(g, workspace, targets=[first, then], on_error="continue", cache=Cache())
+        assert set(r.failed) == {first} and r.failed[first].problem.code == "E_MUTATED"
+        assert then in r.skipped and not r.outputs
+
+
 def test_an_array_refuses_to_be_changed(workspace):
     g = graph({"z": "changing.zeros", "bad": "changing.array"}, {"bad.zeros": "z.out"})
     assert "read-only" in run(g, workspace).failed["bad"].problem.message
