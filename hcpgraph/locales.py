@@ -23,9 +23,9 @@ from typing import Any
 from . import jsontext
 from .errors import GraphErrors, Problem
 from .fingerprint import stamp
+from .languages import ENGLISH
 from .packs import Pack
 
-ENGLISH = "en"
 FOLDER = "locales"
 PARTS = ("title", "help", "doc")
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "diff": "Show what is different between two graphs.",
     "migrate": "Bring graph files up to date with the installed nodes.",
     "nodes": "List the node types, or show one.",
+    "explain": "Say what an error code means and what to do.",
     "inspect": "Show what a graph, a picture or a weight file holds.",
     "layers": "Show which layers of a model a selector matches.",
     "convert": "Write an adapter file in another program's layout.",

@@ -270,5 +270,6 @@ class Specs(TypedDict):
     categories: NotRequired[
         Annotated[dict[str, str], Field(description="First part of node ids -> its name, where a pack names it.")]
     ]
+    codes: Annotated[dict[str, str], Field(description="Error code -> what it means, in the asked language.")]
     problems: list[Problem]
     hash: str

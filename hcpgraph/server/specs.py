@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ..error_codes import error_codes
 from ..errors import GraphErrors
 from ..locales import categories, localized, localized_type
 from ..locales import problems as locale_problems
@@ -31,6 +32,8 @@ def specs(language: str, packs: Packs) -> tuple[str, str]:
         hint = f"there are {', '.join(LANGUAGES)}"
         raise GraphErrors.one("E_LANGUAGE", f"there are no texts in the language '{language[:40]}'", hint=hint)
     registry = default_registry(packs)
+    codes, wrong = error_codes((pack.folder for pack in registry.packs.values()), language)
+    broken = [problem for pack in registry.packs.values() for problem in locale_problems(pack)]
     reply = {
         "specs": list(_specs(registry, language)),
         "types": list(_types(registry, language)),
@@ -38,7 +41,8 @@ def specs(language: str, packs: Packs) -> tuple[str, str]:
         "categories": {
             name: text for pack in registry.packs.values() for name, text in categories(pack, language).items()
         },
-        "problems": told([*registry.problems, *(p for pack in registry.packs.values() for p in locale_problems(pack))]),
+        "codes": {one.code: one.meaning for one in codes.values()},
+        "problems": told([*registry.problems, *broken, *wrong]),
         "hash": hash_of(registry),
     }
     text = json.dumps(reply, ensure_ascii=False)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import locale
-import os
 from functools import lru_cache
 from pathlib import Path
 
+from hcpgraph.languages import ENGLISH, chosen_language
+
 FOLDER = Path(__file__).parent / "texts"
-ENGLISH = "en"
 
 
 class Texts:
@@ -30,12 +29,7 @@ def languages() -> list[str]:
 
 def chosen(asked: str | None) -> str:
     """The language that is asked for, else that of the user's locale; English for one without texts."""
-    wanted = asked or os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or ENGLISH
-    wanted = wanted.partition(".")[0].replace("_", "-").lower()
-    known = languages()
-    exact = next((name for name in known if name.lower() == wanted), None)
-    main = wanted.partition("-")[0]
-    return exact or next((name for name in known if name.lower().partition("-")[0] == main), ENGLISH)
+    return chosen_language(asked, languages())
 
 
 @lru_cache(maxsize=8)

@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle e8d9de54fd8b172af87d9f038449d48626e9f0fa653ae4f0ce46cdc51818576e
+// bundle 53a1a72b0b1378b974464a541ec1884081a3b94ca555a93f0237d03ffde12e7d
 /**
  * Any JSON value.
  */
@@ -1095,6 +1095,12 @@ export interface Specs {
    * First part of node ids -> its name, where a pack names it.
    */
   categories?: {
+    [k: string]: string;
+  };
+  /**
+   * Error code -> what it means, in the asked language.
+   */
+  codes: {
     [k: string]: string;
   };
   problems: Problem[];

@@ -144,7 +144,7 @@ describe("specs", () => {
     expect(typeInfo(specs, "list[Images]?")?.name).toBe("Images");
     expect(categoryOf("noise.offset")).toBe("noise");
     expect(specs.categories).toContain("train");
-    expect(indexSpecs({ specs: [], types: [], accepts: {}, problems: [], hash: "" }).categories).toEqual([]);
+    expect(indexSpecs({ specs: [], types: [], accepts: {}, codes: {}, problems: [], hash: "" }).categories).toEqual([]);
   });
 });
 

@@ -4,11 +4,13 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import "../i18n";
 import { api } from "../api/client";
 import type { Job, JobStatus } from "../api/schema";
+import { realSpecs } from "../graph/fixtures/specs";
 import { useCheck } from "../state/check";
 import { useQueue } from "../state/queue";
 import { useRuns } from "../state/run";
 import { EMPTY_RUN } from "../state/runs/model";
 import { useSession } from "../state/session";
+import { useSpecs } from "../state/specs";
 import { ComparePictures } from "./ComparePictures";
 import { useChartView } from "./chartView";
 import "./Chart"; // what the dock fetches when it is first shown is there already
@@ -51,6 +53,7 @@ afterEach(() => {
 it("lists problems with an explanation, and a click jumps to the port", async () => {
   const focusNode = vi.fn();
   useSession.setState({ focusNode });
+  useSpecs.setState({ index: realSpecs() });
   const problem = {
     code: "E_PORT_MISSING",
     message: "needs 'noise'",
@@ -62,7 +65,7 @@ it("lists problems with an explanation, and a click jumps to the port", async ()
   render(<Dock />);
   expect(tab(/Problems 1/)).toBeDefined();
   const row = await screen.findByRole("button", { name: /a\/add\.noise/ });
-  expect(row.textContent).toContain("A required input has no wire.");
+  expect(row.textContent).toContain("Nothing is connected to a required input.");
   expect(row.textContent).toContain("needs 'noise'");
   await userEvent.click(row);
   expect(focusNode).toHaveBeenCalledWith("a/add", "noise");

@@ -4,6 +4,7 @@ import { useCheck } from "../state/check";
 import { writeText } from "../state/clipboard";
 import { useRuns } from "../state/run";
 import { useSession } from "../state/session";
+import { useSpecs } from "../state/specs";
 import { Badge, Button, EmptyState, IconButton, Section, Spinner } from "../ui";
 import styles from "./Problems.module.css";
 import { type Fault, placeOf, textOf } from "./problemGroups";
@@ -55,12 +56,11 @@ export function Problems() {
 }
 
 function ProblemRow({ problem, jump }: { problem: Fault; jump: boolean }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const focusNode = useSession((state) => state.focusNode);
   const { node, port } = problem;
   const warning = problem.severity === "warning";
-  const key = `dock.code.${problem.code}`;
-  const explanation = i18n.exists(key) ? t(key) : null;
+  const explanation = useSpecs((state) => state.index?.codes.get(problem.code));
   const place = placeOf(problem);
   const body = (
     <>
@@ -74,7 +74,7 @@ function ProblemRow({ problem, jump }: { problem: Fault; jump: boolean }) {
           {place && <code className={styles.place}>{place}</code>}
           <span>{explanation ?? problem.message}</span>
         </span>
-        {explanation !== null && <span className={styles.message}>{problem.message}</span>}
+        {explanation !== undefined && <span className={styles.message}>{problem.message}</span>}
         {problem.hint && (
           <span className={styles.hint}>
             <Lightbulb size={13} aria-hidden />

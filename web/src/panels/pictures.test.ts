@@ -57,6 +57,7 @@ it("reads prompts first, then seeds, then what a node shows on its face, inside 
     ],
     types: [],
     accepts: {},
+    codes: {},
     problems: [],
     hash: "",
   } satisfies Specs);

@@ -24,6 +24,7 @@ const specs: Specs = {
   ],
   types: [],
   accepts: { Images: ["Images"] },
+  codes: {},
   problems: [],
   hash: "h",
 };

@@ -1,0 +1,5 @@
+"""`python -m docs.generate` from the root of the repository."""
+
+from . import errors
+
+errors.write()
