@@ -14,7 +14,8 @@ from . import settings as setting_rules
 from .edit import Graph
 from .errors import Problem, bounded
 from .fileformat import MAX_PROBLEMS
-from .flatten import Flat, FlatNode, flatten, owns
+from .flat import Flat, FlatNode, owns
+from .flatten import flatten
 from .infer import Wires, infer
 from .order import Order, sort
 from .paths import Roots
@@ -273,7 +274,7 @@ def _check_rules(flat: Flat, settings: Mapping[str, Mapping[str, Any]], wires: W
 
 
 def _check_requires(graph: Graph, flat: Flat, registry: Registry) -> None:
-    from . import __version__
+    from .version import __version__
 
     wanted: Iterable[tuple[str, str | None, str | None]] = [
         ("hcpgraph", graph.requires.hcpgraph, __version__),

@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from . import __version__
 from .analyse import Analysis, analyse, default_roots
 from .atomic import write_text
 from .begun import planned, settled
@@ -32,7 +31,7 @@ from .planning import Plan
 from .registry import Registry, default_registry
 from .requests import Requests
 from .sources import ENVIRONMENT
-from .versions import package_version
+from .version import __version__, package_version
 
 GraphLike = Graph | str | os.PathLike[str]
 OnValue = Callable[[str, Mapping[str, Any]], None]

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from json.encoder import encode_basestring as _quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .fileformat import FORMAT, MAX_INT, Body, NodeEntry, gaps, target_order
-
-if TYPE_CHECKING:
-    from .edit import Graph
+from .fileformat import FORMAT, MAX_INT, Body, GraphFile, NodeEntry, gaps, target_order
 
 OBJECT_COLUMNS = 120
 ARRAY_COLUMNS = 100
@@ -95,7 +92,7 @@ def pretty(value: Any, indent: int = 0, column: int = 0) -> str:
     return _block("{", [label + item for label, item in zip(labels, items, strict=True)], "}", indent)
 
 
-def graph_value(graph: Graph) -> dict[str, Any]:
+def graph_value(graph: GraphFile) -> dict[str, Any]:
     """The JSON value of a graph file in canonical order; what is empty is left out, except nodes and edges."""
     return Open(
         format=FORMAT,
@@ -114,12 +111,12 @@ def graph_value(graph: Graph) -> dict[str, Any]:
     )
 
 
-def _run_value(graph: Graph) -> dict[str, Any]:
+def _run_value(graph: GraphFile) -> dict[str, Any]:
     """Seed and precision of the run, where they are not the usual ones."""
     return graph.run.model_dump(exclude_defaults=True)
 
 
-def graph_text(graph: Graph) -> str:
+def graph_text(graph: GraphFile) -> str:
     """The canonical text of a graph file.
 
     Raises:
@@ -129,7 +126,7 @@ def graph_text(graph: Graph) -> str:
     return pretty(graph_value(graph)) + "\n"
 
 
-def content_hash(graph: Graph, defaults: Callable[[str], Mapping[str, Any]] | None = None) -> str:
+def content_hash(graph: GraphFile, defaults: Callable[[str], Mapping[str, Any]] | None = None) -> str:
     """The sha256 of what a graph computes: nodes, edges, interface, subgraphs, run; not meta, view, titles.
 
     Args:
@@ -140,7 +137,7 @@ def content_hash(graph: Graph, defaults: Callable[[str], Mapping[str, Any]] | No
     return sha256(canonical_bytes(_meaning(graph, defaults) | whole | _filled(run=_run_value(graph)))).hexdigest()
 
 
-def _body_value(body: Body, graph: Graph | None = None) -> dict[str, Any]:
+def _body_value(body: Body, graph: GraphFile | None = None) -> dict[str, Any]:
     moved = gaps(body.edges, body.interface.inputs)
     edges = {moved.get(target, target): source for target, source in body.edges.items()}
     bodies = graph.graphs if graph else {}

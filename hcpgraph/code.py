@@ -9,7 +9,7 @@ from typing import Any
 
 from .analyse import Analysis
 from .errors import GraphError
-from .flatten import FlatNode
+from .flat import FlatNode
 from .sources import NAME, Look, Part, distributions_of, label, sources
 from .spec import NodeSpec
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import torch
 
 SampleKey = tuple[str, int, int]
+Watch = Callable[..., Iterable[tuple[Any, ...]]]
+"""What looks at the ops of a pass while they run: it takes the body, its slots and the ops, and gives the ops on."""
 PROGRESS_SECONDS = 0.1
 OWN_ROOTS = ("cache:", "runs:")
 """What lies there is the engine's and the nodes' own, named by its content."""
@@ -38,8 +40,7 @@ class Scope:
         turns: Index of the pass and whether it draws anew, of every enclosing region, outermost first.
         step: Position of the loop.
         series: Where a training loop collects the numbers that nodes inside of it report: name -> [(step, value)].
-        watches: What looks at the ops of a pass while they run: each takes the body, its slots and ops, and gives the
-            ops on.
+        watches: What looks at the ops of a pass while they run.
     """
 
     seed: int = 0
@@ -48,7 +49,7 @@ class Scope:
     turns: tuple[tuple[int, bool], ...] = ()
     step: int = 0
     series: dict[str, list[tuple[int, float]]] | None = None
-    watches: tuple[Callable[..., Iterable[tuple[Any, ...]]], ...] = ()
+    watches: tuple[Watch, ...] = ()
 
 
 @dataclass

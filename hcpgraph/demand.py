@@ -8,7 +8,7 @@ from typing import Any
 
 from .analyse import Analysis
 from .errors import GraphErrors, Problem, did_you_mean
-from .flatten import FlatNode, Source, owns
+from .flat import FlatNode, Source, owns
 from .order import BEGIN, END
 
 

@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import __version__
 from .analyse import default_roots
 from .extras import EXTRAS, missing
-from .packs import cache_folder
+from .paths import cache_folder
 from .registry import default_registry
-from .versions import package_version
+from .version import __version__, package_version
 
 PYTHON = (3, 11)
 NEEDED = ("torch", "torchvision", "diffusers", "transformers", "accelerate", "peft", "safetensors", "pillow", "numpy")

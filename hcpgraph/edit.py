@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, ValidationError
 
@@ -23,12 +23,10 @@ from .fileformat import (
     SOURCE,
     TARGET,
     Body,
+    GraphFile,
     Id,
-    Meta,
     Mode,
     NodeEntry,
-    Requires,
-    RunOptions,
     gaps,
     malformed,
     matches,
@@ -258,13 +256,9 @@ class Drawing(Body):
         return next(place for place, target in targets if target not in self.edges and target not in promoted)
 
 
-class Graph(Drawing):
-    """A graph file in memory: a drawing, the bodies of its subgraphs, what it needs and what it is about."""
+class Graph(Drawing, GraphFile):
+    """A graph file in memory, which can be edited."""
 
-    format: Literal["hcpgraph/1"] = "hcpgraph/1"
-    meta: Meta = Field(default_factory=Meta)
-    requires: Requires = Field(default_factory=Requires)
-    run: RunOptions = Field(default_factory=RunOptions)
     graphs: dict[Id, Drawing] = Field(default_factory=dict)
 
     def set(self, setting: str, value: Any) -> None:

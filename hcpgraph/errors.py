@@ -145,3 +145,14 @@ def did_you_mean(word: str, known: Iterable[str], what: str) -> str:
         return f"there are no {what} here"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f"{what}: {shown}"
+
+
+SHOWN = 20
+"""Items that a message lists."""
+
+
+def listed(items: Iterable[str], separator: str = ", ") -> str:
+    """The first of the items, and how many more there are."""
+    every = list(items)
+    more = f" … and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return separator.join(every[:SHOWN]) + more

@@ -17,7 +17,8 @@ from .device import peak_memory
 from .errors import Cancelled, GraphError, GraphErrors, visible
 from .failures import failed, joined
 from .fingerprint import Fingerprints
-from .flatten import FlatNode, Source
+from .flat import FlatNode, Source
+from .generator_watch import watch
 from .generators import unmoved
 from .planning import Plan
 from .region import Regions, call_owner
@@ -52,7 +53,7 @@ class Execution:
         self.fingerprints = fingerprints or Fingerprints()
         self.on_error = on_error
         self.on_value = on_value
-        self.regions = Regions(plan, run)
+        self.regions = Regions(plan, run, (watch,) if run.watch_generators else ())
         self.values: dict[str, tuple[Any, ...]] = {}
         self.ran: list[str] = []
         self.cached: list[str] = []

@@ -134,6 +134,16 @@ class Body(Entry):
     view: View = Field(default_factory=View)
 
 
+class GraphFile(Body):
+    """A graph file: a drawing, the bodies of its subgraphs, what it needs and what it is about."""
+
+    format: Literal["hcpgraph/1"] = "hcpgraph/1"
+    meta: Meta = Field(default_factory=Meta)
+    requires: Requires = Field(default_factory=Requires)
+    run: RunOptions = Field(default_factory=RunOptions)
+    graphs: Mapping[Id, Body] = Field(default_factory=dict)
+
+
 def split_target(target: str) -> tuple[str, str, int | None]:
     """`node.port.2` -> (`node`, `port`, 2); `node.port` -> (`node`, `port`, None)."""
     node, port, *index = target.split(".")

@@ -10,7 +10,7 @@ from typing import Any
 
 from .canonical import canonical_bytes
 from .errors import GraphError, GraphErrors
-from .flatten import Flat, Source
+from .flat import Flat, Source
 from .order import BEGIN, Order
 from .registry import Registry
 

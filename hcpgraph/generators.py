@@ -11,7 +11,7 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,6 @@ from .rng import stream_seed
 
 if TYPE_CHECKING:
     import torch
-
-    from .region import BoundBody
 
 VARIABLE = "HCPGRAPH_WATCH_GENERATORS"
 _alone = threading.RLock()
@@ -96,18 +94,6 @@ def unmoved(node: str) -> Iterator[None]:
             node=node,
             hint="draw from ctx.generator, or within hcpgraph.generators.seeded",
         )
-
-
-def watch(body: BoundBody, slots: list[Any], ops: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """The ops of a pass; none moves a global generator but those that are random and those that may draw in a step."""
-    effects = body.regions.plan.analysis.weights.effects
-    for op in ops:
-        id = body.layout_of(op).id
-        if "random" in effects[id] or body.draws(id):
-            yield op
-            continue
-        with unmoved(id):
-            yield op
 
 
 def _states() -> dict[str, Any]:

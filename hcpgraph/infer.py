@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .flatten import Flat, FlatNode, Source, owns
+from .flat import Flat, FlatNode, Source, owns
 from .order import BEGIN, Order
 from .registry import Registry, Resolve
 from .spec import PortSpec

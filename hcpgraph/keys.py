@@ -15,11 +15,11 @@ from .demand import BodyDemand, chosen
 from .errors import GraphError
 from .fileformat import MAX_INT
 from .fingerprint import Fingerprints, measure
-from .flatten import FlatNode, Source, owns
+from .flat import FlatNode, Source, owns
 from .order import BEGIN
 from .paths import Roots
 from .sources import ENVIRONMENT
-from .versions import package_version
+from .version import package_version
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 

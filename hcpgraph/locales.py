@@ -24,7 +24,7 @@ from . import jsontext
 from .errors import GraphErrors, Problem
 from .fingerprint import stamp
 from .languages import ENGLISH
-from .packs import Pack
+from .pack import Pack
 
 FOLDER = "locales"
 PARTS = ("title", "help", "doc")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .flatten import Flat, FlatNode, Source, owns
+from .flat import Flat, FlatNode, Source, owns
 from .registry import Registry
 from .spec import PortSpec
 from .types import Lattice, accepts, parse

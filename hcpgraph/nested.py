@@ -7,36 +7,53 @@ before another value came in front of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .codec import NoCodec, digest
 from .context import Context
-from .flatten import Source, owns
+from .flat import Source, owns
 from .planning import Plan
 
-if TYPE_CHECKING:
-    from .region import BoundBody
+Passes = Counter[tuple[str, tuple[tuple[int, bool], ...]]]
+"""Training loop and the passes around it that its weights were made in -> how often it ran there."""
 
 
-def place(body: BoundBody, ctx: Context) -> None:
-    """Set `earlier` and `carried` of the body of a loop, and the key and kin key of the loop.
+class Around(Protocol):
+    """A pass of a region that is going on: the region's owner, its entry values, and the pass around it."""
 
-    Passes are counted in regions that draw anew in every pass, from where the weights were made; one that repeats its
-    draws repeats its steps too.
+    @property
+    def owner(self) -> str: ...
+    @property
+    def entry(self) -> Mapping[str, Any]: ...
+    @property
+    def around(self) -> Around | None: ...
+
+
+def place(plan: Plan, passes: Passes, around: Around | None, ctx: Context) -> tuple[int, bool]:
+    """How many passes went on with the weights of a loop before this one, and whether passes carry them on at all.
+
+    Also sets the key and kin key of the loop, in its context. Passes are counted in regions that draw anew in every
+    pass, from where the weights were made; one that repeats its draws repeats its steps too.
+
+    Args:
+        passes: What was counted in this run so far; this pass is added.
+        around: What the loop stands in.
     """
-    plan, turns = body.regions.plan, ctx.scope.turns
+    turns = ctx.scope.turns
     made = plan.analysis.weights.carried.get(ctx.node, len(turns))
-    body.carried = made < len(turns)
-    if body.carried:
+    earlier, carried = 0, made < len(turns)
+    if carried:
         since = tuple(turn for level, turn in enumerate(turns) if level < made or not turn[1])
-        body.earlier = body.regions.passes[ctx.node, since]
-        body.regions.passes[ctx.node, since] += 1
-    where = _where(plan, body.around, ctx)
+        earlier = passes[ctx.node, since]
+        passes[ctx.node, since] += 1
+    where = _where(plan, around, ctx)
     outermost = plan.analysis.flat.chain(ctx.node)[0]
     ctx.key = _digest(plan.keys.resumable, plan.keys.of, ctx.node, outermost, where)
     ctx.kin = _digest(plan.keys.resumable_kin, plan.keys.kin, ctx.node, outermost, where)
+    return earlier, carried
 
 
 def _digest(
@@ -46,7 +63,7 @@ def _digest(
     return sha256("\0".join([loops[loop], *parts, *([] if known else [str(keys[outermost])])]).encode()).hexdigest()
 
 
-def _where(plan: Plan, around: BoundBody | None, ctx: Context) -> tuple[list[str], bool]:
+def _where(plan: Plan, around: Around | None, ctx: Context) -> tuple[list[str], bool]:
     """What tells a pass from others, and whether it is all that there is."""
     scope = ctx.scope
     parts = [str(scope.path)]
@@ -59,11 +76,11 @@ def _where(plan: Plan, around: BoundBody | None, ctx: Context) -> tuple[list[str
     return (parts if known else [*parts, str(scope.turns)]), known
 
 
-def _values(body: BoundBody | None) -> dict[Source, Any]:
+def _values(body: Around | None) -> dict[Source, Any]:
     """The entry values of all regions around, as they are in the passes that are going on."""
     found: dict[Source, Any] = {}
     while body is not None:
-        found |= {(body.layout.owner, name): value for name, value in body.entry.items()}
+        found |= {(body.owner, name): value for name, value in body.entry.items()}
         body = body.around
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .flatten import Flat, FlatNode, Source, owns
+from .flat import Flat, FlatNode, Source, owns
 
 BEGIN, END = 0, 1
 Vertex = tuple[str, int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -145,3 +146,12 @@ class Roots:
         while (candidate := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
             number += 1
         return candidate
+
+
+def cache_folder() -> Path:
+    """Where manifests and what is known of source files are kept between processes."""
+    if given := os.environ.get("HCPGRAPH_CACHE"):
+        return Path(given)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "hcpgraph"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "hcpgraph"

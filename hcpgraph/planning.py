@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from .analyse import Analysis
 from .demand import BodyDemand, bodies, chosen, static_sources, targets_of
 from .fingerprint import Fingerprints
-from .flatten import FlatNode, Source
+from .flat import FlatNode, Source
 from .keys import Keys, environment, keys
 from .paths import Roots
 

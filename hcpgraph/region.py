@@ -14,14 +14,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from . import generators, nested
+from . import nested
 from .begun import kept
-from .context import Context, RunState, Scope
+from .context import Context, RunState, Scope, Watch
 from .declare import Impl
 from .demand import static_sources
 from .errors import Cancelled, GraphError
 from .failures import failed
-from .flatten import FlatNode, Source
+from .flat import FlatNode, Source
 from .planning import Plan
 from .spec import Body
 
@@ -70,11 +70,11 @@ class Regions:
         passes: Training loop and the passes around it that its weights were made in -> how often it ran there.
     """
 
-    def __init__(self, plan: Plan, run: RunState) -> None:
+    def __init__(self, plan: Plan, run: RunState, watches: tuple[Watch, ...] = ()) -> None:
         self.plan = plan
         self.run = run
-        self.passes: Counter[tuple[str, tuple[tuple[int, bool], ...]]] = Counter()
-        self.watches = (generators.watch,) if run.watch_generators else ()
+        self.passes: nested.Passes = Counter()
+        self.watches = watches
         self._layouts: dict[str, Layout] = {}
         self._settings: dict[str, dict[str, Any]] = {}
 
@@ -230,6 +230,10 @@ class BoundBody(Body[Any, Any]):
         self._template: list[Any] | None = None
         self.ops: list[tuple[Any, ...]] = []
 
+    @property
+    def owner(self) -> str:
+        return self.layout.owner
+
     def seed(self, seed: int) -> None:
         """Draw from `seed` from here on."""
         self.scope.seed = seed
@@ -299,7 +303,7 @@ class BoundBody(Body[Any, Any]):
     ) -> Any:
         body = self.regions.bind(op.id, values, self.scope, self)
         if op.impl.spec.resumes:
-            nested.place(body, ctx)
+            body.earlier, body.carried = nested.place(self.regions.plan, self.regions.passes, self, ctx)
         return call_owner(op.impl, ctx, ports, body, settings)
 
     def open(self, **entry: Any) -> list[Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from .declare import Impl, declared
 from .errors import GraphErrors, Problem, did_you_mean
-from .packs import Pack, folder_module, from_folder, import_module, installed, manifest
-from .sources import FOLDER_PREFIX
+from .importing import FOLDER_PREFIX, folder_module, import_module
+from .pack import Pack, from_folder, installed
+from .packs import manifest
 from .spec import NodeSpec
 from .types import Lattice, TypeInfo, registered
 

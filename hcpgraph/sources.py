@@ -13,27 +13,28 @@ import importlib.util
 import json
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache, lru_cache
-from importlib.abc import MetaPathFinder
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .atomic import write_text
 from .fingerprint import stamp
-from .versions import package_version
+from .importing import FOLDER_PREFIX, changed_since_import, watch_imports
+from .pack import installed
+from .paths import cache_folder
+from .version import package_version
 
 NAME = __name__.partition(".")[0]
 ENGINE = Path(__file__).resolve().parent
-DECLARING = frozenset({"declare", "docstring", "errors", "events", "packs", "requests", "spec", "types", "widgets"})
+DECLARING = frozenset(
+    {"declare", "docstring", "errors", "events", "importing", "pack", "packs", "requests", "spec", "types", "widgets"}
+)
 """Modules of the engine that say what is declared and told: what they decide is in a key by itself."""
 ENVIRONMENT = ("torch", "diffusers", "transformers")
 """Distributions whose version belongs to every key."""
-FOLDER_PREFIX = "hcpgraph_pack"
-"""Begins the names of modules that are files of a pack folder."""
 INSTALLED = {"site-packages", "dist-packages"}
 TEXT_LENGTH = 100
 """Longer texts name no file."""
@@ -77,7 +78,7 @@ class Sources:
         self._known: dict[str, tuple[str, Read]] | None = None
         self._fresh = False
         self._imported: dict[Path, str] = {}
-        _times.install()
+        watch_imports()
 
     def read(self, path: Path) -> Read:
         """What a file says now.
@@ -101,7 +102,7 @@ class Sources:
         if getattr(sys.modules.get(part.name), "__file__", None) is None:
             return True
         if self._imported.get(part.path) != sha256:
-            if _times.changed_since(part):
+            if changed_since_import(part.name, part.path):
                 return False
             self._imported[part.path] = sha256
         return True
@@ -207,8 +208,6 @@ class Look:
 @lru_cache(maxsize=1)
 def sources() -> Sources:
     """The source files of this process."""
-    from .packs import cache_folder
-
     return Sources(cache_folder() / "sources.json")
 
 
@@ -247,11 +246,6 @@ def distributions_of(module: str) -> dict[str, str]:
 @cache
 def _distributions() -> Mapping[str, list[str]]:
     return packages_distributions()
-
-
-def imports_now(name: str) -> None:
-    """Note that a module is imported; needed only where the import system is not asked."""
-    _times.find_spec(name)
 
 
 def _read(path: Path) -> Read:
@@ -327,8 +321,6 @@ def _counts(name: str) -> bool:
 
 def _top(name: str) -> tuple[Path | None, tuple[str, ...]]:
     """File of a top module or package and the folders of its modules, if it is followed."""
-    from .packs import installed
-
     try:
         found = importlib.util.find_spec(name)
     except (ImportError, ValueError, AttributeError):
@@ -341,26 +333,3 @@ def _top(name: str) -> tuple[Path | None, tuple[str, ...]]:
     if not ours and any(INSTALLED & set(Path(place).parts) for place in (*folders, file or "")):
         return None, ()
     return file, folders
-
-
-class _Times(MetaPathFinder):
-    """When modules were imported: it stands in front of the finders, finds nothing, and looks at the clock."""
-
-    def __init__(self) -> None:
-        self._begun = 0
-        self._at: dict[str, int] = {}
-
-    def install(self) -> None:
-        if self not in sys.meta_path:
-            self._begun = time.time_ns()
-            sys.meta_path.insert(0, self)
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        self._at[name] = time.time_ns()
-
-    def changed_since(self, part: Part) -> bool:
-        """Whether a file was written after its module was imported."""
-        return part.path.stat().st_ctime_ns > self._at.get(part.name, self._begun)
-
-
-_times = _Times()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import GraphError, Problem
-from .flatten import Flat, FlatNode, Source
+from .flat import Flat, FlatNode, Source
 from .paths import Roots
 
 OBJECT = ("python.object", "path")

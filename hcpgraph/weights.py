@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from .flatten import Flat, FlatNode, Source, owns
+from .flat import Flat, FlatNode, Source, owns
 from .infer import Wires
 from .order import BEGIN, END, Order
 from .types import Lattice, TypeRef

@@ -51,7 +51,7 @@ class Commands(click.Group):
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        from .. import __version__
+        from ..version import __version__
 
         click.echo(__version__)
         ctx.exit()

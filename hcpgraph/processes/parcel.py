@@ -11,8 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ..errors import GraphError
-from ..packs import import_module
-from ..sources import FOLDER_PREFIX
+from ..importing import FOLDER_PREFIX, import_module
 
 
 @dataclass(frozen=True)

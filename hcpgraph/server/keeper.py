@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import GraphErrors, Problem
-from ..packs import from_folder, installed
+from ..pack import from_folder, installed
 from ..paths import Roots
 from ..processes.commands import how_it_ended
 from .process import Message, Process

@@ -20,7 +20,7 @@ from ..document import loads
 from ..edit import Graph
 from ..errors import GraphError, GraphErrors, Problem
 from ..fingerprint import Fingerprints
-from ..flatten import Source
+from ..flat import Source
 from ..paths import Roots
 from ..planning import Plan, make_plan
 from ..registry import Registry, default_registry

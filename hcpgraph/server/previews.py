@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from ..packs import folder_module, import_module
+from ..importing import folder_module, import_module
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,8 +6,8 @@ from typing import cast
 
 from aiohttp import web
 
-from .. import __version__
 from ..fileformat import MAX_BYTES
+from ..version import __version__
 from . import LANGUAGES, check, files, opened, specs, uploads
 from .bodies import JSON_BYTES
 from .replies import STATE, json_reply, json_text, read_body

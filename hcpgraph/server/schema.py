@@ -11,8 +11,9 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from ..data_report import FlatId, Problem
 from .schema_data import DataReport, DataReportLine
-from .schema_graphs import FlatId, GraphFile, Json, Problem, Specs
+from .schema_graphs import GraphFile, Json, Specs
 from .schema_runs import (
     ClientMessage,
     Job,

@@ -7,12 +7,23 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from .schema_graphs import FlatId, Problem
+FlatId = Annotated[str, Field(description="`node`, or `instance/node` inside a subgraph.")]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Pixels = Annotated[int, Field(ge=1)]
 Size = Annotated[tuple[Pixels, Pixels], Field(description="Width and height.")]
 Tally = Annotated[int, Field(ge=0)]
+
+
+class Problem(TypedDict):
+    """One thing that is wrong: a stable code, the place, the facts and the remedy."""
+
+    code: str
+    message: str
+    node: NotRequired[FlatId]
+    port: NotRequired[str]
+    hint: NotRequired[str]
+    severity: Literal["error", "warning"]
 
 
 class DataSource(TypedDict):

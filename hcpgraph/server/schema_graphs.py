@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from ..data_report import Problem
 from ..fileformat import FORMAT, ID, MAX_INT, PORT, SOURCE, STREAM, TARGET, TYPE
 from ..rng import SEED_MAX
 
@@ -20,7 +21,6 @@ Source = Annotated[str, Field(pattern=SOURCE)]
 Target = Annotated[str, Field(pattern=TARGET)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=MAX_INT)]
-FlatId = Annotated[str, Field(description="`node`, or `instance/node` inside a subgraph.")]
 Rect = tuple[float, float, float, float]
 
 # The graph file ----------------------------------------------------------------------------------------------------
@@ -245,17 +245,6 @@ class TypeInfo(TypedDict):
     help: str
     weights: str
     facts: list[str]
-
-
-class Problem(TypedDict):
-    """One thing that is wrong: a stable code, the place, the facts and the remedy."""
-
-    code: str
-    message: str
-    node: NotRequired[FlatId]
-    port: NotRequired[str]
-    hint: NotRequired[str]
-    severity: Literal["error", "warning"]
 
 
 class Specs(TypedDict):

@@ -7,8 +7,9 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from ..data_report import FlatId, Problem
 from ..events import Kind
-from .schema_graphs import ANY_JSON, FlatId, Problem
+from .schema_graphs import ANY_JSON
 
 MORE_JSON = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": ANY_JSON})
 Uri = Annotated[str, Field(description="`root:relative`.")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..analyse import default_roots
-from ..packs import from_folder
+from ..pack import from_folder
 from . import ServerState
 from .hub import Hub
 from .jobs import Jobs

@@ -17,10 +17,10 @@ from typing import Any
 
 import psutil
 
-from .. import __version__
 from ..errors import GraphErrors, Problem
 from ..paths import Roots
 from ..requests import REQUESTS
+from ..version import __version__
 from .history import recorded
 from .hub import Hub, Message
 from .jobs import Job, Jobs, Work

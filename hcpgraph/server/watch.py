@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from ..errors import GraphErrors
-from ..packs import from_folder, installed
+from ..pack import from_folder, installed
 from ..paths import Roots
 from . import ServerState, specs
 from .thumbs import folder as thumbs_folder

@@ -7,7 +7,7 @@ from typing import Any
 import hcpgraph
 from hcpgraph.errors import Problem
 from hcpgraph.fileformat import NodeEntry
-from hcpgraph.packs import folder_module, import_module
+from hcpgraph.importing import folder_module, import_module
 from hcpgraph.testing import FOLDER
 
 PACKS = Path(__file__).resolve().parents[1] / "packs" / "engine_pack"

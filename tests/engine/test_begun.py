@@ -6,7 +6,7 @@ import pytest
 
 import hcpgraph
 from hcpgraph.begun import RECORD
-from hcpgraph.versions import package_version
+from hcpgraph.version import package_version
 
 from .training_graphs import PACK, training
 

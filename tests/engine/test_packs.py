@@ -10,7 +10,8 @@ import pytest
 
 import hcpgraph
 from hcpgraph import GraphErrors, packs
-from hcpgraph.packs import Pack, from_folder, manifest
+from hcpgraph.pack import Pack, from_folder
+from hcpgraph.packs import manifest
 
 from .support import graph
 

@@ -7,7 +7,7 @@ import pytest
 
 import hcpgraph
 from hcpgraph import GraphErrors
-from hcpgraph.packs import folder_module
+from hcpgraph.importing import folder_module
 from hcpgraph.testing import FOLDER
 
 from .support import ALL, codes, graph

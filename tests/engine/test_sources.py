@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import hcpgraph
-from hcpgraph.sources import Look, Sources, imports_now
+from hcpgraph.importing import imports_now
+from hcpgraph.sources import Look, Sources
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {

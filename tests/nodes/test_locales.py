@@ -11,7 +11,8 @@ import pytest
 
 import hcpgraph
 from hcpgraph import locales
-from hcpgraph.packs import Pack, from_folder, manifest
+from hcpgraph.pack import Pack, from_folder
+from hcpgraph.packs import manifest
 from hcpgraph.registry import Registry
 
 PURE_NAMES = {"AdamW", "ControlNet", "EMA", "LoHa", "LoKr", "LoRA", "Python", "UNet", "VAE"}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hcpgraph import document
-from hcpgraph.flatten import FlatNode, flatten
+from hcpgraph.flat import FlatNode
+from hcpgraph.flatten import flatten
 from hcpgraph.registry import default_registry
 from hcpgraph.server.specs import specs
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hcpgraph.errors import listed
+
 from .bucketed import Bucket, Bucketed
 from .leftover import merged
-from .report import listed
 from .sizing import all_sizes
 
 WORDS = {"pad_repeat": "repeated", "drop": "left out", "partial": "in a smaller batch", "merge": "in a smaller batch"}

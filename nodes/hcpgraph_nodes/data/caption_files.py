@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hcpgraph.errors import GraphError
+from hcpgraph.errors import GraphError, listed
 
 from .listing import stem
-from .report import listed
 from .tables import CAPTION_COLUMNS, PICTURE_COLUMNS, TABLES, as_text, column, read_rows
 
 OBJECTS = (".json", ".yaml", ".yml")

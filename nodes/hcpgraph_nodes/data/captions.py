@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from hcpgraph import Context, GraphError
+from hcpgraph.errors import listed
 
 from ..python.object import PythonObject
 from . import caption_files as files
 from .caption_files import ANY, COMMON, Columns
 from .listing import Listing
-from .report import listed
 
 Kind = Literal["txt", "lines", "json", "yaml", "jsonl", "csv", "parquet", "auto", "filename", "none"]
 OnMissing = Literal["error", "empty", "filename", "skip"]

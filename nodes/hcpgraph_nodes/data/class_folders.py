@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
-from hcpgraph.errors import did_you_mean
+from hcpgraph.errors import did_you_mean, listed
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import HexColor, rgb
@@ -15,7 +15,6 @@ from ..python.object import PythonObject
 from .captions import BESIDE, OnMissing, Origin, captions_of, settled
 from .dataset import Dataset, PictureFile, Sample
 from .listing import Check, OnBad, list_folder, readable
-from .report import listed
 
 
 @node("data.class_folders", effects="read")

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import HexColor, rgb
 from .dataset import Dataset, PictureFile
 from .listing import Check
 from .matching import matched, require_pictures, require_same_shape
-from .report import listed
 
 
 @node("data.conditions", effects="read")

@@ -13,10 +13,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from hcpgraph import Context, GraphError
+from hcpgraph.errors import listed
 from hcpgraph.fingerprint import Fingerprints, stamp
 
 from .dataset import ArrayRow
-from .report import listed
 
 THREADS = 8
 AT_ONCE = 256

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from hcpgraph import Context, GraphError
+from hcpgraph.errors import listed
 
 from ..families.registry import family
 from ..model.handles import Vae
 from .bucketed import Bucketed
 from .reading import view
-from .report import listed
 from .transform import Views
 
 BATCH = 64

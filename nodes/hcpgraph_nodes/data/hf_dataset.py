@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
-from hcpgraph.errors import did_you_mean
+from hcpgraph.errors import did_you_mean, listed
 from hcpgraph.fingerprint import stamp
 from hcpgraph.sources import code_of
 from hcpgraph.widgets import Hint, PathPicker
@@ -26,7 +26,6 @@ from .dataset import Dataset, Sample
 from .headers import read_headers
 from .listing import OnBad, folder_of
 from .remembered import read_remembered, write_remembered
-from .report import listed
 from .tables import CAPTION_COLUMNS, as_text, need
 
 ROWS = 256

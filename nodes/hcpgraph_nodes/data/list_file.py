@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import RGB, HexColor, rgb
@@ -21,7 +22,6 @@ from .headers import read_headers
 from .listing import Check, OnBad, below, folder_of
 from .masks import Curve, MaskFile
 from .matching import same_shape
-from .report import listed
 from .tables import CAPTION_COLUMNS, PICTURE_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows
 from .texts import row_words
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from hcpgraph import Context, GraphError
+from hcpgraph.errors import listed
 
 from ..image.read import SUFFIXES, Header
 from .headers import read_headers
-from .report import listed
 
 OnBad = Literal["error", "skip"]
 Check = Literal["header", "decode"]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.read import read_brightness, read_opacity
@@ -15,7 +16,6 @@ from .dataset import Dataset, Mask, PictureFile
 from .headers import read_headers
 from .listing import Check
 from .matching import matched, require_pictures, require_same_shape
-from .report import listed
 
 Curve = Literal["hcp", "linear"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hcpgraph import Context, GraphError
+from hcpgraph.errors import listed
 
 from ..image.read import Header
 from .dataset import Dataset
 from .listing import Check, Listing, by_stem, list_folder, readable, stem
-from .report import listed
 
 
 def matched(

@@ -9,9 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hcpgraph.errors import GraphError, did_you_mean
-
-from .report import listed
+from hcpgraph.errors import GraphError, did_you_mean, listed
 
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
 CAPTION_COLUMNS = ("caption", "text", "prompt")

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.errors import listed
 from hcpgraph.fingerprint import stamp
 from hcpgraph.sources import code_of
 from hcpgraph.widgets import Hint, PathPicker
@@ -26,7 +27,6 @@ from .captions import filled, require_captions
 from .dataset import Dataset, Sample
 from .listing import OnBad, below
 from .remembered import read_remembered, write_remembered
-from .report import listed
 from .tables import CAPTION_COLUMNS, as_text
 
 LONGEST_TEXT = 1 << 20

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hcpgraph.analyse import Analysis
-from hcpgraph.flatten import FlatNode, Source
+from hcpgraph.flat import FlatNode, Source
 from hcpgraph.spec import PortSpec
 
 LOADERS = ("data.loader", "data.latent_loader")

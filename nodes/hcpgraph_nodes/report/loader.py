@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hcpgraph.analyse import Analysis
-from hcpgraph.errors import GraphError, Problem, visible
+from hcpgraph.errors import GraphError, Problem, listed, visible
 from hcpgraph.paths import Roots
 
 from ..data.bucket_report import BucketRow, bucket_table
 from ..data.dataset import Dataset, Source
 from ..data.loader import Loader
-from ..data.report import listed
 from . import warn
 from .find import Found, data_sources
 from .hashes import Look, looks

@@ -15,7 +15,7 @@ from hcpgraph.errors import GraphError, Problem
 from hcpgraph.events import EventLog, Listener
 from hcpgraph.execute import Execution
 from hcpgraph.fingerprint import Fingerprints
-from hcpgraph.flatten import Flat, FlatNode, Source
+from hcpgraph.flat import Flat, FlatNode, Source
 from hcpgraph.infer import infer
 from hcpgraph.keys import environment, keys
 from hcpgraph.order import sort

@@ -1,7 +1,9 @@
-"""Versions of installed distributions."""
+"""The version of hcpgraph and those of installed distributions."""
 
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+
+__version__ = "0.1.0"
 
 
 @lru_cache(maxsize=256)
