@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 _LAZY = {
-    "Graph": "edit",
+    "Graph": "document.graph",
     "load": "document",
     "loads": "document",
     "dump": "document",
-    "node": "declare",
+    "node": "declaring.node",
     "port_type": "types",
     "Context": "context",
-    "Body": "spec",
-    "Choose": "spec",
-    "Facts": "spec",
-    "Lazy": "spec",
-    "Many": "spec",
-    "Port": "spec",
-    "Probe": "spec",
-    "Setting": "spec",
-    "migrate": "migration",
+    "Body": "declaring.spec",
+    "Choose": "declaring.spec",
+    "Facts": "declaring.spec",
+    "Lazy": "declaring.spec",
+    "Many": "declaring.spec",
+    "Port": "declaring.spec",
+    "Probe": "declaring.spec",
+    "Setting": "declaring.spec",
+    "migrate": "document.migration",
     "GraphError": "errors",
     "GraphErrors": "errors",
     "Problem": "errors",
@@ -31,8 +31,8 @@ _LAZY = {
     "validate": "api",
     "plan": "api",
     "run": "api",
-    "Cache": "cache",
-    "default_registry": "registry",
+    "Cache": "running.cache",
+    "default_registry": "declaring.registry",
 }
 __all__ = [
     "Body",
@@ -64,15 +64,15 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .api import plan, run, validate
-    from .cache import Cache
     from .context import Context
-    from .declare import node
+    from .declaring.node import node
+    from .declaring.registry import default_registry
+    from .declaring.spec import Body, Choose, Facts, Lazy, Many, Port, Probe, Setting
     from .document import dump, load, loads
-    from .edit import Graph
+    from .document.graph import Graph
+    from .document.migration import migrate
     from .errors import Cancelled, GraphError, GraphErrors, Problem
-    from .migration import migrate
-    from .registry import default_registry
-    from .spec import Body, Choose, Facts, Lazy, Many, Port, Probe, Setting
+    from .running.cache import Cache
     from .types import port_type
 
 

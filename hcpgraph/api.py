@@ -15,22 +15,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .analyse import Analysis, analyse, default_roots
 from .atomic import write_text
-from .begun import planned, settled
-from .cache import Cache, DiskCache
+from .checking.analyse import Analysis, analyse, default_roots
 from .context import RunState
+from .declaring.registry import Registry, default_registry
+from .declaring.sources import ENVIRONMENT
 from .device import pick_device
-from .edit import Graph
+from .document.graph import Graph
+from .document.overrides import with_settings
 from .errors import Cancelled, GraphError, GraphErrors, Problem, did_you_mean
 from .events import EventLog, Listener
 from .fingerprint import Fingerprints
-from .overrides import with_settings
 from .paths import Roots
-from .planning import Plan
-from .registry import Registry, default_registry
+from .planning.begun import planned, settled
+from .planning.plan import Plan
 from .requests import Requests
-from .sources import ENVIRONMENT
+from .running.cache import Cache, DiskCache
 from .version import __version__, package_version
 
 GraphLike = Graph | str | os.PathLike[str]
@@ -197,7 +197,7 @@ def run(
     places = default_roots(workspace, roots, allow_write)
     _check_call(on_error)
     changed = with_settings(open_graph(graph), settings or {}, registry, seed=seed, precision=precision)
-    from .files import locate
+    from .document.required_files import locate
 
     changed, notes = locate(changed, places, locked=locked)
     if any(note.severity == "error" for note in notes):
@@ -274,8 +274,8 @@ def execute(
         cancel=cancel,
         requests=requests,
     )
-    from .execute import Execution
-    from .origin import not_finite
+    from .running.execute import Execution
+    from .running.origin import not_finite
 
     job = Execution(prepared, state, ram=cache, disk=disk, fingerprints=prints, on_error=on_error, on_value=on_value)
     started = time.perf_counter()
@@ -380,8 +380,8 @@ def _embedded(prepared: Plan, requests: Requests) -> Callable[[], str]:
 
     @lru_cache(maxsize=1)
     def text(shortened: tuple[tuple[str, int], ...]) -> str:
-        from .embed import embed_text, scrub
-        from .files import with_requirements
+        from .document.embed import embed_text, scrub
+        from .document.required_files import with_requirements
 
         graph = with_requirements(prepared.analysis.graph, prepared.keys.files)
         for loop, steps in shortened:

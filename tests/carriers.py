@@ -3,7 +3,7 @@
 from PIL.PngImagePlugin import PngInfo
 
 import hcpgraph
-from hcpgraph.embed import KEY, embed_text
+from hcpgraph.document.embed import KEY, embed_text
 
 
 def png_info(graph: hcpgraph.Graph) -> PngInfo:

@@ -45,7 +45,7 @@ async function generate(text) {
   });
   const hash = createHash("sha256").update(text.trim()).digest("hex");
   const banner = [
-    "// Generated from hcpgraph/server/schema.py. Do not edit: change that file, then run: python web/tool.py types",
+    "// Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types",
     `// ${description}`,
     `// bundle ${hash}`,
   ];
@@ -58,6 +58,6 @@ const fresh = await generate(await text(process.stdin));
 if (!options.includes("--check")) {
   writeFileSync(TARGET, fresh);
 } else if (readFileSync(TARGET, "utf8") !== fresh) {
-  process.stderr.write("src/api/schema.d.ts is not what hcpgraph/server/schema.py says\n");
+  process.stderr.write("src/api/schema.d.ts is not what hcpgraph/server/schema/wire.py says\n");
   process.exit(1);
 }

@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .. import embed
-from ..document import load
-from ..edit import Graph
+from ..document import embed, load
+from ..document.graph import Graph
 from ..errors import GraphErrors
 from .common import WRONG, report, said
 

@@ -31,7 +31,7 @@ from .common import (
 )
 
 if TYPE_CHECKING:
-    from ..registry import Registry
+    from ..declaring.registry import Registry
 
 
 @click.command("check", cls=Command)
@@ -67,7 +67,7 @@ def command(
 
     No weights are loaded and nothing is trained. Exit code 2 if the graph or its data is wrong; warnings are no error.
     """
-    from ..registry import default_registry
+    from ..declaring.registry import default_registry
     from .signals import stoppable
 
     registry = default_registry(packs)
@@ -119,10 +119,10 @@ def _made(
     progress: Any,
     cancel: threading.Event,
 ) -> dict[str, Any]:
-    from ..analyse import analyse, default_roots
+    from ..checking.analyse import analyse, default_roots
     from ..document import load
-    from ..files import locate
-    from ..overrides import with_settings
+    from ..document.overrides import with_settings
+    from ..document.required_files import locate
     from .given import parse_settings
 
     graph = load(path)

@@ -57,7 +57,7 @@ def command(
     .safetensors checkpoint, or its name in the workspace. What a layout has no place for is an error, as the page
     docs/adapter-files.md lists it.
     """
-    from ..analyse import default_roots
+    from ..checking.analyse import default_roots
 
     if target.suffix != ".safetensors":
         raise GraphErrors.one("E_PATH", f"{target} does not end in .safetensors", hint="adapters are written as that")

@@ -20,8 +20,9 @@ def command(ctx: click.Context, workspace: Path | None) -> None:
 
     need("demo")
     from ..document import load
-    from ..templates import find
-    from .run import Call, finish, perform
+    from ..document.templates import find
+    from .given import Call
+    from .run import finish, perform
 
     found = [find(name) for name in GRAPHS]
     for number, template in enumerate(found, 1):

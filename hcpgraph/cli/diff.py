@@ -12,7 +12,7 @@ from ..errors import visible
 from .common import FILE, Command, json_option, machine, said
 
 if TYPE_CHECKING:
-    from ..edit import Graph
+    from ..document.graph import Graph
 
 
 @click.command("diff", cls=Command)
@@ -24,7 +24,7 @@ def command(old: Path, new: Path, as_json: bool) -> None:
 
     With git: git difftool -x 'hcpgraph diff' -- '*.json'
     """
-    from ..diff import diff, lines
+    from ..document.diff import diff, lines
 
     changes = diff(_open(old), _open(new))
     if as_json:
@@ -39,6 +39,6 @@ def command(old: Path, new: Path, as_json: bool) -> None:
 def _open(path: Path) -> Graph:
     """A graph; the null device, which git gives for a file that is not there, is an empty one."""
     from ..document import load
-    from ..edit import Graph
+    from ..document.graph import Graph
 
     return Graph() if os.fspath(path) in (os.devnull, "/dev/null") else load(path)

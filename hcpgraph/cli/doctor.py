@@ -16,7 +16,7 @@ from .common import FAILED, Command, json_option, machine, pack_option, said, wo
 @click.pass_context
 def command(ctx: click.Context, workspace: Path | None, packs: tuple[Path, ...], as_json: bool) -> None:
     """Check versions, devices, disk, workspace, packs and extras; exit code 1 if something needed is missing."""
-    from ..doctor import examine
+    from .installation import examine
 
     findings = examine(workspace, packs)
     needed = [finding for finding in findings if not finding.ok and finding.needed]

@@ -8,7 +8,7 @@ from ..errors import GraphErrors
 from .common import machine, report, said
 
 if TYPE_CHECKING:
-    from .run import Call
+    from .given import Call
 
 WORDS = {
     "runs": "runs",
@@ -25,9 +25,9 @@ def show_plan(call: Call, *, disk: bool, force: frozenset[str], resume: bool, as
         GraphErrors: the graph or the call is wrong.
     """
     from ..api import plan
-    from ..begun import questions
-    from ..files import locate
-    from ..forecast import plan_rows
+    from ..document.required_files import locate
+    from ..planning.begun import questions
+    from ..running.forecast import plan_rows
 
     places = call.places
     graph, notes = locate(call.graph, places, locked=call.locked)

@@ -19,8 +19,8 @@ def command(ctx: click.Context, files: tuple[Path, ...], check: bool, packs: tup
 
     A setting that is left out is written with its present default, so that a later default cannot change the file.
     """
-    from ..overrides import written_out
-    from ..registry import default_registry
+    from ..declaring.registry import default_registry
+    from ..document.overrides import written_out
     from .canonical_files import open_json, rewrite
 
     registry = default_registry(packs)

@@ -12,7 +12,7 @@ from ..errors import GraphErrors, Problem
 from .common import FILE, WRONG, Command, json_option, machine, pack_option, report, said
 
 if TYPE_CHECKING:
-    from ..edit import Graph
+    from ..document.graph import Graph
 
 SHOWN = 40
 
@@ -68,9 +68,9 @@ def _weights(file: Path) -> dict[str, Any]:
 
 def _graph(graph: Graph, packs: tuple[Path, ...]) -> dict[str, Any]:
     from .. import trust
-    from ..analyse import analyse, default_roots
-    from ..registry import default_registry
-    from ..touches import touches
+    from ..checking.analyse import analyse, default_roots
+    from ..checking.touches import touches
+    from ..declaring.registry import default_registry
 
     places = default_roots()
     checked = analyse(graph, default_registry(packs), places)

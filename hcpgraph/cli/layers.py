@@ -37,7 +37,7 @@ def command(
     selector is an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, and any of these behind
     pre_hook: for the input of a layer. Exit code 2 if one matches nothing; near misses are told.
     """
-    from ..analyse import default_roots
+    from ..checking.analyse import default_roots
 
     model, places = located(model, roots)
     pack = teller(packs, "model_outline")

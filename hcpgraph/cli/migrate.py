@@ -11,7 +11,7 @@ from ..errors import GraphErrors
 from .common import FILE, Command, pack_option, said, show
 
 if TYPE_CHECKING:
-    from ..edit import Graph
+    from ..document.graph import Graph
 
 
 @click.command("migrate", cls=Command)
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, files: tuple[Path, ...], check: bool, packs: tuple[Path, ...]) -> None:
     """Bring FILES up to date with the installed nodes, in place, and say what changed."""
-    from ..migration import migrate_document
-    from ..packs import load_migrations
-    from ..registry import default_registry
+    from ..declaring.manifest import load_migrations
+    from ..declaring.registry import default_registry
+    from ..document.migration import migrate_document
     from .canonical_files import open_json, rewrite
 
     registry = default_registry(packs)

@@ -28,8 +28,8 @@ def teller(packs: Sequence[Path], ability: str) -> Any:
     Raises:
         GraphErrors: E_PACK, no installed pack has one.
     """
-    from ..registry import default_registry
-    from ..server.previews import editors
+    from ..declaring.registry import default_registry
+    from ..server.queue.previews import editors
 
     for module in editors(default_registry(packs)).values():
         if hasattr(module, ability):

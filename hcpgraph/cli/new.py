@@ -21,8 +21,8 @@ def command(name: str, file: Path | None, empty: bool) -> None:
     NAME may also be a picture or a weight file: then the graph that it carries is taken out.
     """
     from ..document import load
-    from ..edit import Graph
-    from ..templates import find
+    from ..document.graph import Graph
+    from ..document.templates import find
 
     if empty:
         graph = Graph()

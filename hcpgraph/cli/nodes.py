@@ -14,7 +14,7 @@ from ..errors import GraphErrors
 from .common import Command, json_option, machine, pack_option, report, said
 
 if TYPE_CHECKING:
-    from ..spec import NodeSpec, PortSpec
+    from ..declaring.spec import NodeSpec, PortSpec
 
 
 @click.command("nodes", cls=Command)
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @pack_option
 def command(filter: str | None, as_json: bool, packs: tuple[Path, ...]) -> None:
     """List the node types by category. FILTER is an id, which shows its help, or a part of an id or of a tooltip."""
-    from ..registry import default_registry
+    from ..declaring.registry import default_registry
 
     registry = default_registry(packs)
     report(registry.problems)

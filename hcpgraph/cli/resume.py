@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..edit import Graph
+from ..document.graph import Graph
 from ..errors import GraphErrors
 from ..paths import Roots
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,34 +20,11 @@ from .common import (
     root_option,
     workspace_option,
 )
+from .given import Call
 
 if TYPE_CHECKING:
     from ..api import Result
-    from ..edit import Graph
     from ..paths import Roots
-
-
-@dataclass
-class Call:
-    """What a run is asked for, after `--resume` and `--set` are resolved."""
-
-    graph: Graph
-    settings: dict[str, Any]
-    targets: list[str] | None
-    workspace: Path | None
-    roots: dict[str, Path]
-    packs: tuple[Path, ...]
-    seed: int | None
-    device: str
-    precision: str | None
-    locked: bool = False
-    allow_write: tuple[str, ...] = ()
-
-    @property
-    def places(self) -> Roots:
-        from ..analyse import default_roots
-
-        return default_roots(self.workspace, self.roots, self.allow_write)
 
 
 @click.command("run", cls=Command)
@@ -117,7 +93,7 @@ def command(
     if out is not None:
         roots = {**roots, "out": out}
     call = _call(graph, resume, workspace, roots, packs, targets, seed, device, precision, locked, allow_write)
-    from ..registry import default_registry
+    from ..declaring.registry import default_registry
     from .given import parse_settings
 
     call.settings = parse_settings(pairs, call.graph, default_registry(call.packs))
@@ -163,7 +139,7 @@ def _call(
             locked,
             allow_write,
         )
-    from ..analyse import default_roots
+    from ..checking.analyse import default_roots
     from .resume import earlier
 
     found = earlier(resume, default_roots(workspace, roots))

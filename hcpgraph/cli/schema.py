@@ -14,7 +14,7 @@ from .common import FILE, Command, machine, said
 @click.option("--out", type=FILE, metavar="FILE", help="Write it to FILE instead of stdout.")
 def command(out: Path | None) -> None:
     """Print the JSON Schema bundle; `$defs/Document` describes a graph file."""
-    from ..server.bundle import bundle
+    from ..server.schema.bundle import bundle
 
     if out is None:
         machine(bundle())

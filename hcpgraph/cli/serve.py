@@ -19,7 +19,7 @@ from .common import CANCELLED, Command, allow_write_option, pack_option, root_op
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from ..server import ServerState
+    from ..server.state import ServerState
 
 PORT = 8188
 CLOSING_SECONDS = 60.0
@@ -52,7 +52,7 @@ def command(
     --allow-write holds for every run; the editor asks for one run where a graph wants more.
     Ctrl-C stops a run after its step, keeps its checkpoint, and ends the server.
     """
-    from ..server.security import MIN_TOKEN, is_loopback
+    from ..server.http.security import MIN_TOKEN, is_loopback
     from ..server.start import log_to_stderr, make_state
 
     if token is not None and (len(token) < MIN_TOKEN or not token.isascii() or not token.isalnum()):
@@ -72,7 +72,7 @@ def command(
 async def _serve(state: ServerState, host: str, port: int, *, browser: bool) -> None:
     from aiohttp import web
 
-    from ..server.app import create_app
+    from ..server.http.app import create_app
 
     runner = web.AppRunner(
         create_app(state), access_log=None, handle_signals=False, shutdown_timeout=3.0, auto_decompress=False

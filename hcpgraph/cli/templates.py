@@ -11,7 +11,7 @@ from .common import Command, json_option, machine, said
 @json_option
 def command(as_json: bool) -> None:
     """List the graphs that come with hcpgraph; `hcpgraph new NAME` copies one."""
-    from ..templates import templates
+    from ..document.templates import templates
 
     found = templates()
     if as_json:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ..analyse import default_roots
-from ..pack import from_folder
-from . import ServerState
-from .hub import Hub
-from .jobs import Jobs
-from .supervisor import Supervisor
+from ..checking.analyse import default_roots
+from ..declaring.pack import from_folder
+from .queue.database import Jobs
+from .queue.hub import Hub
+from .queue.supervisor import Supervisor
+from .state import ServerState
 
 
 def make_state(

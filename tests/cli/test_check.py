@@ -26,9 +26,10 @@ from PIL import Image
 from skimage import data as photographs
 
 import hcpgraph
-from hcpgraph import Context, Graph, node, templates
-from hcpgraph.analyse import analyse, default_roots
-from hcpgraph.registry import default_registry
+from hcpgraph import Context, Graph, node
+from hcpgraph.checking.analyse import analyse, default_roots
+from hcpgraph.declaring.registry import default_registry
+from hcpgraph.document import templates
 from hcpgraph.testing import context
 from tests.server.live import definition
 

@@ -144,7 +144,7 @@ def test_new(cli, chain, tmp_path, monkeypatch):
 
 
 def test_templates_are_listed_and_copied(cli, tmp_path, monkeypatch):
-    from hcpgraph import templates
+    from hcpgraph.document import templates
 
     monkeypatch.chdir(tmp_path)
     told = json.loads(cli("templates", "--json").stdout)
@@ -156,7 +156,7 @@ def test_templates_are_listed_and_copied(cli, tmp_path, monkeypatch):
 
 
 def test_templates_are_found_by_their_last_name(chain, tmp_path):
-    from hcpgraph import templates
+    from hcpgraph.document import templates
 
     for name in ("a/one", "a/two", "b/two"):
         (tmp_path / "t" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import hcpgraph
+from hcpgraph.document.fileformat import NodeEntry
 from hcpgraph.errors import Problem
-from hcpgraph.fileformat import NodeEntry
 from hcpgraph.importing import folder_module, import_module
 from hcpgraph.testing import FOLDER
 

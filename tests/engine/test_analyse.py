@@ -3,7 +3,7 @@
 import pytest
 
 from hcpgraph import GraphErrors
-from hcpgraph.analyse import satisfies
+from hcpgraph.checking.analyse import satisfies
 
 from .support import codes, graph, module, problems, run
 

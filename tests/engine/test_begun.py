@@ -5,7 +5,7 @@ import json
 import pytest
 
 import hcpgraph
-from hcpgraph.begun import RECORD
+from hcpgraph.planning.begun import RECORD
 from hcpgraph.version import package_version
 
 from .training_graphs import PACK, training
@@ -36,7 +36,9 @@ def upgrade(monkeypatch):
     """Another torch from here on, as far as keys are told."""
 
     def to(version="99.0"):
-        monkeypatch.setattr("hcpgraph.keys.package_version", lambda name: version if name == "torch" else "1.0")
+        monkeypatch.setattr(
+            "hcpgraph.planning.cache_keys.package_version", lambda name: version if name == "torch" else "1.0"
+        )
 
     return to
 
@@ -106,7 +108,7 @@ def test_a_copy_that_was_cut_off_is_made_again(workspace, upgrade, monkeypatch):
         raise OSError("killed while it copied")
 
     with monkeypatch.context() as patch:
-        patch.setattr("hcpgraph.begun._copy", cut_off)
+        patch.setattr("hcpgraph.planning.begun._copy", cut_off)
         assert hcpgraph.run(training(6), packs=[PACK], workspace=workspace, resume=True).status == "failed"
     assert "checkpoint of step 4 of 6" in said(workspace, 6, resume=True)
 
@@ -126,11 +128,11 @@ def test_checkpoints_beyond_the_wanted_steps_are_not_gone_on_from(workspace, upg
 
 
 def test_a_plan_knows_what_was_decided(workspace, upgrade):
-    from hcpgraph.forecast import plan_rows
+    from hcpgraph.running.forecast import plan_rows
 
     def steps():
         plan = hcpgraph.plan(training(8), packs=[PACK], workspace=workspace)
-        roots = hcpgraph.analyse.default_roots(workspace)
+        roots = hcpgraph.checking.analyse.default_roots(workspace)
         return {row.node: row.checkpoint for row in plan_rows(plan, roots, disk=True, force=frozenset())}["train"]
 
     train(workspace, 4)
@@ -146,7 +148,7 @@ def test_what_a_record_says_and_one_that_is_damaged(workspace, upgrade):
     (record,) = (workspace / "cache" / "train").glob(f"*/{RECORD}")
     told = json.loads(record.read_text())
     assert told["environment"]["torch"] == TORCH and told["environment"]["device"] == "cpu"
-    assert {"hcpgraph_nodes.train.loop", "hcpgraph.rng", "hcpgraph.step", "nets.py"} <= told["code"].keys()
+    assert {"hcpgraph_nodes.train.loop", "hcpgraph.rng", "hcpgraph.running.step", "nets.py"} <= told["code"].keys()
     assert "hcpgraph_nodes" in told["packs"]
     upgrade()
     for damaged in ("{", "[]", '{"kin": 3}', ""):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from hcpgraph.cache import Cache, size_of
+from hcpgraph.running.cache import Cache, size_of
 
 
 def block(kilobytes):

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hcpgraph import canonical
-from hcpgraph.canonical import canonical_bytes, number, one_line, pretty
-from hcpgraph.document import Drawing, Graph, loads
+from hcpgraph.document import Drawing, Graph, canonical, loads
+from hcpgraph.document.canonical import canonical_bytes, number, one_line, pretty
 
 # RFC 8785 appendix B, then values around the limits of each of the four layouts
 RFC8785 = {

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hcpgraph.codec import NoCodec, decode, encode, read_folder, write_folder
+from hcpgraph.running.codec import NoCodec, decode, encode, read_folder, write_folder
 from hcpgraph.types import port_type
 
 

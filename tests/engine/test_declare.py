@@ -6,10 +6,10 @@ import pytest
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from hcpgraph import Body, Choose, Context, Facts, Lazy, Many, Port, Setting, node
-from hcpgraph import settings as setting_rules
-from hcpgraph.declare import declared
+from hcpgraph.checking import settings as setting_rules
+from hcpgraph.declaring.node import declared
+from hcpgraph.declaring.spec import NodeSpec
 from hcpgraph.errors import SpecError
-from hcpgraph.spec import NodeSpec
 from hcpgraph.widgets import Slider
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from hcpgraph.diff import Change, diff, lines
 from hcpgraph.document import Drawing, Graph
+from hcpgraph.document.diff import Change, diff, lines
 
 
 @pytest.fixture

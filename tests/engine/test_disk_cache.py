@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hcpgraph.cache import DiskCache
+from hcpgraph.running.cache import DiskCache
 
 from .support import PACKS, graph, run
 

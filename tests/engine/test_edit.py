@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hcpgraph import registry
+from hcpgraph.declaring import registry
 from hcpgraph.document import MAX_BYTES, MAX_NODES, Drawing, Graph, Interface, NodeEntry, load, loads
 from hcpgraph.errors import GraphErrors
 

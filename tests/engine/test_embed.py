@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import save_file
 
 from hcpgraph.document import MAX_BYTES, Drawing, Graph, load, loads
-from hcpgraph.embed import embed_text, scrub
+from hcpgraph.document.embed import embed_text, scrub
 from hcpgraph.errors import GraphErrors
 from tests.carriers import png_info, safetensors_metadata
 

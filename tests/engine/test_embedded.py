@@ -5,7 +5,7 @@ import hashlib
 from PIL import Image
 
 import hcpgraph
-from hcpgraph.embed import REMOVED
+from hcpgraph.document.embed import REMOVED
 
 from .support import graph, run
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from hcpgraph import Cache, GraphErrors
-from hcpgraph.embed import REMOVED
+from hcpgraph.document.embed import REMOVED
 
 from .support import graph, module, run
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hcpgraph import GraphErrors
-from hcpgraph.files import locate, with_requirements
+from hcpgraph.document.required_files import locate, with_requirements
 from hcpgraph.fingerprint import Fingerprints, measure
 from hcpgraph.paths import Roots
 

@@ -3,7 +3,7 @@
 import pytest
 
 import hcpgraph
-from hcpgraph import flatten as flattening
+from hcpgraph.checking import flatten as flattening
 
 from .support import ALL, codes, graph, problems
 

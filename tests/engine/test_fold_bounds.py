@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 from hcpgraph_nodes.text.fill import MAX_TEXT
 
-from hcpgraph import fold
+from hcpgraph.checking import constants
 from tests.engine.support import codes, graph, module, run
 
 
@@ -63,8 +63,8 @@ def test_what_grows_is_refused_before_it_is_made(name):
 def test_a_node_is_evaluated_once_however_many_paths_lead_to_it(monkeypatch):
     """21 joins in a row that are each fed twice have two million paths."""
     calls = []
-    sizes = fold.canonical_bytes
-    monkeypatch.setattr(fold, "canonical_bytes", lambda value: (calls.append(1), sizes(value))[1])
+    sizes = constants.canonical_bytes
+    monkeypatch.setattr(constants, "canonical_bytes", lambda value: (calls.append(1), sizes(value))[1])
     g = doubling(21, "")
     codes(g)
     assert len(calls) == 2 * 22

@@ -3,7 +3,7 @@
 import pytest
 
 import hcpgraph
-from hcpgraph import gradients
+from hcpgraph.running import gradients
 
 from .training_graphs import PACK, training
 

@@ -1,8 +1,8 @@
 """Types, facts and probes on wires (DESIGN §3)."""
 
-from hcpgraph.analyse import analyse
+from hcpgraph.checking.analyse import analyse
+from hcpgraph.declaring.registry import default_registry
 from hcpgraph.paths import Roots
-from hcpgraph.registry import default_registry
 
 from .support import ALL, codes, graph, problems
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 import hcpgraph
-from hcpgraph.demand import bodies
 from hcpgraph.fingerprint import Fingerprints
-from hcpgraph.keys import environment, keys
+from hcpgraph.planning.cache_keys import environment, keys
+from hcpgraph.planning.demand import bodies
 
 from .support import ALL, graph
 
@@ -134,8 +134,8 @@ def reading(workspace):
 
 def with_files(g, workspace, **options):
     registry = hcpgraph.default_registry(ALL)
-    roots = hcpgraph.analyse.default_roots(workspace)
-    analysis = hcpgraph.analyse.analyse(g, registry, roots)
+    roots = hcpgraph.checking.analyse.default_roots(workspace)
+    analysis = hcpgraph.checking.analyse.analyse(g, registry, roots)
     return keys(
         analysis,
         bodies(analysis),
@@ -213,10 +213,10 @@ def test_steps_that_may_grow_are_left_out_of_the_resumable_key(workspace):
         return g
 
     registry = hcpgraph.default_registry(ALL)
-    roots = hcpgraph.analyse.default_roots(workspace)
+    roots = hcpgraph.checking.analyse.default_roots(workspace)
     found = []
     for steps in (3, 5):
-        analysis = hcpgraph.analyse.analyse(loop(steps), registry, roots)
+        analysis = hcpgraph.checking.analyse.analyse(loop(steps), registry, roots)
         found.append(keys(analysis, bodies(analysis), roots, environment="e", seed=0, fingerprints=Fingerprints()))
     assert found[0].resumable["train"] == found[1].resumable["train"]
     assert found[0].of["train"] != found[1].of["train"]

@@ -8,7 +8,7 @@ import pytest
 from hcpgraph.document import Drawing, Graph, loads
 from hcpgraph.errors import GraphErrors, SpecError
 
-migration = import_module("hcpgraph.migration")
+migration = import_module("hcpgraph.document.migration")
 migrate, migrate_document = migration.migrate, migration.migrate_document
 
 

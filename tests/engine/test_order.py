@@ -1,8 +1,8 @@
 """One sort for everything: order, cycles with their path, scope (DESIGN §5.1)."""
 
 import hcpgraph
-from hcpgraph.flatten import flatten
-from hcpgraph.order import BEGIN, END, sort
+from hcpgraph.checking.flatten import flatten
+from hcpgraph.checking.order import BEGIN, END, sort
 
 from .support import ALL, codes, graph, problems
 

@@ -9,9 +9,9 @@ import textwrap
 import pytest
 
 import hcpgraph
-from hcpgraph import GraphErrors, packs
-from hcpgraph.pack import Pack, from_folder
-from hcpgraph.packs import manifest
+from hcpgraph import GraphErrors
+from hcpgraph.declaring.manifest import manifest
+from hcpgraph.declaring.pack import Pack, from_folder, installed
 
 from .support import graph
 
@@ -130,7 +130,7 @@ def test_a_package_that_cannot_be_imported_at_all(tmp_path, cache, monkeypatch):
 
 
 def test_the_shipped_pack_is_installed():
-    assert "hcpgraph_nodes" in [pack.name for pack in packs.installed()]
+    assert "hcpgraph_nodes" in [pack.name for pack in installed()]
 
 
 def test_validation_imports_neither_torch_nor_nodes(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hcpgraph import Cache
-from hcpgraph.fileformat import NodeEntry
+from hcpgraph.document.fileformat import NodeEntry
 from hcpgraph.rng import stream_seed
 
 from .support import graph, run

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from hcpgraph import node
-from hcpgraph import settings as setting_rules
-from hcpgraph.declare import declared
+from hcpgraph.checking import settings as setting_rules
+from hcpgraph.declaring.node import declared
 from hcpgraph.widgets import Hint
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import hcpgraph
+from hcpgraph.declaring.sources import Look, Sources
 from hcpgraph.importing import imports_now
-from hcpgraph.sources import Look, Sources
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -107,12 +107,12 @@ def test_every_file_that_our_packs_read_belongs_to_a_module():
 def test_one_function_names_a_file_as_it_is_now():
     """Times of files say how old something is; what a file holds is named by `fingerprint.stamp` alone."""
     for_people = {
-        "server/history.py",
-        "server/watch.py",
-        "server/files.py",
-        "server/routes_graphs.py",
+        "server/queue/history.py",
+        "server/http/watch.py",
+        "server/http/files.py",
+        "server/http/routes_graphs.py",
         "cli/resume.py",
-        "begun.py",
+        "planning/begun.py",
     }
     found = set()
     for base in ("hcpgraph", "nodes"):
@@ -120,17 +120,17 @@ def test_one_function_names_a_file_as_it_is_now():
             used = {node.attr for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Attribute)}
             if used & {"st_mtime", "st_mtime_ns", "st_ctime", "st_ctime_ns", "getmtime"}:
                 found.add(path.relative_to(ROOT / base).as_posix())
-    assert found - for_people == {"fingerprint.py", "sources.py"}
+    assert found - for_people == {"fingerprint.py", "importing.py"}
 
 
 SCRIPT = """
 import json, sys
 from pathlib import Path
 import hcpgraph
-from hcpgraph.analyse import analyse, default_roots
-from hcpgraph.demand import bodies
+from hcpgraph.checking.analyse import analyse, default_roots
+from hcpgraph.planning.demand import bodies
 from hcpgraph.fingerprint import Fingerprints
-from hcpgraph.keys import keys
+from hcpgraph.planning.cache_keys import keys
 
 tree, workspace, graph = map(Path, sys.argv[1:])
 assert Path(hcpgraph.__file__).is_relative_to(tree)
@@ -143,7 +143,7 @@ def now():
 
 before, told = now(), {}
 for edited in ("nodes/hcpgraph_nodes/families/sd15.py", "nodes/hcpgraph_nodes/plugins/lora.py", "hcpgraph/rng.py",
-               "hcpgraph/step.py", "nodes/hcpgraph_nodes/data/emoji_groups.json", "hcpgraph/errors.py"):
+               "hcpgraph/running/step.py", "nodes/hcpgraph_nodes/data/emoji_groups.json", "hcpgraph/errors.py"):
     with (tree / edited).open("a") as file:
         file.write("\\n")
     after = now()

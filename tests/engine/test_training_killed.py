@@ -53,7 +53,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_130_and_resume_gives_the_same_weights(wo
     training(STEPS, drift=True, checkpoint_every=0, log_every=1).save(graph)
     slow = tmp_path / "slow.py"
     slow.write_text(
-        "import time, hcpgraph.step as s\n"
+        "import time, hcpgraph.running.step as s\n"
         "real = s.StepModule.forward\n"
         "def forward(self, *a, **k):\n    time.sleep(0.1)\n    return real(self, *a, **k)\n"
         "s.StepModule.forward = forward\n"

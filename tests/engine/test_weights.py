@@ -2,9 +2,9 @@
 
 import pytest
 
-from hcpgraph.analyse import analyse
+from hcpgraph.checking.analyse import analyse
+from hcpgraph.declaring.registry import default_registry
 from hcpgraph.paths import Roots
-from hcpgraph.registry import default_registry
 
 from .support import ALL, codes, graph, module, problems, run
 

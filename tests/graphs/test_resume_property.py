@@ -47,12 +47,12 @@ SUITE = (13, 14, 18, 24)
 """The seeds whose trainings have most in them between each other; the other 25 run in `make slow`."""
 SLOWLY = """
 import time
-import hcpgraph.step
-real = hcpgraph.step.StepModule.forward
+import hcpgraph.running.step
+real = hcpgraph.running.step.StepModule.forward
 def forward(self, *args, **kwargs):
     time.sleep(0.1)
     return real(self, *args, **kwargs)
-hcpgraph.step.StepModule.forward = forward
+hcpgraph.running.step.StepModule.forward = forward
 from hcpgraph.cli import main
 if __name__ == "__main__":
     main()

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 import hcpgraph
-from hcpgraph.overrides import with_settings
-from hcpgraph.registry import default_registry
+from hcpgraph.declaring.registry import default_registry
+from hcpgraph.document.overrides import with_settings
 from tests.server.serving import ENDED, Server, until
 
 from .small import furnish, small

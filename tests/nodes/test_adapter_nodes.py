@@ -23,7 +23,7 @@ from hcpgraph_nodes.types import Captions, Conditioning, NoisyLatents, Target, T
 
 import hcpgraph
 from hcpgraph import GraphError, GraphErrors
-from hcpgraph.settings import check
+from hcpgraph.checking.settings import check
 from hcpgraph.testing import context
 
 from .plugin_page import Scale, random

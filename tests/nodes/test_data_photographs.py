@@ -15,8 +15,8 @@ from PIL import Image
 from skimage import data as photographs
 
 import hcpgraph
-from hcpgraph.analyse import analyse, default_roots
-from hcpgraph.registry import default_registry
+from hcpgraph.checking.analyse import analyse, default_roots
+from hcpgraph.declaring.registry import default_registry
 from hcpgraph.testing import context
 
 NAMES = ("astronaut", "chelsea", "coffee", "rocket", "cat", "immunohistochemistry", "retina")

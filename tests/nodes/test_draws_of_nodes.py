@@ -17,8 +17,8 @@ from hcpgraph_nodes.types import Captions, Conditioning, Images, Latents, Noise,
 from torch import Tensor, nn
 
 from hcpgraph.context import Context, Scope
-from hcpgraph.gradients import parts
-from hcpgraph.registry import default_registry
+from hcpgraph.declaring.registry import default_registry
+from hcpgraph.running.gradients import parts
 from hcpgraph.testing import context
 
 SENTENCES = [f"{place} {{caption}}" for place in "abcdefgh"]

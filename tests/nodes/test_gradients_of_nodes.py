@@ -30,9 +30,9 @@ from hcpgraph_nodes.types import (
 from torch import Tensor
 
 import hcpgraph
-from hcpgraph.declare import Impl
-from hcpgraph.gradients import parts
-from hcpgraph.registry import default_registry
+from hcpgraph.declaring.node import Impl
+from hcpgraph.declaring.registry import default_registry
+from hcpgraph.running.gradients import parts
 from hcpgraph.testing import context
 
 TENSORS = {

@@ -24,7 +24,7 @@ CASES = ("plain", "checkpointing", "compiled")
 class Step(nn.Module):
     """The region's step: a guided prediction of two branches with LoRAs of their own over one UNet.
 
-    What it registers is what an engine sees, as in `hcpgraph.step.StepModule`.
+    What it registers is what an engine sees, as in `hcpgraph.running.step.StepModule`.
     """
 
     def __init__(self, positive, negative) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import hcpgraph
-from hcpgraph import locales
-from hcpgraph.pack import Pack, from_folder
-from hcpgraph.packs import manifest
-from hcpgraph.registry import Registry
+from hcpgraph.declaring.manifest import manifest
+from hcpgraph.declaring.pack import Pack, from_folder
+from hcpgraph.declaring.registry import Registry
+from hcpgraph.server.helpers import locales
 
 PURE_NAMES = {"AdamW", "ControlNet", "EMA", "LoHa", "LoKr", "LoRA", "Python", "UNet", "VAE"}
 ORDINARY = {"empty"}  # options that the English texts also use as plain words
@@ -250,5 +250,5 @@ def test_an_edited_file_is_read_again(registry, tmp_path):
 
 
 def test_reading_texts_needs_no_torch():
-    code = "import sys, hcpgraph.locales; assert 'torch' not in sys.modules and 'hcpgraph_nodes' not in sys.modules"
+    code = "import sys, hcpgraph.server.helpers.locales; assert 'torch' not in sys.modules and 'hcpgraph_nodes' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -125,7 +125,7 @@ def test_the_run_says_so_and_where_it_began(workspace: Path, file: str, first: s
 
 
 def test_a_good_picture_has_no_mark_and_searches_nothing(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hcpgraph.origin.first_not_finite", lambda *_: pytest.fail("nothing was hit"))
+    monkeypatch.setattr("hcpgraph.running.origin.first_not_finite", lambda *_: pytest.fail("nothing was hit"))
     result = hcpgraph.run(drawing(), workspace=workspace)
     assert result.status == "done" and result.problems == []
     assert json.loads((result.folder / "run.json").read_text())["not_finite"] == []  # type: ignore[operator]

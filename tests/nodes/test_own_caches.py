@@ -14,7 +14,7 @@ from hcpgraph_nodes.text.embeddings import embeddings
 from hcpgraph_nodes.text.encode import encode
 from hcpgraph_nodes.types import Captions
 
-from hcpgraph import sources
+from hcpgraph.declaring import sources
 from hcpgraph.testing import context
 
 from .latent_sets import bucketed, dataset, folder

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 import hcpgraph
-from hcpgraph.cache import Cache
 from hcpgraph.cli import main
 from hcpgraph.paths import Roots
-from hcpgraph.server.layers import Outlines, Question
+from hcpgraph.running.cache import Cache
+from hcpgraph.server.queue.layers import Outlines, Question
 
 from ..graphs.hand_written import drawn
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hcpgraph.declare import declared
+from hcpgraph.declaring.node import declared
 from hcpgraph.errors import GraphError
 
 CATEGORY = ["int", "float", "bool", "text", "list", "seed", "math", "round", "join", "format", "pick"]

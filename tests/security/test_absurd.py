@@ -20,8 +20,8 @@ from PIL import Image
 import hcpgraph
 from hcpgraph import GraphError, GraphErrors
 from hcpgraph.cli import main
+from hcpgraph.document.fileformat import MAX_PROBLEMS
 from hcpgraph.errors import LONGEST, Problem, hidden, visible
-from hcpgraph.fileformat import MAX_PROBLEMS
 from hcpgraph.testing import context
 from tests.server.live import shared
 
@@ -94,19 +94,19 @@ def test_files_beside_a_graph(tmp_path, value):
 
 
 OWN = {
-    "hcpgraph/begun.py:_record",
-    "hcpgraph/codec.py:read_folder",
+    "hcpgraph/planning/begun.py:_record",
+    "hcpgraph/running/codec.py:read_folder",
     "hcpgraph/events.py:replay",
-    "hcpgraph/packs.py:_build_elsewhere",
-    "hcpgraph/server/jobs.py:_job",
-    "hcpgraph/server/jobs.py:_work",
-    "hcpgraph/server/jobs.py:remembered",
-    "hcpgraph/server/opened.py:opened",
-    "hcpgraph/server/process.py:_read",
-    "hcpgraph/server/worker.py:listen",
-    "hcpgraph/server/worker.py:main",
-    "hcpgraph/settings.py:_found",
-    "hcpgraph/settings.py:_validator",
+    "hcpgraph/declaring/manifest.py:_build_elsewhere",
+    "hcpgraph/server/queue/database.py:_job",
+    "hcpgraph/server/queue/database.py:_work",
+    "hcpgraph/server/queue/database.py:remembered",
+    "hcpgraph/server/helpers/opened.py:opened",
+    "hcpgraph/server/queue/process.py:_read",
+    "hcpgraph/server/queue/worker.py:listen",
+    "hcpgraph/server/queue/worker.py:main",
+    "hcpgraph/checking/settings.py:_found",
+    "hcpgraph/checking/settings.py:_validator",
     "hcpgraph/trust.py:shipped",
     "nodes/hcpgraph_nodes/data/albumentations_transform.py:_made",
     "nodes/hcpgraph_nodes/data/emoji_names.py:_places",

@@ -116,7 +116,7 @@ def test_near_misses_of_a_very_long_selector():
 
 
 FIXED = {
-    "hcpgraph/fileformat.py:matches",
+    "hcpgraph/document/fileformat.py:matches",
     "nodes/hcpgraph_nodes/controlnet/probe.py:_count",
     "nodes/hcpgraph_nodes/regexes.py:compiled",
     "nodes/hcpgraph_nodes/words/tokens.py:_finder",

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from hcpgraph.server import page, routes_files, routes_graphs, routes_jobs, routes_specs
+from hcpgraph.server.http import page, routes_files, routes_graphs, routes_jobs, routes_specs
 from tests.server.live import Live
 
 from .attacking import EMPTY, HTML, SVG, cookie, live, raw, still_there, upgrade

@@ -3,7 +3,7 @@
 import pytest
 
 import hcpgraph.testing
-from hcpgraph.registry import default_registry
+from hcpgraph.declaring.registry import default_registry
 from tests.server.serving import PACK, Server
 
 

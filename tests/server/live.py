@@ -19,7 +19,7 @@ from urllib.parse import quote
 import jsonschema
 
 import hcpgraph.testing
-from hcpgraph.server.bundle import bundle
+from hcpgraph.server.schema.bundle import bundle
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 

@@ -19,7 +19,7 @@ import psutil
 
 import hcpgraph
 import hcpgraph.testing
-from hcpgraph.server import ServerState
+from hcpgraph.server.state import ServerState
 from tests.server.live import TOKEN, Live, definition
 
 PACK = Path(__file__).parent / "pack"
@@ -162,10 +162,10 @@ async def _main(workspace, packs):
     from aiohttp import web
 
     from hcpgraph.paths import Roots
-    from hcpgraph.server.app import create_app
-    from hcpgraph.server.hub import Hub
-    from hcpgraph.server.jobs import Jobs
-    from hcpgraph.server.supervisor import Supervisor
+    from hcpgraph.server.http.app import create_app
+    from hcpgraph.server.queue.database import Jobs
+    from hcpgraph.server.queue.hub import Hub
+    from hcpgraph.server.queue.supervisor import Supervisor
 
     roots, hub = Roots(workspace.resolve()), Hub()
     jobs = Jobs(roots.root("cache") / "server" / "jobs.sqlite")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from hcpgraph import document
-from hcpgraph.flat import FlatNode
-from hcpgraph.flatten import flatten
-from hcpgraph.registry import default_registry
-from hcpgraph.server.specs import specs
+from hcpgraph.checking.flat import FlatNode
+from hcpgraph.checking.flatten import flatten
+from hcpgraph.declaring.registry import default_registry
+from hcpgraph.server.helpers.specs import specs
 
 from .editor import ROOT, editor
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from hcpgraph import document
-from hcpgraph.analyse import analyse
+from hcpgraph.checking.analyse import analyse
+from hcpgraph.declaring.registry import default_registry
 from hcpgraph.errors import Problem
 from hcpgraph.paths import Roots
-from hcpgraph.registry import default_registry
-from hcpgraph.server.check import check
-from hcpgraph.server.specs import specs
+from hcpgraph.server.helpers.specs import specs
+from hcpgraph.server.helpers.validate import check
 
 from .editor import ROOT, editor
 

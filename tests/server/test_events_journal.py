@@ -7,9 +7,9 @@ import random
 import pytest
 
 from hcpgraph.events import EventLog, replay
-from hcpgraph.server import journal as module
-from hcpgraph.server.hub import thinned
-from hcpgraph.server.journal import Journal, last_seq, stored
+from hcpgraph.server.queue import journal as module
+from hcpgraph.server.queue.hub import thinned
+from hcpgraph.server.queue.journal import Journal, last_seq, stored
 
 
 def write(path, events):

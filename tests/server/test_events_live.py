@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from hcpgraph.events import replay
-from hcpgraph.server.snapshot import Curves, Fold
+from hcpgraph.server.queue.progress import Curves, Fold
 from tests.server.serving import graph
 
 

@@ -7,7 +7,7 @@ import random
 from array import array
 
 from hcpgraph.events import EventLog
-from hcpgraph.server.snapshot import LOG_LINES, TABLE_HEAD, Curves, Fold, table, thin
+from hcpgraph.server.queue.progress import LOG_LINES, TABLE_HEAD, Curves, Fold, table, thin
 
 
 def told(*calls):

@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from hcpgraph import templates
 from hcpgraph.cli import main
-from hcpgraph.server.bundle import bundle
+from hcpgraph.document import templates
+from hcpgraph.server.schema.bundle import bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"

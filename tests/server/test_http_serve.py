@@ -15,8 +15,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from hcpgraph.errors import GraphErrors
-from hcpgraph.server import page
-from hcpgraph.server.pool import MEMORY, HelperBug, Pool
+from hcpgraph.server.helpers.pool import MEMORY, HelperBug, Pool
+from hcpgraph.server.http import page
 
 from .live import TOKEN, Live, shared
 

@@ -10,8 +10,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import hcpgraph
-from hcpgraph import templates
-from hcpgraph.registry import default_registry
+from hcpgraph.declaring.registry import default_registry
+from hcpgraph.document import templates
 from hcpgraph.types import accepts, parse, registered_class
 
 from .live import shared
@@ -283,6 +283,6 @@ def test_the_server_has_not_imported_torch(live):
     assert "libtorch" not in Path(f"/proc/{live.process.pid}/maps").read_text()
     for child in map(int, Path(f"/proc/{live.process.pid}/task/{live.process.pid}/children").read_text().split()):
         command = Path(f"/proc/{child}/cmdline").read_bytes()
-        if b"hcpgraph.server.pool" in command:
+        if b"hcpgraph.server.helpers.pool" in command:
             assert "libtorch" not in Path(f"/proc/{child}/maps").read_text()
     assert os.getpid() != live.process.pid

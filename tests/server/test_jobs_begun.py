@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hcpgraph.begun import RECORD
+from hcpgraph.planning.begun import RECORD
 from tests.engine.training_graphs import PACK, training
 
 from .live import Live

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from hcpgraph.errors import GraphErrors, Problem
-from hcpgraph.server.jobs import Jobs
+from hcpgraph.server.queue.database import Jobs
 
 
 def scenario(tmp_path, steps):

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import hcpgraph
-from hcpgraph.registry import default_registry
+from hcpgraph.declaring.registry import default_registry
 from tests.server.serving import Server
 
 PACK = Path(__file__).resolve().parents[1] / "packs/loader_pack"
@@ -89,7 +89,7 @@ def test_a_server_is_killed(tmp_path: Path) -> None:
 
 BUSY = """
 import asyncio, time
-from hcpgraph.server.pool import Pool
+from hcpgraph.server.helpers.pool import Pool
 
 async def main():
     pool = Pool(size=1)
@@ -124,12 +124,12 @@ def test_a_worker_is_killed_and_the_next_one_reads(tmp_path: Path) -> None:
 
 
 MOMENTS = {
-    "manifest": ("hcpgraph.packs", 1),
+    "manifest": ("hcpgraph.declaring.manifest", 1),
     "tracker": ("multiprocessing.resource_tracker", 1),
     "forkserver": ("multiprocessing.forkserver", 1),
     "reader": ("multiprocessing.forkserver", 2),
-    "helper": ("hcpgraph.server.pool", 1),
-    "worker": ("hcpgraph.server.worker", 1),
+    "helper": ("hcpgraph.server.helpers.pool", 1),
+    "worker": ("hcpgraph.server.queue.worker", 1),
 }
 """A part of a command line, and of how many processes."""
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import hcpgraph
-from hcpgraph.cache import Cache
 from hcpgraph.paths import Roots
-from hcpgraph.server.layers import Outlines, Question
+from hcpgraph.running.cache import Cache
+from hcpgraph.server.queue.layers import Outlines, Question
 from tests.server.serving import drawn, graph
 
 GRAPHS = Path(__file__).parents[2] / "graphs"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hcpgraph import Context
+from hcpgraph.declaring.sources import code_of
 from hcpgraph.fingerprint import stamp
-from hcpgraph.sources import code_of
 
 from ..image.read import Header, read_header, reason
 

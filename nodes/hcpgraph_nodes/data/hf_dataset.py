@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.declaring.sources import code_of
 from hcpgraph.errors import did_you_mean, listed
 from hcpgraph.fingerprint import stamp
-from hcpgraph.sources import code_of
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import RGB, HexColor, rgb

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph.declaring.sources import code_of
 from hcpgraph.rng import SEED_MAX
-from hcpgraph.sources import code_of
 from hcpgraph.types import port_type
 from hcpgraph.widgets import Hint, Seed, Slider
 

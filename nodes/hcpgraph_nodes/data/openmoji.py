@@ -20,8 +20,8 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.declaring.sources import code_of
 from hcpgraph.errors import did_you_mean
-from hcpgraph.sources import code_of
 from hcpgraph.widgets import Hint, Slider
 
 from ..image.color import HexColor

@@ -15,9 +15,9 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.declaring.sources import code_of
 from hcpgraph.errors import listed
 from hcpgraph.fingerprint import stamp
-from hcpgraph.sources import code_of
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import RGB, HexColor, rgb

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hcpgraph import Context, GraphError
-from hcpgraph.sources import code_of
+from hcpgraph.declaring.sources import code_of
 
 from ..families.registry import FAMILIES
 from .digest import folder_digest

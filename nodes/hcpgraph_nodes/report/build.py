@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from hcpgraph.analyse import Analysis
+from hcpgraph.checking.analyse import Analysis
 from hcpgraph.errors import Cancelled, GraphError, Problem
 from hcpgraph.paths import Roots
 
@@ -16,7 +16,7 @@ from .pruned import Pruned
 from .words import Texts
 
 if TYPE_CHECKING:
-    from hcpgraph.server.schema_data import DataNote, DataReport
+    from hcpgraph.data_report import DataNote, DataReport
 
 Progress = Callable[[str, int, int], None]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hcpgraph.declaring.sources import code_of
 from hcpgraph.errors import GraphError
 from hcpgraph.fingerprint import stamp
-from hcpgraph.sources import code_of
 
 from ..data.dataset import PictureFile, Source
 from ..image.read import FORMATS, orientation, reason

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hcpgraph.analyse import Analysis
+from hcpgraph.checking.analyse import Analysis
 from hcpgraph.errors import GraphError, Problem, listed, visible
 from hcpgraph.paths import Roots
 
@@ -24,7 +24,7 @@ from .sheet import sheet
 from .words import Texts
 
 if TYPE_CHECKING:
-    from hcpgraph.server.schema_data import DataBucket, DataSizes, DataTexts, DataTraining, LoaderReport
+    from hcpgraph.data_report import DataBucket, DataSizes, DataTexts, DataTraining, LoaderReport
 
     from .build import Options, Progress
 

@@ -11,7 +11,7 @@ from .rows import Pair, facts, training
 from .words import Texts
 
 if TYPE_CHECKING:
-    from hcpgraph.server.schema_data import DataReport, DataTile, LoaderReport
+    from hcpgraph.data_report import DataReport, DataTile, LoaderReport
 
 STYLE = Path(__file__).with_name("page.css")
 IDS = 40

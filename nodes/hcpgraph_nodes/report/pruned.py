@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any
 
-from hcpgraph.analyse import Analysis
-from hcpgraph.cache import DiskCache
+from hcpgraph.checking.analyse import Analysis
+from hcpgraph.checking.flat import Flat, FlatNode, Source
+from hcpgraph.checking.order import sort
+from hcpgraph.checking.weight_flow import weigh
+from hcpgraph.checking.wires import infer
 from hcpgraph.context import RunState, Scope
-from hcpgraph.demand import bodies
 from hcpgraph.errors import GraphError, Problem
 from hcpgraph.events import EventLog, Listener
-from hcpgraph.execute import Execution
 from hcpgraph.fingerprint import Fingerprints
-from hcpgraph.flat import Flat, FlatNode, Source
-from hcpgraph.infer import infer
-from hcpgraph.keys import environment, keys
-from hcpgraph.order import sort
 from hcpgraph.paths import Roots
-from hcpgraph.planning import Plan
-from hcpgraph.weights import weigh
+from hcpgraph.planning.cache_keys import environment, keys
+from hcpgraph.planning.demand import bodies
+from hcpgraph.planning.plan import Plan
+from hcpgraph.running.cache import DiskCache
+from hcpgraph.running.execute import Execution
 
 from ..types import Captions
 from .find import Chain, Found, ancestors

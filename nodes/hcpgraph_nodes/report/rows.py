@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from .words import Texts
 
 if TYPE_CHECKING:
-    from hcpgraph.server.schema_data import DataTraining, LoaderReport
+    from hcpgraph.data_report import DataTraining, LoaderReport
 
 Pair = tuple[str, str]
 

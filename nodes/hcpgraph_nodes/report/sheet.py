@@ -15,7 +15,7 @@ from ..data.loader import Loader
 from ..data.reading import view
 
 if TYPE_CHECKING:
-    from hcpgraph.server.schema_data import DataTile
+    from hcpgraph.data_report import DataTile
 
 SIDE = 192
 EACH = 4

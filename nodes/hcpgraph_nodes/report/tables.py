@@ -13,7 +13,7 @@ from .words import Texts
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from hcpgraph.server.schema_data import DataReport, LoaderReport
+    from hcpgraph.data_report import DataReport, LoaderReport
 
 IDS = 3
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hcpgraph.analyse import Analysis
+from hcpgraph.checking.analyse import Analysis
 from hcpgraph.errors import visible
 
 from ..data.dataset import Dataset, Source
@@ -20,7 +20,7 @@ from .near import alike
 from .words import Texts
 
 if TYPE_CHECKING:
-    from hcpgraph.server.schema_data import DataTraining, DataWarning
+    from hcpgraph.data_report import DataTraining, DataWarning
 
 SHOWN = 20
 ENLARGED = 1.5

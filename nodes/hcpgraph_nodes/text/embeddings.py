@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from hcpgraph import Context, GraphError
+from hcpgraph.declaring.sources import code_of
 from hcpgraph.finite import is_finite
-from hcpgraph.sources import code_of
 
 from ..data.store import FOLDER, SampleStore
 from ..families.registry import family

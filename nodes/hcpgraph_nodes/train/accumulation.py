@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hcpgraph.step import StepModule
+from hcpgraph.running.step import StepModule
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

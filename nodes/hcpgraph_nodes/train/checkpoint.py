@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from hcpgraph.begun import steps
-from hcpgraph.codec import NoCodec, digest, read_folder, write_folder
 from hcpgraph.finite import WRITTEN, refuse_not_finite
+from hcpgraph.planning.begun import steps
+from hcpgraph.running.codec import NoCodec, digest, read_folder, write_folder
 from hcpgraph_nodes.optim.optimizer import Optimizer
 
 

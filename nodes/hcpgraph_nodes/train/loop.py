@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from hcpgraph import Body, Cancelled, Context, GraphError, Many, node
-from hcpgraph.step import StepModule
+from hcpgraph.running.step import StepModule
 from hcpgraph.widgets import Hint, Seed, Slider
 from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart
 from hcpgraph_nodes.train.accumulation import Accumulation

@@ -1,4 +1,4 @@
-// Generated from hcpgraph/server/schema.py. Do not edit: change that file, then run: python web/tool.py types
+// Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
 // bundle 53a1a72b0b1378b974464a541ec1884081a3b94ca555a93f0237d03ffde12e7d
 /**

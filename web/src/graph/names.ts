@@ -1,6 +1,6 @@
 import { EditError } from "./error";
 
-/** The forms that names have in a file; the same as in hcpgraph/fileformat.py. */
+/** The forms that names have in a file; the same as in hcpgraph/document/fileformat.py. */
 const NAME = "[A-Za-z_][A-Za-z0-9_-]{0,63}";
 const PORT_NAME = "[A-Za-z_][A-Za-z0-9_]{0,63}";
 export const ID = new RegExp(`^${NAME}$`);

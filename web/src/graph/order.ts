@@ -6,7 +6,7 @@ import { sourceScope, targetScope } from "./scope";
 import type { SpecIndex } from "./specs";
 
 /**
- * Who waits for whom in a body, as in hcpgraph/order.py: a node is one vertex, the owner of a region two (it begins, it
+ * Who waits for whom in a body, as in hcpgraph/checking/order.py: a node is one vertex, the owner of a region two (it begins, it
  * ends), an instance one for each of its inputs and outputs, because what goes into one side of a subgraph need not
  * come out of the other.
  */

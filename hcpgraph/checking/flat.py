@@ -1,0 +1,90 @@
+"""A graph as the engine sees it: without subgraphs, muted or bypassed nodes, its wires by port."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..declaring.spec import NodeSpec
+from ..errors import Problem
+
+MAX_FLAT = 50_000
+Source = tuple[str, str]
+
+
+@dataclass(slots=True)
+class FlatNode:
+    """One node after flattening. `wired` are settings fed by a wire, `exits` what feeds its region's exits."""
+
+    id: str
+    type: str
+    version: int
+    spec: NodeSpec | None
+    settings: dict[str, Any]
+    parent: str | None
+    stream: str
+    mode: str | None = None
+    inputs: dict[str, list[Source]] = field(default_factory=dict)
+    exits: dict[str, list[Source]] = field(default_factory=dict)
+    wired: dict[str, Source] = field(default_factory=dict)
+
+    def sources(self) -> Iterable[Source]:
+        """What its begin waits for: wires into inputs and settings."""
+        for sources in self.inputs.values():
+            yield from sources
+        yield from self.wired.values()
+
+    def exit_sources(self) -> Iterable[Source]:
+        for sources in self.exits.values():
+            yield from sources
+
+
+def owns(node: FlatNode) -> bool:
+    """Whether a node owns a region."""
+    return node.spec is not None and node.spec.body
+
+
+@dataclass
+class Flat:
+    """A graph without subgraphs.
+
+    Attributes:
+        nodes: All nodes by flat id (`outer/inner`).
+        problems: What was wrong, in order.
+        outputs: Outputs of the root interface.
+        instances: Flat id of an instance -> name of its subgraph.
+        exports: `instance.output` -> the source inside that it stands for.
+        muted: Ids of nodes that were taken out because they, or what they need, are muted.
+        idle: Ids of nodes that fed a muted or bypassed one: they are no targets because nothing reads them now.
+        children: Owner of a region -> what lives in it; None -> what lives in no region.
+    """
+
+    nodes: dict[str, FlatNode] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    outputs: dict[str, Source] = field(default_factory=dict)
+    instances: dict[str, str] = field(default_factory=dict)
+    exports: dict[str, Source] = field(default_factory=dict)
+    muted: set[str] = field(default_factory=set)
+    idle: set[str] = field(default_factory=set)
+    children: dict[str | None, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def chain(self, id: str) -> tuple[str, ...]:
+        """The owners around a node, outermost first."""
+        found: list[str] = []
+        parent = self.nodes[id].parent
+        while parent is not None and parent in self.nodes and len(found) <= len(self.nodes):
+            found.append(parent)
+            parent = self.nodes[parent].parent
+        return tuple(reversed(found))
+
+    def error(
+        self, code: str, message: str, node: str | None = None, port: str | None = None, hint: str | None = None
+    ) -> None:
+        self.problems.append(Problem(code, message, node, port, hint))
+
+    def warn(
+        self, code: str, message: str, node: str | None = None, port: str | None = None, hint: str | None = None
+    ) -> None:
+        self.problems.append(Problem(code, message, node, port, hint, "warning"))

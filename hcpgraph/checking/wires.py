@@ -1,0 +1,182 @@
+"""What is known of every wire without running: its type and its facts (DESIGN §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..declaring.registry import Registry, Resolve
+from ..declaring.spec import PortSpec
+from ..types import ANY, TypeRef, accepts, parse, substitute
+from .flat import Flat, FlatNode, Source, owns
+from .order import BEGIN, Order
+
+Fact = tuple[Any, str]
+"""A value and the port it came from."""
+
+
+@dataclass
+class Wires:
+    """Type and facts of every source `(node, port)`."""
+
+    types: dict[Source, TypeRef] = field(default_factory=dict)
+    facts: dict[Source, dict[str, Fact]] = field(default_factory=dict)
+    inputs: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+
+
+def infer(
+    flat: Flat, order: Order, registry: Registry, settings: Mapping[str, Mapping[str, Any]], resolve: Resolve
+) -> Wires:
+    """Walk the vertices in order, check every wire, and give every source its type and facts.
+
+    Args:
+        settings: Flat id -> settings with defaults.
+        resolve: Turns `root:relative` into a path, for probes.
+    """
+    wires = Wires()
+    bound: dict[str, dict[str, TypeRef]] = {}
+    agreed: dict[str, dict[str, Fact]] = {}
+    for id, part in order.sorted:
+        node = flat.nodes[id]
+        if node.spec is None:
+            continue
+        begins, ends = part == BEGIN, part != BEGIN or not owns(node)
+        if begins:
+            bound[id], agreed[id] = {}, {}
+            _inputs(flat, node, node.spec.inputs, node.inputs, registry, wires, bound[id], agreed[id])
+            _settings_wires(flat, node, registry, wires)
+            _sources(node, node.spec.entries, wires, bound[id], agreed[id], settings[id], registry, resolve, flat)
+        if ends:
+            if node.spec.exits:
+                _inputs(flat, node, node.spec.exits, node.exits, registry, wires, bound[id], agreed[id])
+            _sources(node, node.spec.outputs, wires, bound[id], agreed[id], settings[id], registry, resolve, flat)
+    return wires
+
+
+def _inputs(
+    flat: Flat,
+    node: FlatNode,
+    ports: tuple[PortSpec, ...],
+    connected: Mapping[str, list[Source]],
+    registry: Registry,
+    wires: Wires,
+    bound: dict[str, TypeRef],
+    agreed: dict[str, Fact],
+) -> None:
+    for port in ports:
+        for index, source in enumerate(connected.get(port.name, ())):
+            kind = wires.types.get(source, ANY)
+            label = f"{port.name}.{index}" if port.many else port.name
+            if not accepts(registry.types, port.ref, kind, bound):
+                wanted = substitute(port.ref, bound)
+                flat.error("E_TYPE", f"takes {wanted}, but {source[0]}.{source[1]} gives {kind}", node.id, label,
+                           _adapter(registry, wanted, kind))  # fmt: skip
+                continue
+            found = wires.facts.get(source)
+            required = {name: value["literal"] for name, value in port.facts.items() if "literal" in value}
+            if found:
+                _agree(flat, node, label, source, found, agreed, required)
+                wires.inputs.setdefault(node.id, {})[port.name] = {name: fact[0] for name, fact in found.items()}
+
+
+def _agree(
+    flat: Flat,
+    node: FlatNode,
+    label: str,
+    source: Source,
+    found: Mapping[str, Fact],
+    agreed: dict[str, Fact],
+    required: Mapping[str, Any],
+) -> None:
+    """Facts of one name must be equal on all ports of a node; report the first place where two meet."""
+    for name, (value, origin) in found.items():
+        if name == "weights":
+            continue
+        if name in required and required[name] != value:
+            message = f"needs {name} {required[name]!r}, but {source[0]}.{source[1]} has {value!r} (from {origin})"
+            flat.error("E_FACT", message, node.id, label, f"use a model of {name} {required[name]!r}")
+            continue
+        known = agreed.setdefault(name, (value, origin))
+        if known[0] != value:
+            message = f"{name} {value!r} (from {origin}) meets {name} {known[0]!r} (from {known[1]})"
+            flat.error("E_FACT", message, node.id, label, f"take both from models of the same {name}")
+
+
+def _adapter(registry: Registry, wanted: TypeRef, kind: TypeRef) -> str | None:
+    """Node types with one required input of `kind` and an output of `wanted`."""
+    names = []
+    for spec in registry.specs.values():
+        gives = any(out.type == wanted.name for out in spec.outputs)
+        if gives and any(port.type.rstrip("?") == kind.name for port in spec.inputs):
+            names.append(spec.id)
+    return f"between the two fits: {', '.join(sorted(names)[:4])}" if names else None
+
+
+def _settings_wires(flat: Flat, node: FlatNode, registry: Registry, wires: Wires) -> None:
+    assert node.spec is not None
+    for name, source in node.wired.items():
+        wanted = parse(node.spec.setting_types.get(name, "any"))
+        kind = wires.types.get(source, ANY)
+        if not accepts(registry.types, wanted, kind):
+            flat.error("E_TYPE", f"setting takes {wanted}, but {source[0]}.{source[1]} gives {kind}", node.id, name)
+
+
+def _sources(
+    node: FlatNode,
+    ports: tuple[PortSpec, ...],
+    wires: Wires,
+    bound: Mapping[str, TypeRef],
+    agreed: Mapping[str, Fact],
+    settings: Mapping[str, Any],
+    registry: Registry,
+    resolve: Resolve,
+    flat: Flat,
+) -> None:
+    for port in ports:
+        source = (node.id, port.name)
+        kind = substitute(port.ref, bound)
+        wires.types[source] = kind
+        info = registry.types.get(kind.args[0].name if kind.args else kind.name)
+        names = set(port.facts) | set(info.facts if info else ())
+        if not names:
+            continue
+        facts: dict[str, Fact] = {}
+        for name in names:
+            declared = port.facts.get(name)
+            if declared is None:
+                if name in agreed:
+                    facts[name] = agreed[name]
+            elif "literal" in declared:
+                facts[name] = (declared["literal"], f"{node.id}.{port.name}")
+            elif "port" in declared:
+                for first in node.inputs.get(declared["port"], ())[:1]:
+                    if name in wires.facts.get(first, {}):
+                        facts[name] = wires.facts[first][name]
+            else:
+                value = _evaluate(declared, settings, registry, resolve, flat, node)
+                if value is not None:
+                    facts[name] = (value, f"{node.id}.{port.name}")
+        if facts:
+            wires.facts[source] = facts
+
+
+def _evaluate(
+    declared: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    registry: Registry,
+    resolve: Resolve,
+    flat: Flat,
+    node: FlatNode,
+) -> Any:
+    """The value of a Setting or Probe fact; None while it is unknown, be it because a probed file is damaged."""
+    if "setting" in declared:
+        value = settings.get(declared["setting"])
+        return None if value == "auto" else value
+    prober = registry.probers.get(declared["probe"])
+    if prober is None:
+        return None
+    try:
+        return prober(settings, resolve)
+    except Exception:
+        return None

@@ -1,0 +1,156 @@
+"""What node types there are: specs from manifests, implementations imported when they are first run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import GraphErrors, Problem, did_you_mean
+from ..importing import FOLDER_PREFIX, folder_module, import_module
+from ..types import Lattice, TypeInfo, registered
+from .manifest import manifest
+from .node import Impl, declared
+from .pack import Pack, from_folder, installed
+from .spec import NodeSpec
+
+Resolve = Callable[[str], Path]
+Prober = Callable[[Mapping[str, Any], Resolve], Any]
+Rule = Callable[[Any], Iterable[Problem]]
+
+
+@dataclass
+class Rules:
+    """What the torch-free `rules` modules of packs say.
+
+    Attributes:
+        probers: Name of a probe -> what reads it.
+        rules: Pack name -> rules over the nodes of that pack.
+        code: Name of a fact or setting -> its values -> the module whose code each of them means.
+    """
+
+    probers: dict[str, Prober] = field(default_factory=dict)
+    rules: dict[str, list[Rule]] = field(default_factory=dict)
+    code: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+class Registry:
+    """The node types of some packs.
+
+    Attributes:
+        specs: Node type -> spec.
+        types: The lattice of port types.
+        problems: What could not be imported, as warnings that name the file.
+        packs: Pack name -> pack.
+    """
+
+    def __init__(self, packs: Iterable[Pack]) -> None:
+        self.packs = {pack.name: pack for pack in packs}
+        self.specs: dict[str, NodeSpec] = {}
+        self.types: Lattice = registered()
+        self.problems: list[Problem] = []
+        for pack in self.packs.values():
+            data = manifest(pack)
+            self.problems += [Problem(**problem) for problem in data["problems"]]
+            self.types |= {item["name"]: TypeInfo.from_json(item) for item in data["types"]}
+            for item in data["specs"]:
+                spec = NodeSpec.from_json(item)
+                if (known := self.specs.get(spec.id)) is not None:
+                    message = f"node '{spec.id}' of pack '{pack.name}' is already there from '{known.pack}'"
+                    self.problems.append(Problem("E_PACK", message, hint="rename one of the two", severity="warning"))
+                    continue
+                self.specs[spec.id] = spec
+        self._rules: Rules | None = None
+
+    def find(self, type_id: str) -> NodeSpec | None:
+        """The spec of a type, also of one that this process declared itself (a notebook, a test)."""
+        spec = self.specs.get(type_id)
+        impl = declared().get(type_id) if spec is None else None
+        if impl is None or impl.spec.module.startswith(FOLDER_PREFIX):
+            return spec
+        self.types |= registered()
+        return impl.spec
+
+    def impl(self, type_id: str) -> Impl:
+        """Import the node.
+
+        Raises:
+            GraphErrors: E_TYPE_UNKNOWN, E_IMPORT when its module cannot be imported here, E_CODE_CHANGED when this
+                process imported it before its file was edited: new keys must not name results of old code.
+        """
+        spec = self.find(type_id)
+        if spec is None:
+            raise GraphErrors.one("E_TYPE_UNKNOWN", f"unknown node type '{type_id}'", hint=self.suggestion(type_id))
+        impl = declared().get(type_id)
+        if impl is None or (impl.spec.module, impl.spec.code) != (spec.module, spec.code):
+            try:
+                import_module(spec.module, spec.file)
+            except Exception as error:
+                raise GraphErrors.one(
+                    "E_IMPORT",
+                    f"the module of '{type_id}' cannot be imported: {type(error).__name__}: {error}",
+                    hint=f"pip install what is missing, or leave out the pack '{spec.pack}'",
+                ) from error
+            impl = declared().get(type_id)
+            if impl is None or (impl.spec.module, impl.spec.code) != (spec.module, spec.code):
+                raise GraphErrors.one(
+                    "E_CODE_CHANGED",
+                    f"{spec.file} was edited after this process had imported it",
+                    hint="start the process again",
+                )
+        return impl
+
+    def suggestion(self, type_id: str) -> str:
+        return did_you_mean(type_id, self.specs, "node types") + "; a missing pack is given with --pack FOLDER"
+
+    def version(self, pack: str) -> str:
+        return self.packs[pack].version if pack in self.packs else "0"
+
+    @property
+    def probers(self) -> dict[str, Prober]:
+        return self._load_rules().probers
+
+    @property
+    def rules(self) -> dict[str, list[Rule]]:
+        """Pack name -> rules over the nodes of that pack."""
+        return self._load_rules().rules
+
+    @property
+    def code(self) -> dict[str, dict[str, str]]:
+        """Name of a fact or setting -> its values -> the module whose code each of them means."""
+        return self._load_rules().code
+
+    def _load_rules(self) -> Rules:
+        """Import the torch-free `rules` module of every pack that has one."""
+        if self._rules is None:
+            found = Rules()
+            for pack in self.packs.values():
+                file = pack.folder / "rules.py"
+                if not file.is_file():
+                    continue
+                try:
+                    module = import_module(f"{pack.module}.rules" if pack.module else folder_module(file), str(file))
+                except Exception as error:
+                    message = f"the rules of pack '{pack.name}' cannot be imported: {type(error).__name__}: {error}"
+                    self.problems.append(Problem("E_PACK", message, hint=f"see {file}", severity="warning"))
+                    continue
+                found.probers |= getattr(module, "PROBERS", {})
+                found.rules[pack.name] = getattr(module, "RULES", [])
+                for name, table in getattr(module, "CODE", {}).items():
+                    found.code.setdefault(name, {}).update(table)
+            self._rules = found
+        return self._rules
+
+
+def default_registry(packs: Iterable[str | Path] = ()) -> Registry:
+    """The installed packs and the given folders; the same object as long as none of their files changes."""
+    folders = [packs] if isinstance(packs, str | Path) else packs
+    chosen = (*installed(), *(from_folder(folder) for folder in folders))
+    return _registry(chosen, tuple(pack.stamp() for pack in chosen))
+
+
+@lru_cache(maxsize=8)
+def _registry(packs: tuple[Pack, ...], stamps: tuple[str, ...]) -> Registry:
+    return Registry(packs)

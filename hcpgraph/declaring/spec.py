@@ -1,0 +1,239 @@
+"""What a node declares: ports, settings, facts and effects, as plain data that lives in the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+from ..types import TypeRef, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+Entry = TypeVar("Entry")
+Exit = TypeVar("Exit")
+
+EFFECTS = frozenset({"pure", "random", "step", "state", "resource", "write", "read"})
+
+
+@dataclass(frozen=True)
+class _Marker:
+    name: str
+
+
+MANY = _Marker("many")
+LAZY = _Marker("lazy")
+Many = Annotated[tuple[T, ...], MANY]
+"""`Many[T]`: a port that takes many wires, in order; the function receives a tuple."""
+Lazy = Annotated[T, LAZY]
+"""`Lazy[T]`: a port whose branch runs only if the node's `choose` table asks for it; otherwise it is None."""
+
+
+class Body(Generic[Entry, Exit]):
+    """The region a node owns, as its code sees it (the engine's is `hcpgraph.running.region.BoundBody`)."""
+
+    def run(self, **entry: Any) -> Any:
+        """Run the body once with these entry values; returns the named tuple of its exits."""
+        raise TypeError("a body is given by the engine")
+
+    def repeat_draws(self) -> None:
+        """Draw in every pass from here on what the nodes would draw outside of this region."""
+        raise TypeError("a body is given by the engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A fact that is the value of a setting."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromPort:
+    """A fact that is copied from an input port (`Port("name")` in a declaration)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A fact that a torch-free function of the pack (`@prober(name)` in its rules.py) reads from settings."""
+
+    name: str
+
+
+Port = FromPort
+
+
+class Facts:
+    """Static facts of a port: `Annotated[Denoiser, Facts(family=Setting("family"), weights="denoiser")]`.
+
+    A fact is a literal, `Setting(name)`, `Port(name)` or `Probe(name)`. Two names mean something to the engine:
+    `weights` separates the weights that one resource node creates (by default all its outputs share them).
+    """
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = facts
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: _fact_json(value) for name, value in self.facts.items()}
+
+
+def _fact_json(value: Any) -> dict[str, Any]:
+    if isinstance(value, Setting):
+        return {"setting": value.name}
+    if isinstance(value, FromPort):
+        return {"port": value.name}
+    if isinstance(value, Probe):
+        return {"probe": value.name}
+    return {"literal": value}
+
+
+@dataclass(frozen=True)
+class PortSpec:
+    """One port of a node: input, output, entry or exit."""
+
+    name: str
+    type: str
+    optional: bool = False
+    many: bool = False
+    lazy: bool = False
+    help: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def ref(self) -> TypeRef:
+        return parse(self.type)
+
+    def to_json(self) -> dict[str, Any]:
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in data.items() if value not in (False, "", {})}
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Which lazy ports a setting asks for: `Choose("condition", {"true": ["on_true"], "false": ["on_false"]})`."""
+
+    setting: str
+    table: Mapping[str, list[str]]
+
+    def ports(self, value: Any) -> list[str]:
+        import json
+
+        return self.table.get(value if isinstance(value, str) else json.dumps(value), [])
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """Everything that is known of a node type without importing it."""
+
+    id: str
+    version: int
+    title: str
+    help: str
+    doc: str
+    pack: str
+    module: str
+    qualname: str
+    file: str
+    code: str
+    is_class: bool
+    takes_ctx: bool
+    effects: tuple[str, ...]
+    inputs: tuple[PortSpec, ...]
+    outputs: tuple[PortSpec, ...]
+    schema: Mapping[str, Any]
+    setting_types: Mapping[str, str]
+    defaults: Mapping[str, Any]
+    multi: bool = False
+    body: bool = False
+    entries: tuple[PortSpec, ...] = ()
+    exits: tuple[PortSpec, ...] = ()
+    mutates: tuple[str, ...] = ()
+    trains: tuple[str, ...] = ()
+    choose: Choose | None = None
+    packages: tuple[str, ...] = ()
+    fold: bool = False
+    cache: str = "ram"
+    resumes: tuple[str, ...] = ()
+    gradient: bool = True
+    classes: tuple[str, ...] = ()
+
+    @cached_property
+    def input(self) -> dict[str, PortSpec]:
+        return {port.name: port for port in self.inputs}
+
+    @cached_property
+    def output(self) -> dict[str, PortSpec]:
+        return {port.name: port for port in self.outputs}
+
+    @cached_property
+    def entry(self) -> dict[str, PortSpec]:
+        return {port.name: port for port in self.entries}
+
+    @cached_property
+    def exit(self) -> dict[str, PortSpec]:
+        return {port.name: port for port in self.exits}
+
+    @cached_property
+    def settings(self) -> dict[str, Mapping[str, Any]]:
+        """Schema of every setting, with references resolved one level."""
+        return dict(self.schema.get("properties", {}))
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        return frozenset(self.schema.get("required", ()))
+
+    @cached_property
+    def pure(self) -> bool:
+        return self.effects == ("pure",)
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Settings that name files or folders which the node reads."""
+        return tuple(
+            name
+            for name, schema in self.settings.items()
+            if schema.get("x-widget", {}).get("kind") in ("path", "model") and not schema["x-widget"].get("write")
+        )
+
+    def reads(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Files and folders that settings name, as `root:relative`."""
+        return tuple(str(settings[name]) for name in self.paths if settings.get(name))
+
+    @cached_property
+    def seeds(self) -> tuple[str, ...]:
+        return tuple(n for n, s in self.settings.items() if s.get("x-widget", {}).get("kind") == "seed")
+
+    def has(self, effect: str) -> bool:
+        return effect in self.effects
+
+    def ports(self) -> Iterator[PortSpec]:
+        yield from (*self.inputs, *self.outputs, *self.entries, *self.exits)
+
+    def to_json(self) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name in ("inputs", "outputs", "entries", "exits"):
+                value = [port.to_json() for port in value]
+            elif f.name == "choose" and value is not None:
+                value = {"setting": value.setting, "table": dict(value.table)}
+            elif isinstance(value, tuple):
+                value = list(value)
+            data[f.name] = value
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> NodeSpec:
+        values = dict(data)
+        for name in ("inputs", "outputs", "entries", "exits"):
+            values[name] = tuple(PortSpec(**port) for port in values[name])
+        for name in ("effects", "mutates", "trains", "packages", "resumes", "classes"):
+            values[name] = tuple(values[name])
+        if values["choose"] is not None:
+            values["choose"] = Choose(**values["choose"])
+        return cls(**values)

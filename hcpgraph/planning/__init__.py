@@ -1,0 +1,1 @@
+"""What would run: demand, cache keys, trainings that were begun."""

@@ -1,0 +1,398 @@
+"""The body of a region: drawn once, bound at each call of its owner, run as a straight list of calls over slots.
+
+Inside a pass there is no validation, no dictionary and no event: an op reads slots, calls, writes slots.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from ..checking.flat import FlatNode, Source
+from ..context import Context, RunState, Scope, Watch
+from ..declaring.node import Impl
+from ..declaring.spec import Body
+from ..errors import Cancelled, GraphError
+from ..planning.begun import kept
+from ..planning.demand import static_sources
+from ..planning.plan import Plan
+from . import nested
+from .failures import failed
+
+Argument = int | tuple[int, ...]
+
+
+@dataclass(slots=True)
+class OpLayout:
+    """One call: which slots it reads and writes, and which nobody reads after it."""
+
+    id: str
+    node: FlatNode
+    impl: Impl
+    arguments: tuple[Argument, ...]
+    outputs: tuple[int, ...]
+    captures: tuple[tuple[Source, int], ...] = ()
+    frees: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Layout:
+    """A region as slots.
+
+    Attributes:
+        size: Number of slots.
+        outer: What is read from outside, and the slot it goes to.
+        constants: Slot -> value, for ports that nothing is connected to.
+        entries: Entry name -> slot.
+        exits: Exit name -> slots of what feeds it.
+    """
+
+    owner: str
+    size: int = 0
+    outer: dict[Source, int] = field(default_factory=dict)
+    constants: list[tuple[int, Any]] = field(default_factory=list)
+    entries: dict[str, int] = field(default_factory=dict)
+    exits: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    ops: list[OpLayout] = field(default_factory=list)
+
+
+class Regions:
+    """All regions of one run: layouts are made once, bodies are bound at each call.
+
+    Attributes:
+        watches: What looks at the ops of every pass.
+        passes: Training loop and the passes around it that its weights were made in -> how often it ran there.
+    """
+
+    def __init__(self, plan: Plan, run: RunState, watches: tuple[Watch, ...] = ()) -> None:
+        self.plan = plan
+        self.run = run
+        self.passes: nested.Passes = Counter()
+        self.watches = watches
+        self._layouts: dict[str, Layout] = {}
+        self._settings: dict[str, dict[str, Any]] = {}
+
+    def layout(self, owner: str) -> Layout:
+        if owner not in self._layouts:
+            self._layouts[owner] = self._make(owner)
+        return self._layouts[owner]
+
+    def _make(self, owner: str) -> Layout:
+        analysis = self.plan.analysis
+        layout = Layout(owner)
+        slots: dict[Source, int] = {}
+        registry = analysis.registry
+
+        def fresh() -> int:
+            layout.size += 1
+            return layout.size - 1
+
+        def slot(source: Source) -> int:
+            if source not in slots:
+                slots[source] = layout.outer[source] = fresh()
+            return slots[source]
+
+        node = analysis.flat.nodes[owner]
+        assert node.spec is not None
+        for entry in node.spec.entries:
+            slots[(owner, entry.name)] = layout.entries[entry.name] = fresh()
+        for id in self.plan.bodies[owner].ops:
+            inner = analysis.flat.nodes[id]
+            assert inner.spec is not None
+            impl = registry.impl(inner.type)
+            self.plan.keys.code.check(id)
+            wanted = set(static_sources(inner, analysis.settings[id]))
+            arguments: list[Argument] = []
+            for port in inner.spec.inputs:
+                sources = [source for source in inner.inputs.get(port.name, ()) if source in wanted]
+                if port.many:
+                    arguments.append(tuple(slot(source) for source in sources))
+                elif sources:
+                    arguments.append(slot(sources[0]))
+                else:
+                    layout.constants.append((fresh(), impl.port_defaults[port.name]))
+                    arguments.append(layout.size - 1)
+            captures: list[tuple[Source, int]] = []
+            if inner.spec.body:
+                captures = [(source, slot(source)) for source in self.layout(id).outer]
+            captures += [(source, slot(source)) for source in inner.wired.values()]
+            outputs = []
+            for port in inner.spec.outputs:
+                slots[(id, port.name)] = fresh()
+                outputs.append(layout.size - 1)
+            layout.ops.append(OpLayout(id, inner, impl, tuple(arguments), tuple(outputs), tuple(captures)))
+        layout.exits = {name: tuple(slot(source) for source in sources) for name, sources in node.exits.items()}
+        _mark_last_reads(layout)
+        return layout
+
+    def settings(self, node: FlatNode, impl: Impl, wired: Mapping[str, Any]) -> dict[str, Any]:
+        """Validated settings as keyword arguments; those without run-time wires are validated once a run.
+
+        Raises:
+            GraphError: E_SETTING, a value that came over a wire does not fit.
+        """
+        if not wired and node.id in self._settings:
+            return self._settings[node.id]
+        given = {**self.plan.analysis.settings[node.id], **wired}
+        from pydantic import ValidationError
+
+        try:
+            valid = impl.settings(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise GraphError("E_SETTING", first["msg"], node=node.id, port=".".join(map(str, first["loc"]))) from None
+        except ValueError as error:
+            raise GraphError("E_SETTING", f"no JSON value: {error}", node=node.id) from None
+        if not wired:
+            self._settings[node.id] = valid
+        return valid
+
+    def bind(
+        self, owner: str, values: Mapping[Source, Any], scope: Scope, around: BoundBody | None = None
+    ) -> BoundBody:
+        """A body ready to run; `values` has at least the sources of `layout(owner).outer`."""
+        return BoundBody(self, self.layout(owner), values, scope, around)
+
+
+def _mark_last_reads(layout: Layout) -> None:
+    kept = {slot for slots in layout.exits.values() for slot in slots}
+    made = {slot for op in layout.ops for slot in op.outputs}
+    seen: set[int] = set()
+    for op in reversed(layout.ops):
+        read: set[int] = set(op.outputs)
+        for argument in op.arguments:
+            read.update((argument,) if isinstance(argument, int) else argument)
+        read.update(slot for _, slot in op.captures)
+        op.frees = tuple(sorted(slot for slot in read & made if slot not in seen and slot not in kept))
+        seen |= read
+
+
+def _fetch(op: OpLayout) -> tuple[int, Any]:
+    """How the call gets its arguments: 0 none, 1 the slot of that number, 2 a function of the slots."""
+    captures = op.captures
+    if op.impl.spec.body:
+        return 2, lambda slots: ({s: slots[i] for s, i in captures}, *flat_arguments(op.arguments, slots))
+    if not all(type(argument) is int for argument in op.arguments):
+        return 2, partial(flat_arguments, op.arguments)
+    if len(op.arguments) == 1:
+        return 1, op.arguments[0]
+    return (2, itemgetter(*op.arguments)) if op.arguments else (0, None)
+
+
+def flat_arguments(arguments: Iterable[Argument], slots: list[Any]) -> list[Any]:
+    return [slots[a] if type(a) is int else tuple([slots[i] for i in a]) for a in arguments]  # type: ignore[union-attr]
+
+
+class BoundBody(Body[Any, Any]):
+    """A body with its invariants, its stateful nodes and its place in the nest of regions.
+
+    It is bound when it is first used: an owner that decides not to run its body costs nothing.
+
+    Attributes:
+        layout: What runs.
+        around: The body that the owner stands in, None at the top.
+        scope: Seed, iteration path and step, as the nodes inside see them.
+        entry: The entry values of the pass that is going on.
+        instances: Class nodes of this body by id; they live as long as this call of the owner.
+        earlier: How many passes of the regions around a training loop went on with its weights before this one.
+        carried: Whether such passes go on with the weights of the one before at all.
+        drawing: Ops that may draw from the global generators, which are seeded before them.
+    """
+
+    def __init__(
+        self,
+        regions: Regions,
+        layout: Layout,
+        values: Mapping[Source, Any],
+        scope: Scope,
+        around: BoundBody | None = None,
+    ) -> None:
+        self.regions = regions
+        self.layout = layout
+        self.values = values
+        self.around = around
+        self.scope = replace(scope, exact=False)
+        self.entry: Mapping[str, Any] = {}
+        self.instances: dict[str, Any] = {}
+        self.earlier = 0
+        self.carried = False
+        self.drawing: frozenset[str] = frozenset()
+        self._outside = scope
+        self._path = scope.path
+        self._anew = True
+        self._passes = 0
+        self._template: list[Any] | None = None
+        self.ops: list[tuple[Any, ...]] = []
+
+    @property
+    def owner(self) -> str:
+        return self.layout.owner
+
+    def seed(self, seed: int) -> None:
+        """Draw from `seed` from here on."""
+        self.scope.seed = seed
+
+    def pin(self, index: int | None = None) -> None:
+        """Draw the same numbers in every pass from here on, whatever the enclosing loops do.
+
+        Args:
+            index: Equal index, equal numbers; None draws what the nodes would draw outside of all regions.
+        """
+        self._anew, self.scope.exact = False, True
+        if index is None:
+            self._path, self.scope.seed = (), self.regions.run.seed
+        else:
+            self._path = (-1, index)
+
+    def repeat_draws(self) -> None:
+        """Draw in every pass from here on what the nodes would draw outside of this region."""
+        self._anew, self._path, self.scope.exact = False, self._outside.path, self._outside.exact
+
+    def kept(self, ctx: Context, at_most: int, begun_with: str = "") -> Path:
+        """The folder for the checkpoints of a training loop.
+
+        Args:
+            at_most: Step beyond which none is gone on from.
+            begun_with: What it depends on besides its key.
+        """
+        named = (sha256(f"{text}\0{begun_with}".encode()).hexdigest() for text in (ctx.key, ctx.kin))
+        key, kin = named if begun_with else (ctx.key, ctx.kin)
+        return kept(self.regions.plan, ctx.node, key, kin, ctx.run.roots, at_most)
+
+    def bind(self) -> list[Any]:
+        """Make contexts, instances and calls; returns the slots with all invariants in place."""
+        if self._template is not None:
+            return self._template
+        slots: list[Any] = [None] * self.layout.size
+        for source, slot in self.layout.outer.items():
+            slots[slot] = self.values[source]
+        for slot, value in self.layout.constants:
+            slots[slot] = value
+        for op in self.layout.ops:
+            wired = {}
+            for name, source in op.node.wired.items():
+                if source in self.layout.outer:
+                    wired[name] = slots[self.layout.outer[source]]
+            only = op.outputs[0] if len(op.outputs) == 1 and not op.impl.spec.multi else None
+            self.ops.append((self._call(op, wired), *_fetch(op), only, op.outputs, op.frees))
+        self._template = slots
+        return slots
+
+    def _call(self, op: OpLayout, wired: Mapping[str, Any]) -> Any:
+        spec, target = op.impl.spec, op.impl.target
+        settings = self.regions.settings(op.node, op.impl, wired)
+        ctx = Context(op.id, self.regions.run, self.scope, stream=op.node.stream, reads=spec.reads(settings))
+        if spec.body:
+            return partial(self._own, op, ctx, settings)
+        if spec.is_class:
+            instance = target(**settings)
+            self.instances[op.id] = instance
+            return partial(instance, ctx) if spec.takes_ctx else instance
+        if spec.takes_ctx:
+            return partial(target, ctx, **settings)
+        return partial(target, **settings) if settings else target
+
+    def _own(
+        self, op: OpLayout, ctx: Context, settings: Mapping[str, Any], values: Mapping[Source, Any], *ports: Any
+    ) -> Any:
+        body = self.regions.bind(op.id, values, self.scope, self)
+        if op.impl.spec.resumes:
+            body.earlier, body.carried = nested.place(self.regions.plan, self.regions.passes, self, ctx)
+        return call_owner(op.impl, ctx, ports, body, settings)
+
+    def open(self, **entry: Any) -> list[Any]:
+        """Start a pass: a fresh set of slots with the entry values, and the scope moved on."""
+        slots = self.bind().copy()
+        for name, value in entry.items():
+            slots[self.layout.entries[name]] = value
+        index = entry.get("index", entry.get("step", self._passes))
+        self._passes += 1
+        self.entry = entry
+        scope = self.scope
+        scope.path = (*self._path, index) if self._anew else self._path
+        scope.turns = (*self._outside.turns, (index, self._anew))
+        if "step" in entry:
+            scope.step = entry["step"]
+        return slots
+
+    def execute(self, slots: list[Any], ops: Iterable[tuple[Any, ...]]) -> None:
+        """Run some ops of an open pass, in order.
+
+        Raises:
+            GraphError: a node failed; it says which.
+        """
+        op: tuple[Any, ...] = ()
+        for watch in self.scope.watches:
+            ops = watch(self, slots, ops)
+        try:
+            for op in ops:
+                call, how, fetch, only, outputs, frees = op
+                if how == 1:
+                    result = call(slots[fetch])
+                elif how == 2:
+                    result = call(*fetch(slots))
+                else:
+                    result = call()
+                if only is not None:
+                    slots[only] = result
+                elif outputs:
+                    for slot, value in zip(outputs, result, strict=True):
+                        slots[slot] = value
+                if frees:
+                    for slot in frees:
+                        slots[slot] = None
+        except (Cancelled, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            layout = self.layout_of(op)
+            raise failed(layout.id, layout.impl, flat_arguments(layout.arguments, slots), error) from error
+
+    def draws(self, id: str) -> bool:
+        """Whether an op may draw from the global generators, because of itself or of a region around it."""
+        return id in self.drawing or (self.around is not None and self.around.draws(self.layout.owner))
+
+    def layout_of(self, op: tuple[Any, ...]) -> OpLayout:
+        """What an op was made of; those of a loss group, which free slots at other times, have the same parts."""
+        position = next(i for i, known in enumerate(self.ops) if known[0] is op[0] and known[2] is op[2])
+        return self.layout.ops[position]
+
+    def inputs_of(self, layout: OpLayout, slots: list[Any]) -> Iterator[tuple[str, Any]]:
+        """What an op is about to read, by port; what its region reads from outside by the port of its source."""
+        values = flat_arguments(layout.arguments, slots)
+        yield from zip((port.name for port in layout.impl.spec.inputs), values, strict=True)
+        yield from (((".".join(source)), slots[slot]) for source, slot in layout.captures)
+
+    def exits(self, slots: list[Any]) -> Any:
+        """The exit values of a finished pass as the owner's named tuple."""
+        owner = self.regions.plan.node(self.layout.owner)
+        assert owner.spec is not None
+        impl = self.regions.plan.analysis.registry.impl(owner.type)
+        if impl.exit_type is None:
+            return None
+        values: dict[str, Any] = {}
+        for port in owner.spec.exits:
+            feeding = self.layout.exits.get(port.name)
+            if port.many:
+                values[port.name] = tuple(slots[i] for i in feeding or ())
+            elif feeding:
+                values[port.name] = slots[feeding[0]]
+        return impl.exit_type(**values)
+
+    def run(self, **entry: Any) -> Any:
+        slots = self.open(**entry)
+        self.execute(slots, self.ops)
+        return self.exits(slots)
+
+
+def call_owner(impl: Impl, ctx: Context, ports: Iterable[Any], body: BoundBody, settings: Mapping[str, Any]) -> Any:
+    named = dict(zip((port.name for port in impl.spec.inputs), ports, strict=True))
+    context = {"ctx": ctx} if impl.spec.takes_ctx else {}
+    if impl.spec.is_class:
+        return impl.target(**settings)(**context, **named, body=body)
+    return impl.target(**context, **named, body=body, **settings)

@@ -1,0 +1,230 @@
+"""The training step as one `torch.nn.Module`: what an engine wraps, and what a drawing compiles to (DESIGN §5.3-4).
+
+Losses that share a node which carries gradients form a group: it is summed and back-propagated at once. Groups run in
+turn, so that memory is that of the largest one; what is frozen is computed once and shared. What only writes runs after
+the optimizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import GraphError
+from ..generators import seed_all
+from ..rng import stream_seed
+from . import gradients
+from .region import BoundBody, OpLayout
+
+GLOBAL_STREAM = "global"
+
+
+class StepModule(nn.Module):  # type: ignore[misc]
+    """One step of a training region.
+
+    Args:
+        body: The bound body of the loop.
+        trained: Weight groups that the loop trains (`Weights.trains`).
+        exit: Name of the exit that takes the losses, each with a scalar `data` that is the mean over `count` samples.
+
+    Attributes:
+        losses: Slots of the losses, by number.
+        members: Numbers of the losses of every group.
+        groups: Number of loss groups, which the caller runs in turn: `forward(0, step)` opens a step.
+        instances: Stateful nodes of the body by id.
+
+    Raises:
+        GraphError: E_LOSS_FROZEN, a loss does not depend on anything that is trained.
+    """
+
+    def __init__(self, body: BoundBody, trained: frozenset[str], *, exit: str = "loss") -> None:
+        super().__init__()
+        self.body = body
+        self._exit = exit
+        self._template = body.bind()
+        self._slots: list[Any] = []
+        self.losses = body.layout.exits.get(exit, ())
+        reaching = _reaching(body, trained)
+        body.drawing = frozenset(body.layout.ops[index].id for index in reaching)
+        self.members = _groups(body, self.losses, reaching)
+        self.groups = len(self.members)
+        self._frozen_ops: list[list[tuple[Any, ...]]] = []
+        self._group_ops: list[list[tuple[Any, ...]]] = []
+        done: set[int] = set()
+        for group in self.members:
+            new = _ancestors(body, [self.losses[number] for number in group]) - done
+            done |= new
+            rest = (op for i, op in enumerate(body.layout.ops) if i not in done)
+            later = set().union(*(_reads(op) for op in rest))
+            first = min(new & reaching)
+            ops = {i: _lasting(body.ops[i], later) for i in sorted(new)}
+            self._frozen_ops.append([op for i, op in ops.items() if i < first])
+            self._group_ops.append([op for i, op in ops.items() if i >= first])
+        after = [i for i in range(len(body.ops)) if i not in done]
+        self._after = [body.ops[i] for i in after]
+        self._start = [body.ops[i] for i in after if not _ancestors(body, _reads(body.layout.ops[i])) & done]
+        self.instances = body.instances
+        self.parts = nn.ModuleList(_modules(self._template))
+        self.parts.eval()
+        self._unseen = set(range(self.groups))
+        self._trained = [part for part in self.parts if any(p.requires_grad for p in part.parameters())]
+
+    @property
+    def writes(self) -> bool:
+        """Whether something runs after the optimizer step."""
+        return bool(self._after)
+
+    def forward(self, group: int, step: int, **entry: Any) -> tuple[torch.Tensor, ...]:
+        """The losses of one group, scalar tensors.
+
+        Args:
+            group: 0 … groups − 1, in this order.
+            step: Number of optimizer steps (times accumulation) done before this one; position of all random streams.
+            entry: Further entry values of the region.
+        """
+        if group == 0:
+            self._slots = self.body.open(step=step, **entry)
+        if group in self._unseen:
+            self._look(group)
+        else:
+            self._run(group)
+        return tuple(self._slots[self.losses[number]].data for number in self.members[group])
+
+    def counts(self, group: int) -> list[int]:
+        """Of how many samples the losses are that a group gave last.
+
+        Raises:
+            GraphError: E_BATCH, one is of none.
+        """
+        counts = [self._slots[self.losses[number]].count for number in self.members[group]]
+        for number, count in zip(self.members[group], counts, strict=True):
+            if count < 1:
+                hint = "give Loss the number of samples that it is the mean of"
+                port = f"{self._exit}.{number}"
+                raise GraphError(
+                    "E_BATCH", f"a loss of {count} samples", node=self.body.layout.owner, port=port, hint=hint
+                )
+        return counts
+
+    def _run(self, group: int) -> None:
+        """What reaches no trained weights, then the rest: dropout draws from global generators, seeded in between."""
+        scope = self.body.scope
+        self.body.execute(self._slots, self._frozen_ops[group])
+        seed_all(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
+        self.body.execute(self._slots, self._group_ops[group])
+
+    def _look(self, group: int) -> None:
+        """The first pass of a group: no gradient may end without a word."""
+        scope = self.body.scope
+        before, scope.watches = scope.watches, (*scope.watches, gradients.watch)
+        try:
+            self._run(group)
+        finally:
+            scope.watches = before
+        found = {f"{self._exit}.{number}": self._slots[self.losses[number]].data for number in self.members[group]}
+        gradients.require(found, self.body.layout.owner)
+        self._unseen.discard(group)
+
+    def after(self, step: int) -> None:
+        """Run what only writes, with the weights as they are after the step, without gradients.
+
+        Args:
+            step: Number of optimizer steps done; at 0 only what needs nothing of a step runs.
+        """
+        if step == 0:
+            self._slots = self._template.copy()
+        self._slots[self.body.layout.entries["step"]] = step
+        self.body.scope.step = step
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                self.body.execute(self._slots, self._start if step == 0 else self._after)
+        finally:
+            self.train(training)
+            self._slots = []
+
+    def train(self, mode: bool = True) -> StepModule:
+        """Train mode for parts with trainable parameters of their own; frozen ones stay in eval mode."""
+        self.training = mode
+        for part in self._trained:
+            part.train(mode)
+        return self
+
+
+def _lasting(op: tuple[Any, ...], later: set[int]) -> tuple[Any, ...]:
+    """The op without freeing what is still read later on."""
+    *rest, frees = op
+    return (*rest, tuple(slot for slot in frees if slot not in later))
+
+
+def _reads(op: OpLayout) -> set[int]:
+    found: set[int] = {slot for _, slot in op.captures}
+    for argument in op.arguments:
+        found.update((argument,) if isinstance(argument, int) else argument)
+    return found
+
+
+def _ancestors(body: BoundBody, slots: Iterable[int]) -> set[int]:
+    """Indices of the ops that some slots stand on."""
+    makers = {slot: index for index, op in enumerate(body.layout.ops) for slot in op.outputs}
+    found: set[int] = set()
+    stack = list(slots)
+    while stack:
+        index = makers.get(stack.pop())
+        if index is not None and index not in found:
+            found.add(index)
+            stack += _reads(body.layout.ops[index])
+    return found
+
+
+def _reaching(body: BoundBody, trained: frozenset[str]) -> set[int]:
+    """Indices of the ops that trained weights, or values that carry gradients of them, reach."""
+    weights = body.regions.plan.analysis.weights
+    found: set[int] = set()
+    hot: set[int] = set()
+    for index, op in enumerate(body.layout.ops):
+        if weights.reads.get(op.id, frozenset()) & trained or _reads(op) & hot:
+            found.add(index)
+            if op.impl.spec.gradient:
+                hot.update(op.outputs)
+    return found
+
+
+def _groups(body: BoundBody, losses: Sequence[int], carrying: set[int]) -> list[list[int]]:
+    """Losses by connected component of the nodes that carry gradients."""
+    groups: list[tuple[set[int], list[int]]] = []
+    for number, slot in enumerate(losses):
+        needed = _ancestors(body, [slot]) & carrying
+        if not needed:
+            raise GraphError(
+                "E_LOSS_FROZEN",
+                f"loss {number} does not depend on any weights that are trained here",
+                node=body.layout.owner,
+                port=f"loss.{number}",
+                hint="predict with the handle that the plugin gives out (lora.model), not with the bare model",
+            )
+        merged = (needed, [number])
+        rest = []
+        for group in groups:
+            if group[0] & merged[0]:
+                merged = (group[0] | merged[0], group[1] + merged[1])
+            else:
+                rest.append(group)
+        groups = [*rest, merged]
+    return sorted((sorted(numbers) for _, numbers in groups), key=lambda numbers: numbers[0])
+
+
+def _modules(values: Iterable[Any]) -> list[nn.Module]:
+    """The modules behind the invariants of the step, once each."""
+    found: dict[int, nn.Module] = {}
+    for value in values:
+        modules = getattr(value, "modules", None)
+        if isinstance(value, nn.Module):
+            found[id(value)] = value
+        elif callable(modules):
+            found.update((id(module), module) for module in modules())
+    return list(found.values())

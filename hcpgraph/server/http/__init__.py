@@ -1,0 +1,1 @@
+"""What the event loop does: requests, replies, pages, uploads, the watch over files."""
