@@ -70,12 +70,12 @@ from pathlib import Path
 
 import numpy as np
 from hcpgraph_nodes.data.auto_bucket import auto_bucket
-from hcpgraph_nodes.data.bucketed import Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
-from hcpgraph_nodes.data.kmeans import kmeans_1d
+from hcpgraph_nodes.data.bucketing.bucketed import Bucketed
+from hcpgraph_nodes.data.bucketing.kmeans import kmeans_1d
+from hcpgraph_nodes.data.bucketing.sizing import size_of
 from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
 from hcpgraph_nodes.data.ratio_grid_bucket import ratio_grid_bucket
-from hcpgraph_nodes.data.sizing import size_of
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 
 from hcpgraph.testing import context
 

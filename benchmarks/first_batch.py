@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 
 import torch
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.loader import Loader
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 from PIL import Image
 from torch.utils.data import DataLoader
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
+from hcpgraph_nodes.data.batches.store import SampleStore
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.latent_loader import LatentLoader
 from hcpgraph_nodes.data.latents import LatentSet
-from hcpgraph_nodes.data.store import SampleStore
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 
 SHAPES = {"4x64x64": (4, 64, 64), "16x8x8": (16, 8, 8)}
 AT_ONCE = 64

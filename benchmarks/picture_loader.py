@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.loader import Loader
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader
 from torch.utils.data import Dataset as TorchDataset

@@ -19,11 +19,11 @@ from hcpgraph.context import RunState, Scope
 from hcpgraph.paths import Roots
 
 from .adapter_files import convert
-from .data.dataset import Dataset
+from .data.sources.dataset import Dataset
 from .model.handles import Handle
 from .model.load import load_model
-from .plugins.lora import LoraBlock
-from .plugins.selector import Point, near_misses, points
+from .plugins.blocks.lora import LoraBlock
+from .plugins.blocks.selector import Point, near_misses, points
 from .types import Images, Reconstruction
 
 SHOWN = 4

@@ -14,10 +14,10 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from hcpgraph_nodes.data.dataset import PictureFile
+from hcpgraph_nodes.data.batches.reading import view
 from hcpgraph_nodes.data.loader import Loader
 from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
-from hcpgraph_nodes.data.reading import view
+from hcpgraph_nodes.data.sources.dataset import PictureFile
 from hcpgraph_nodes.report import Options, report
 from hcpgraph_nodes.report.hashes import looks
 from hcpgraph_nodes.report.near import alike

@@ -142,8 +142,8 @@ def now():
     return keys(found, bodies(found), roots, environment="e=1", seed=0, fingerprints=Fingerprints()).of
 
 before, told = now(), {}
-for edited in ("nodes/hcpgraph_nodes/families/sd15.py", "nodes/hcpgraph_nodes/plugins/lora.py", "hcpgraph/rng.py",
-               "hcpgraph/running/step.py", "nodes/hcpgraph_nodes/data/emoji_groups.json", "hcpgraph/errors.py"):
+for edited in ("nodes/hcpgraph_nodes/families/sd15.py", "nodes/hcpgraph_nodes/plugins/blocks/lora.py", "hcpgraph/rng.py",
+               "hcpgraph/running/step.py", "nodes/hcpgraph_nodes/data/sources/emoji_groups.json", "hcpgraph/errors.py"):
     with (tree / edited).open("a") as file:
         file.write("\\n")
     after = now()

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.model.handles import Denoiser, Placement, TextEncoder
-from hcpgraph_nodes.plugins.adapter import AdapterBlock
-from hcpgraph_nodes.plugins.selector import select, within
+from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock
+from hcpgraph_nodes.plugins.blocks.selector import select, within
 
 import hcpgraph
 

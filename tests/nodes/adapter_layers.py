@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from hcpgraph_nodes.model.handles import Handle, Placement, Root
-from hcpgraph_nodes.plugins.adapter import AdapterBlock, block_kinds
 from hcpgraph_nodes.plugins.base import Plugin
-from hcpgraph_nodes.plugins.full import FullBlock
-from hcpgraph_nodes.plugins.loha import LohaBlock
-from hcpgraph_nodes.plugins.lokr import LokrBlock
-from hcpgraph_nodes.plugins.lora import LoraBlock
+from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock, block_kinds
+from hcpgraph_nodes.plugins.blocks.full import FullBlock
+from hcpgraph_nodes.plugins.blocks.loha import LohaBlock
+from hcpgraph_nodes.plugins.blocks.lokr import LokrBlock
+from hcpgraph_nodes.plugins.blocks.lora import LoraBlock
 from torch import nn
 
 from .plugin_page import random

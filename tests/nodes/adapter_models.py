@@ -10,9 +10,9 @@ import torch
 from hcpgraph_nodes.adapter_files.canonical import kind_at
 from hcpgraph_nodes.model.handles import component
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.plugins.adapter import block_kinds
 from hcpgraph_nodes.plugins.attach import adapted
 from hcpgraph_nodes.plugins.base import Plugin, chosen
+from hcpgraph_nodes.plugins.blocks.adapter import block_kinds
 from hcpgraph_nodes.types import Captions, Conditioning, NoisyLatents, Timesteps
 from torch import nn
 

@@ -7,12 +7,12 @@ from threading import get_ident
 from typing import Any
 
 import pytest
-from hcpgraph_nodes.data.bucketed import Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
+from hcpgraph_nodes.data.bucketing.bucketed import Bucketed
 from hcpgraph_nodes.data.latents import LatentSet, latents
 from hcpgraph_nodes.data.masks import MaskFile
 from hcpgraph_nodes.data.openmoji import openmoji
 from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 from hcpgraph_nodes.model.handles import Vae
 from hcpgraph_nodes.model.load import load_model
 from PIL import Image

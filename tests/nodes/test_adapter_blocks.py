@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hcpgraph_nodes.plugins.adapter import operate
 from hcpgraph_nodes.plugins.base import Plugin
-from hcpgraph_nodes.plugins.full import FullBlock
-from hcpgraph_nodes.plugins.lora import LoraBlock
+from hcpgraph_nodes.plugins.blocks.adapter import operate
+from hcpgraph_nodes.plugins.blocks.full import FullBlock
+from hcpgraph_nodes.plugins.blocks.lora import LoraBlock
 from torch import nn
 
 from hcpgraph import GraphError

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from hcpgraph_nodes.adapter_files.load import load_plugin
-from hcpgraph_nodes.adapter_files.save import save_plugin
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.load import load_plugin
+from hcpgraph_nodes.plugins.lora import lora
+from hcpgraph_nodes.plugins.save import save_plugin
 from hcpgraph_nodes.text.encode import encode_text
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from hcpgraph_nodes.adapter_files.load import load_plugin
-from hcpgraph_nodes.adapter_files.save import save_plugin
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.plugins.load import load_plugin
+from hcpgraph_nodes.plugins.save import save_plugin
 from hcpgraph_nodes.text.encode import encode_text
 from safetensors.torch import load_file, save_file
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from hcpgraph_nodes.adapter_files.layouts import LAYOUTS
-from hcpgraph_nodes.adapter_files.load import load_plugin
-from hcpgraph_nodes.adapter_files.save import save_plugin
 from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.plugins.load import load_plugin
+from hcpgraph_nodes.plugins.save import save_plugin
 
 from hcpgraph import GraphError
 from hcpgraph.testing import context

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from hcpgraph_nodes.adapter_files.load import load_plugin
 from hcpgraph_nodes.adapter_files.names import Names, Spelling
-from hcpgraph_nodes.adapter_files.save import save_plugin
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.families.sizes import unet_config
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.load import load_plugin
+from hcpgraph_nodes.plugins.lora import lora
+from hcpgraph_nodes.plugins.save import save_plugin
 from hcpgraph_nodes.text.encode import encode_text
 from safetensors.torch import load_file, save_file
 

@@ -12,10 +12,11 @@ from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.handles import Placement, Root
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.plugins.attach import lora
 from hcpgraph_nodes.plugins.custom import custom_plugin
-from hcpgraph_nodes.plugins.lycoris import full, lokr
-from hcpgraph_nodes.plugins.lycoris import loha as loha_node
+from hcpgraph_nodes.plugins.full import full
+from hcpgraph_nodes.plugins.loha import loha as loha_node
+from hcpgraph_nodes.plugins.lokr import lokr
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.plugins.merge import merge
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.text.encode import encode_text

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from hcpgraph_nodes.plugins.adapter import AdapterBlock, block_kinds, operate
-from hcpgraph_nodes.plugins.lora import LoraBlock
-from hcpgraph_nodes.plugins.shapes import factors
+from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock, block_kinds, operate
+from hcpgraph_nodes.plugins.blocks.lora import LoraBlock
+from hcpgraph_nodes.plugins.blocks.shapes import factors
 from torch import nn
 
 from .adapter_layers import Layers, again, attached, layers, made, run, x_of

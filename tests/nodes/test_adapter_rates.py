@@ -11,10 +11,12 @@ from hcpgraph_nodes.optim.adamw import adamw
 from hcpgraph_nodes.optim.custom import custom
 from hcpgraph_nodes.optim.optimizer import param_groups
 from hcpgraph_nodes.optim.schedule import schedule
-from hcpgraph_nodes.plugins.attach import lora
 from hcpgraph_nodes.plugins.base import Plugin
-from hcpgraph_nodes.plugins.layers import groups
-from hcpgraph_nodes.plugins.lycoris import full, loha, lokr
+from hcpgraph_nodes.plugins.blocks.layers import groups
+from hcpgraph_nodes.plugins.full import full
+from hcpgraph_nodes.plugins.loha import loha
+from hcpgraph_nodes.plugins.lokr import lokr
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.train.checkpoint import capture, restore
 from hcpgraph_nodes.types import Params

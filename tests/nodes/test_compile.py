@@ -18,8 +18,8 @@ from hcpgraph_nodes.model.compiled import Compiling
 from hcpgraph_nodes.model.handles import Handle, Placement, Root
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.new import new_model
-from hcpgraph_nodes.plugins.attach import lora
 from hcpgraph_nodes.plugins.kinds import SinglePluginBlock, WrapPluginBlock
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.text.encode import encode
 from hcpgraph_nodes.types import Captions, Conditioning, NoisyLatents, Target, Timesteps
 from torch import nn

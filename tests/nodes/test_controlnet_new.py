@@ -15,8 +15,8 @@ from hcpgraph_nodes.model.encoder import encoder_digest
 from hcpgraph_nodes.model.handles import ControlNet, component
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.trainable import trainable
-from hcpgraph_nodes.plugins.attach import lora
 from hcpgraph_nodes.plugins.kinds import WrapPluginBlock
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.types import Images
 
 from hcpgraph import GraphError

@@ -12,7 +12,7 @@ from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.trainable import trainable
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.types import Conditioning, Target
 from PIL import Image
 from safetensors.torch import load_file

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hcpgraph_nodes.data.dataset import Dataset, Sample
-from hcpgraph_nodes.data.kmeans import kmeans_1d
-from hcpgraph_nodes.data.order import batches_per_epoch, epoch_order, permutation
+from hcpgraph_nodes.data.bucketing.kmeans import kmeans_1d
+from hcpgraph_nodes.data.bucketing.order import batches_per_epoch, epoch_order, permutation
+from hcpgraph_nodes.data.bucketing.resize import covering, crop_to, resize_cover
+from hcpgraph_nodes.data.bucketing.sizing import size_of
 from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
-from hcpgraph_nodes.data.resize import covering, crop_to, resize_cover
-from hcpgraph_nodes.data.sizing import size_of
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
 from PIL import Image
 
 from hcpgraph.errors import GraphError

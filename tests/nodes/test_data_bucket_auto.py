@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hcpgraph_nodes.data.auto_bucket import auto_bucket, planned
-from hcpgraph_nodes.data.auto_plan import Costs, costs_of, lattice, plan
-from hcpgraph_nodes.data.bucket_report import bucket_table
-from hcpgraph_nodes.data.dataset import Dataset, Sample
+from hcpgraph_nodes.data.bucketing.auto_plan import Costs, costs_of, lattice, plan
+from hcpgraph_nodes.data.bucketing.report import bucket_table
 from hcpgraph_nodes.data.loader import Loader
 from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
 
 from hcpgraph.errors import GraphError
 from hcpgraph.testing import context

@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 from hcpgraph_nodes.data.auto_bucket import auto_bucket
-from hcpgraph_nodes.data.bucket_report import bucket_table, named, summary
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, Sample
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
+from hcpgraph_nodes.data.bucketing.kmeans import kmeans, kmeans_1d
+from hcpgraph_nodes.data.bucketing.report import bucket_table, named, summary
+from hcpgraph_nodes.data.bucketing.resize import covering
+from hcpgraph_nodes.data.bucketing.sizing import nearest_ratio
 from hcpgraph_nodes.data.fixed_bucket import fixed_bucket
-from hcpgraph_nodes.data.kmeans import kmeans, kmeans_1d
 from hcpgraph_nodes.data.loader import Loader
 from hcpgraph_nodes.data.long_edge_bucket import long_edge_bucket
 from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
 from hcpgraph_nodes.data.ratio_grid_bucket import grid_sizes, ratio_grid_bucket
 from hcpgraph_nodes.data.ratio_size_bucket import ratio_size_bucket
-from hcpgraph_nodes.data.resize import covering
 from hcpgraph_nodes.data.size_bucket import size_bucket
-from hcpgraph_nodes.data.sizing import nearest_ratio
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
 
 from hcpgraph.errors import GraphError
 from hcpgraph.testing import context
@@ -245,5 +245,5 @@ def test_the_report_counts_what_the_loader_does(leftover: Any, tmp_path: Path) -
 
 
 def test_the_report_needs_no_torch() -> None:
-    code = "import sys, hcpgraph_nodes.data.bucket_report, hcpgraph_nodes.data.auto_plan; assert 'torch' not in sys.modules"
+    code = "import sys, hcpgraph_nodes.data.bucketing.report, hcpgraph_nodes.data.bucketing.auto_plan; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hcpgraph_nodes.data.captions import from_filename
-from hcpgraph_nodes.data.dataset import Dataset
 from hcpgraph_nodes.data.folder import folder
+from hcpgraph_nodes.data.sources.captions import from_filename
+from hcpgraph_nodes.data.sources.dataset import Dataset
 from PIL import Image
 
 from hcpgraph.errors import GraphError

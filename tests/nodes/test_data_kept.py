@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hcpgraph_nodes.data.albumentations_transform import albumentations_transform
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, Sample
+from hcpgraph_nodes.data.albumentations import albumentations_transform
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.latent_loader import LatentLoader
 from hcpgraph_nodes.data.loader import Loader
-from hcpgraph_nodes.data.torchvision_transform import torchvision_transform
-from hcpgraph_nodes.data.transform import Transform, Views
-from hcpgraph_nodes.data.transformed import transformed
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
+from hcpgraph_nodes.data.torchvision import torchvision_transform
+from hcpgraph_nodes.data.transforms.transform import Transform, Views
+from hcpgraph_nodes.data.transforms.transformed import transformed
 from hcpgraph_nodes.python.object import PythonObject
 
 from .latent_sets import bucketed, dataset, encode, folder

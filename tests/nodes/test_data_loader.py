@@ -15,12 +15,12 @@ import psutil
 import pytest
 import torch
 from hcpgraph_nodes.data.batch import Pictures, batch
-from hcpgraph_nodes.data.bucketed import Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
+from hcpgraph_nodes.data.bucketing.bucketed import Bucketed
+from hcpgraph_nodes.data.bucketing.resize import crop_to, resize_cover
 from hcpgraph_nodes.data.loader import Batch, Loader, loader
 from hcpgraph_nodes.data.openmoji import openmoji
 from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
-from hcpgraph_nodes.data.resize import crop_to, resize_cover
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 
 from hcpgraph.errors import GraphError
 from hcpgraph.rng import stream_seed

@@ -14,10 +14,10 @@ from jupyter_client.manager import KernelManager
 
 MAKE = """
 from tests.nodes.ramps import Ramp
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, Sample
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
 from hcpgraph_nodes.data.loader import Loader
-from hcpgraph_nodes.data.transform import Transform
+from hcpgraph_nodes.data.transforms.transform import Transform
 
 def made(*transforms):
     samples = tuple(Sample(Ramp((20, 20), i), "", str(i), transforms=transforms) for i in range(6))

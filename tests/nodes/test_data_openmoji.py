@@ -12,9 +12,9 @@ import emoji
 import numpy as np
 import pytest
 import resvg_py
-from hcpgraph_nodes.data.dataset import Dataset
-from hcpgraph_nodes.data.emoji_names import catalogue, place
 from hcpgraph_nodes.data.openmoji import _svg_folder, openmoji
+from hcpgraph_nodes.data.sources.dataset import Dataset
+from hcpgraph_nodes.data.sources.emoji_names import catalogue, place
 from PIL import Image
 
 from hcpgraph.errors import GraphError
@@ -141,7 +141,7 @@ def test_picklable(workspace: Path) -> None:
 def test_what_matches_nothing_says_what_is_near(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], hint: str
 ) -> None:
-    monkeypatch.setattr("hcpgraph_nodes.data.patterns.SECONDS", 0.3)
+    monkeypatch.setattr("hcpgraph_nodes.data.sources.patterns.SECONDS", 0.3)
     with pytest.raises(GraphError) as error:
         pictures(workspace, **settings)
     assert hint in str(error.value)

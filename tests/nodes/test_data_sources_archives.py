@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hcpgraph_nodes.data.content import contents
-from hcpgraph_nodes.data.hf_dataset import huggingface
+from hcpgraph_nodes.data.huggingface import huggingface
+from hcpgraph_nodes.data.sources.content import contents
 from hcpgraph_nodes.data.webdataset import webdataset
 from PIL import Image
 

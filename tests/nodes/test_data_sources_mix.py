@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hcpgraph_nodes.data.counts import spread
-from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
 from hcpgraph_nodes.data.filter import filter_samples
 from hcpgraph_nodes.data.merge import merge
-from hcpgraph_nodes.data.repeats import repeat
+from hcpgraph_nodes.data.repeat import repeat
+from hcpgraph_nodes.data.sources.counts import spread
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 from hcpgraph_nodes.data.split import split
 
 from hcpgraph.errors import GraphError
@@ -99,7 +99,7 @@ def test_filter(tmp_path: Path) -> None:
 
 
 def test_a_slow_pattern_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hcpgraph_nodes.data.patterns.SECONDS", 0.2)
+    monkeypatch.setattr("hcpgraph_nodes.data.sources.patterns.SECONDS", 0.2)
     slow = Dataset("d", (Sample(None, "a" * 60, "x"),))
     with pytest.raises(GraphError, match=r"E_PATTERN.*too long"):
         filter_samples(context(tmp_path), slow, include=[r"re:^(?:.|..|...)+\d$"])

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hcpgraph_nodes.data.class_folders import class_folders
 from hcpgraph_nodes.data.conditions import conditions
-from hcpgraph_nodes.data.dataset import Dataset, Sample
 from hcpgraph_nodes.data.folder import folder
 from hcpgraph_nodes.data.list_file import list_file
 from hcpgraph_nodes.data.masks import masks, weights
-from hcpgraph_nodes.data.matching import same_shape
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
+from hcpgraph_nodes.data.sources.matching import same_shape
 from hcpgraph_nodes.data.texts import texts
 from PIL import Image
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hcpgraph_nodes.data.dataset import Dataset
 from hcpgraph_nodes.data.folder import folder
+from hcpgraph_nodes.data.sources.dataset import Dataset
 from hcpgraph_nodes.image.read import read_brightness, read_header, read_opacity, read_picture
 from PIL import Image
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hcpgraph_nodes.data.caption_dropout import caption_dropout
-from hcpgraph_nodes.data.dataset import Dataset
 from hcpgraph_nodes.data.merge import merge
 from hcpgraph_nodes.data.openmoji import openmoji
+from hcpgraph_nodes.data.sources.dataset import Dataset
 from hcpgraph_nodes.data.take import take
 from hcpgraph_nodes.types import Captions
 

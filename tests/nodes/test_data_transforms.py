@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hcpgraph_nodes.data.albumentations_transform import albumentations_transform
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
+from hcpgraph_nodes.data.albumentations import albumentations_transform
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.color_jitter import ColorJitter, color_jitter
 from hcpgraph_nodes.data.crop_jitter import crop_jitter
-from hcpgraph_nodes.data.dataset import Dataset, Sample
 from hcpgraph_nodes.data.flip import Flip, flip
 from hcpgraph_nodes.data.loader import Loader
-from hcpgraph_nodes.data.torchvision_transform import torchvision_transform
-from hcpgraph_nodes.data.transform import Views
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
+from hcpgraph_nodes.data.torchvision import torchvision_transform
+from hcpgraph_nodes.data.transforms.transform import Views
 from hcpgraph_nodes.python.object import PythonObject, python_object
 
 from hcpgraph import trust

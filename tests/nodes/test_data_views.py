@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hcpgraph_nodes.data.batch import batch, batch_conditions, caption_batch
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
-from hcpgraph_nodes.data.leftover import merged
+from hcpgraph_nodes.data.batch import batch
+from hcpgraph_nodes.data.batch_conditions import batch_conditions
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
+from hcpgraph_nodes.data.bucketing.leftover import merged
+from hcpgraph_nodes.data.caption_batch import caption_batch
 from hcpgraph_nodes.data.loader import Loader
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 from hcpgraph_nodes.loss.mask import mask as loss_mask
 from hcpgraph_nodes.types import LossMask, SampleLoss
 

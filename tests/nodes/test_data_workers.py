@@ -18,10 +18,10 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, Sample
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.loader import Loader, loader
-from hcpgraph_nodes.data.transform import Transform, Views
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
+from hcpgraph_nodes.data.transforms.transform import Transform, Views
 
 import hcpgraph
 from hcpgraph import GraphError
@@ -156,10 +156,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from hcpgraph import GraphError
 from hcpgraph.testing import context
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset, Sample
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
 from hcpgraph_nodes.data.loader import Loader
-from hcpgraph_nodes.data.transform import Transform
+from hcpgraph_nodes.data.transforms.transform import Transform
 from tests.nodes.ramps import Ramp
 
 class Mine(Transform):

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hcpgraph_nodes.diffusion.add_noise import add_noise
 from hcpgraph_nodes.diffusion.encode_image import encode_image
-from hcpgraph_nodes.diffusion.forward import add_noise, target
 from hcpgraph_nodes.diffusion.guide import guide
 from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.diffusion.target import target
 from hcpgraph_nodes.diffusion.timesteps import draw_timesteps
 from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import load_model

@@ -10,7 +10,7 @@ from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.optim.ema import ema
 from hcpgraph_nodes.optim.optimizer import Optimizer
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.train.averaged import averaged
 from hcpgraph_nodes.types import Conditioning, NoisyLatents, Timesteps, Trained
 from hcpgraph_nodes.words.block import EMBEDDING

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from hcpgraph_nodes.diffusion.forward import add_noise, target
+from hcpgraph_nodes.diffusion.add_noise import add_noise
 from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.diffusion.target import target
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.trainable import trainable
 from hcpgraph_nodes.text.encode import encode_text
@@ -213,7 +214,7 @@ def sdxl(tiny_sdxl_folder: Path, tmp_path: Path) -> Path:
 
 
 def test_a_lora_reaches_both_text_networks(sdxl: Path) -> None:
-    from hcpgraph_nodes.plugins.attach import lora
+    from hcpgraph_nodes.plugins.lora import lora
 
     ctx = context(sdxl)
     encoder = load_model(ctx, path="models:tiny").text_encoder

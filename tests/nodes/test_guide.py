@@ -13,7 +13,7 @@ from hcpgraph_nodes.diffusion.guide_rule import scale_needs_timesteps
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
 from hcpgraph_nodes.sample.schedulers import make_scheduler

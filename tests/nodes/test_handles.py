@@ -13,7 +13,7 @@ from hcpgraph_nodes.diffusion.guide import guide
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.types import Conditioning, NoisyLatents, Target, Timesteps
 
 from hcpgraph import GraphError

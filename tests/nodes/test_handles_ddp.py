@@ -52,7 +52,7 @@ def train(case: str, workspace: Path, rows: slice) -> dict[str, torch.Tensor]:
 
     from hcpgraph_nodes.model.compiled import Compiling
     from hcpgraph_nodes.model.new import new_model
-    from hcpgraph_nodes.plugins.attach import lora
+    from hcpgraph_nodes.plugins.lora import lora
     from hcpgraph_nodes.train.loop import make_accelerator
 
     from hcpgraph.testing import context

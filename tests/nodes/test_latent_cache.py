@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
-from hcpgraph_nodes.data.dataset import Dataset
-from hcpgraph_nodes.data.latent_batch import latent_batch, latent_conditions
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
+from hcpgraph_nodes.data.latent_batch import latent_batch
+from hcpgraph_nodes.data.latent_conditions import latent_conditions
 from hcpgraph_nodes.data.latent_loader import LatentLoader, latent_loader
 from hcpgraph_nodes.data.loader import Loader
-from hcpgraph_nodes.data.transform import Transform, Views
+from hcpgraph_nodes.data.sources.dataset import Dataset
+from hcpgraph_nodes.data.transforms.transform import Transform, Views
 from hcpgraph_nodes.diffusion.encode_image import encode_image
 from PIL import Image
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hcpgraph_nodes.data.content import contents
-from hcpgraph_nodes.data.dataset import ArrayRow, PictureFile
 from hcpgraph_nodes.data.masks import MaskFile
-from hcpgraph_nodes.data.transform import Transform, Views
+from hcpgraph_nodes.data.sources.content import contents
+from hcpgraph_nodes.data.sources.dataset import ArrayRow, PictureFile
+from hcpgraph_nodes.data.transforms.transform import Transform, Views
 from PIL import Image
 
 from hcpgraph import GraphError

@@ -8,7 +8,8 @@ import pytest
 import torch
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.plugins.attach import ATTENTION, lora
+from hcpgraph_nodes.plugins.attach import ATTENTION
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.types import Conditioning, NoisyLatents, Timesteps
 
 from hcpgraph.testing import context

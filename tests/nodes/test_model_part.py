@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 from hcpgraph_nodes.model.load import LoadedModel, load_model
-from hcpgraph_nodes.model.part import load_part, save_part
+from hcpgraph_nodes.model.load_part import load_part
+from hcpgraph_nodes.model.save_part import save_part
 from hcpgraph_nodes.model.trainable import trainable
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 import torch
-from hcpgraph_nodes.adapter_files.load import load_plugin
-from hcpgraph_nodes.adapter_files.save import save_plugin
 from hcpgraph_nodes.controlnet.load import load_controlnet
 from hcpgraph_nodes.controlnet.save import save_controlnet
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.model.part import load_part, save_part
+from hcpgraph_nodes.model.load_part import load_part
 from hcpgraph_nodes.model.save import save_model
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.model.save_part import save_part
+from hcpgraph_nodes.plugins.load import load_plugin
+from hcpgraph_nodes.plugins.lora import lora
+from hcpgraph_nodes.plugins.save import save_plugin
 from hcpgraph_nodes.text.encode import encode
 from hcpgraph_nodes.train.checkpoint import Checkpoints
 from hcpgraph_nodes.types import Captions, Images

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hcpgraph_nodes.data.color_jitter import color_jitter
-from hcpgraph_nodes.data.headers import _stamps
+from hcpgraph_nodes.data.sources.headers import _stamps
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.text.embeddings import embeddings
 from hcpgraph_nodes.text.encode import encode
@@ -23,8 +23,8 @@ from .latent_sets import encode as encode_latents
 __all__ = ["folder"]  # a fixture
 NODES = Path(__file__).resolve().parents[2] / "nodes" / "hcpgraph_nodes"
 NOT_OF_CODE = {
-    "data/content.py",  # sha256 of files
-    "data/store.py",  # holds what others have named
+    "data/sources/content.py",  # sha256 of files
+    "data/batches/store.py",  # holds what others have named
     "model/encoder.py",  # digests of weights; what code does with them is in `arithmetic`
 }
 
@@ -47,7 +47,9 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     sources.code_of.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["families/kl_vae.py", "families/sd15.py", "data/resize.py", "data/color_jitter.py"])
+@pytest.mark.parametrize(
+    "name", ["families/kl_vae.py", "families/sd15.py", "data/bucketing/resize.py", "data/color_jitter.py"]
+)
 def test_latents_are_made_again_when_what_makes_them_is_edited(
     workspace: Path,
     folder: Path,
@@ -73,7 +75,7 @@ def test_embeddings_are_made_again_when_what_makes_them_is_edited(
         return embeddings(handle).encoded
 
     assert [encoded(), encoded()] == [2, 0]
-    edit("data/resize.py")
+    edit("data/bucketing/resize.py")
     assert encoded() == 0
     edit(name)
     assert [encoded(), encoded()] == [2, 0]

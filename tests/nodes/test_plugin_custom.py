@@ -8,9 +8,9 @@ import pytest
 import torch
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.plugins.attach import lora
 from hcpgraph_nodes.plugins.custom import custom_plugin
-from hcpgraph_nodes.plugins.inputs import side_input
+from hcpgraph_nodes.plugins.input import side_input
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.python.object import python_object
 from hcpgraph_nodes.text.encode import encode
 from hcpgraph_nodes.types import Captions, Conditioning, NoisyLatents, Timesteps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hcpgraph_nodes.plugins.selector import near_misses, select, within
+from hcpgraph_nodes.plugins.blocks.selector import near_misses, select, within
 from torch import nn
 
 from hcpgraph import GraphError

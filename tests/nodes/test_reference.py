@@ -11,8 +11,8 @@ from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.reference import reference
 from hcpgraph_nodes.model.trainable import trainable
 from hcpgraph_nodes.optim.adamw import adamw
-from hcpgraph_nodes.plugins.attach import lora
 from hcpgraph_nodes.plugins.custom import custom_plugin
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.plugins.without import without
 from hcpgraph_nodes.python.object import python_object
 from hcpgraph_nodes.types import Conditioning, NoisyLatents, Timesteps

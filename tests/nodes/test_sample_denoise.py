@@ -12,7 +12,7 @@ import torch
 from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.noise.gaussian import gaussian_noise
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.rules import RULES
 from hcpgraph_nodes.sample.denoise import denoise

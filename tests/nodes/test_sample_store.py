@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hcpgraph_nodes.data import store as module
-from hcpgraph_nodes.data.store import SampleStore
+from hcpgraph_nodes.data.batches import store as module
+from hcpgraph_nodes.data.batches.store import SampleStore
 
 from hcpgraph.errors import GraphError
 
@@ -178,7 +178,7 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from hcpgraph.errors import GraphError
-from hcpgraph_nodes.data.store import SampleStore
+from hcpgraph_nodes.data.batches.store import SampleStore
 from tests.nodes.test_sample_store import arrays, digest, verified
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -212,7 +212,7 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from hcpgraph_nodes.data.store import SampleStore
+from hcpgraph_nodes.data.batches.store import SampleStore
 from tests.nodes.test_sample_store import arrays, digest
 store = SampleStore(Path(sys.argv[1]))
 sys.stdin.readline()

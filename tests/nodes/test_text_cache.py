@@ -11,7 +11,7 @@ from hcpgraph_nodes.model.encoder import encoder_digest
 from hcpgraph_nodes.model.handles import TextEncoder
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.trainable import trainable
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.text import embeddings as module
 from hcpgraph_nodes.text.embeddings import embeddings
 from hcpgraph_nodes.text.encode import encode, encode_text

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hcpgraph_nodes.data.bucketed import Bucket, Bucketed
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.caption_dropout import caption_dropout
-from hcpgraph_nodes.data.dataset import ArrayRow, Dataset, Sample
 from hcpgraph_nodes.data.loader import Loader
+from hcpgraph_nodes.data.sources.dataset import ArrayRow, Dataset, Sample
 from hcpgraph_nodes.text.affix import affix
 from hcpgraph_nodes.text.drop_tags import drop_tags
 from hcpgraph_nodes.text.join import join

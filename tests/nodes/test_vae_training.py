@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hcpgraph_nodes.data.bucketed import Bucketed
+from hcpgraph_nodes.data.bucketing.bucketed import Bucketed
 from hcpgraph_nodes.data.openmoji import openmoji
 from hcpgraph_nodes.data.ratio_bucket import ratio_bucket
 from hcpgraph_nodes.data.take import take
@@ -19,10 +19,11 @@ from hcpgraph_nodes.model.save import save_model
 from hcpgraph_nodes.model.trainable import trainable
 from hcpgraph_nodes.types import Images, Posterior, Reconstruction
 from hcpgraph_nodes.vae.calibrate import calibrate
-from hcpgraph_nodes.vae.encode import encode, sample
+from hcpgraph_nodes.vae.encode import encode
 from hcpgraph_nodes.vae.load import load_vae
 from hcpgraph_nodes.vae.new import new_vae
 from hcpgraph_nodes.vae.reconstruct import reconstruct
+from hcpgraph_nodes.vae.sample import sample
 from hcpgraph_nodes.vae.save import save_vae
 
 import hcpgraph

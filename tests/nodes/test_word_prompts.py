@@ -10,7 +10,7 @@ import pytest
 import torch
 from hcpgraph_nodes.model.encoder import encoder_digest
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.text.embeddings import embeddings
 from hcpgraph_nodes.text.encode import encode, encode_text
 from hcpgraph_nodes.types import Captions

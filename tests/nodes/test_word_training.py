@@ -9,7 +9,7 @@ import pytest
 import torch
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.optim.adamw import adamw
-from hcpgraph_nodes.plugins.attach import lora
+from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.text.encode import encode_text
 from hcpgraph_nodes.types import Captions
 from hcpgraph_nodes.words.new import new

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from hcpgraph_nodes.adapter_files.source import parsed
-from hcpgraph_nodes.data.caption_files import read_json
+from hcpgraph_nodes.data.sources.caption_files import read_json
 from hcpgraph_nodes.data.webdataset import webdataset
 from hcpgraph_nodes.families.probe import probe_family, safetensors_header
 from hcpgraph_nodes.families.weights import read_config
@@ -108,11 +108,11 @@ OWN = {
     "hcpgraph/checking/settings.py:_found",
     "hcpgraph/checking/settings.py:_validator",
     "hcpgraph/trust.py:shipped",
-    "nodes/hcpgraph_nodes/data/albumentations_transform.py:_made",
-    "nodes/hcpgraph_nodes/data/emoji_names.py:_places",
-    "nodes/hcpgraph_nodes/data/items.py:layout",
-    "nodes/hcpgraph_nodes/data/remembered.py:read_remembered",
-    "nodes/hcpgraph_nodes/data/torchvision_transform.py:_made",
+    "nodes/hcpgraph_nodes/data/albumentations.py:_made",
+    "nodes/hcpgraph_nodes/data/sources/emoji_names.py:_places",
+    "nodes/hcpgraph_nodes/data/batches/items.py:layout",
+    "nodes/hcpgraph_nodes/data/sources/side_files.py:read_remembered",
+    "nodes/hcpgraph_nodes/data/torchvision.py:_made",
     "nodes/hcpgraph_nodes/report/words.py:_read",
 }
 """Functions that read JSON which this program wrote or ships, or has read strictly before."""

@@ -8,8 +8,8 @@ import psutil
 import pytest
 from hcpgraph_nodes import regexes
 from hcpgraph_nodes.adapter_files.peft_config import _matches
-from hcpgraph_nodes.data import patterns as names
-from hcpgraph_nodes.plugins.selector import match_names, near_misses
+from hcpgraph_nodes.data.sources import patterns as names
+from hcpgraph_nodes.plugins.blocks.selector import match_names, near_misses
 from hcpgraph_nodes.text import patterns as texts
 
 from hcpgraph import GraphError

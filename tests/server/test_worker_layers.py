@@ -136,7 +136,7 @@ def test_pictures_of_values():
 
 
 def test_pictures_of_a_data_set(tmp_path):
-    from hcpgraph_nodes.data.dataset import Dataset, PictureFile, Sample
+    from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
     from hcpgraph_nodes.editor import PREVIEWS
     from PIL import Image
 

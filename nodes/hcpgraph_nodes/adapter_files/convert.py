@@ -17,12 +17,12 @@ from ..families.registry import family as implementation
 from ..model.folder import DTYPES
 from ..model.handles import Handle, Placement
 from ..model.load import load_model
-from ..plugins.adapter import block_kinds
+from ..plugins.blocks.adapter import block_kinds
+from ..plugins.save import write
 from .canonical import TITLES, Components, kind_at
 from .names import DENOISER, TEXT, Names
 from .peft_config import METADATA
 from .reading import listed, read, refuse_nothing, refuse_unknown
-from .save import write
 from .source import Source, open_source
 
 STALE = (METADATA, "format", "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")

@@ -10,7 +10,7 @@ from torch import Tensor, nn, tensor, zeros
 from hcpgraph import GraphError
 from hcpgraph.finite import READ, refuse_not_finite
 
-from ..plugins.adapter import block_kinds
+from ..plugins.blocks.adapter import block_kinds
 from .canonical import (
     ALPHA,
     BIAS,

@@ -13,7 +13,7 @@ from hcpgraph import GraphError
 from ..model.activation import Notes
 from ..model.handles import ControlNet, Handle
 from ..plugins.base import Plugin, WrapPluginBlock
-from ..plugins.hooks import Host, Inputs, Wrap
+from ..plugins.blocks.hooks import Host, Inputs, Wrap
 from ..sample.progress import Progress
 
 

@@ -10,13 +10,13 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Hint, Slider
 
-from .auto_plan import Costs, costs_of, lattice, plan
-from .bucket_report import losses, named, summary
-from .bucketed import Bucketed, Crop
-from .dataset import Dataset
-from .order import Leftover
-from .resize import Size
-from .sizing import all_sizes, gathered, log_ratios
+from .bucketing.auto_plan import Costs, costs_of, lattice, plan
+from .bucketing.bucketed import Bucketed, Crop
+from .bucketing.order import Leftover
+from .bucketing.report import losses, named, summary
+from .bucketing.resize import Size
+from .bucketing.sizing import all_sizes, gathered, log_ratios
+from .sources.dataset import Dataset
 
 LEVELS = 4
 ROUNDS = 4

@@ -1,10 +1,10 @@
-"""`data.batch` and its kin: what this step sees."""
+"""`data.batch`: what this step sees."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, node
 
 from ..types import Captions, CropInfo, Images, LossMask
 from .loader import Batch, Loader
@@ -35,50 +35,10 @@ def batch(ctx: Context, loader: Loader) -> Pictures:
     Raises:
         GraphError: E_PICTURE, a picture cannot be read.
     """
-    return Pictures(*_read(ctx, loader)[:4])
+    return Pictures(*read_batch(ctx, loader)[:4])
 
 
-@node("data.batch_conditions", effects="step")
-def batch_conditions(ctx: Context, loader: Loader) -> Images:
-    """The second pictures of this training step, such as the edge maps of a ControlNet.
-
-    Scaled, cropped and mirrored as the pictures of data.batch are, which share their sample keys; wired to the same
-    loader, the batch is read once.
-
-    Args:
-        loader: Where batches come from.
-
-    Returns:
-        out: Conditions (B, 3, H, W), float32 in [0, 1].
-
-    Raises:
-        GraphError: E_DATA (the data set has none), E_PICTURE.
-    """
-    conditions = _read(ctx, loader).conditions
-    if conditions is None:
-        raise GraphError(
-            "E_DATA",
-            f"the data set '{loader.data.dataset.name}' has no conditions",
-            port="loader",
-            hint="put data.conditions after its pictures",
-        )
-    return conditions
-
-
-@node("data.caption_batch", effects="step")
-def caption_batch(ctx: Context, loader: Loader) -> Captions:
-    """The captions of this training step; no picture is read, so that a data set of texts alone will do.
-
-    Args:
-        loader: Where batches come from.
-
-    Returns:
-        out: B captions with their sample keys.
-    """
-    return loader.captions(ctx.step)
-
-
-def _read(ctx: Context, loader: Loader) -> Batch:
+def read_batch(ctx: Context, loader: Loader) -> Batch:
     known = set(loader.bad)
     read = loader.batch(ctx.step, ctx.device)
     for name, why in loader.bad.items():

@@ -12,9 +12,9 @@ from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import HexColor, rgb
 from ..python.object import PythonObject
-from .captions import BESIDE, OnMissing, Origin, captions_of, settled
-from .dataset import Dataset, PictureFile, Sample
-from .listing import Check, OnBad, list_folder, readable
+from .sources.captions import BESIDE, OnMissing, Origin, captions_of, settled
+from .sources.dataset import Dataset, PictureFile, Sample
+from .sources.listing import Check, OnBad, list_folder, readable
 
 
 @node("data.class_folders", effects="read")

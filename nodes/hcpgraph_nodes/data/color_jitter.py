@@ -12,9 +12,9 @@ from hcpgraph import node
 from hcpgraph.rng import stream_seed
 from hcpgraph.widgets import Slider
 
-from .dataset import Dataset
-from .transform import Transform, Views
-from .transformed import transformed, uniform
+from .sources.dataset import Dataset
+from .transforms.transform import Transform, Views
+from .transforms.transformed import transformed, uniform
 
 CHANGES = ("brightness", "contrast", "saturation", "hue")
 

@@ -10,9 +10,9 @@ from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import HexColor, rgb
-from .dataset import Dataset, PictureFile
-from .listing import Check
-from .matching import matched, require_pictures, require_same_shape
+from .sources.dataset import Dataset, PictureFile
+from .sources.listing import Check
+from .sources.matching import matched, require_pictures, require_same_shape
 
 
 @node("data.conditions", effects="read")

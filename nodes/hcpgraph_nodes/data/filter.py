@@ -11,8 +11,8 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Hint
 
-from .dataset import Dataset, Sample
-from .patterns import matcher
+from .sources.dataset import Dataset, Sample
+from .sources.patterns import matcher
 
 Side = Annotated[int, Field(ge=0, le=2**20)]
 Ratio = Annotated[float, Field(ge=0, le=1e4)]

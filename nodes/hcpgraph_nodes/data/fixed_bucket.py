@@ -9,11 +9,11 @@ from pydantic import Field
 from hcpgraph import Context, node
 from hcpgraph.widgets import Slider
 
-from .bucket_report import summary
-from .bucketed import Bucket, Bucketed, Crop
-from .dataset import Dataset
-from .order import Leftover
-from .sizing import require_samples
+from .bucketing.bucketed import Bucket, Bucketed, Crop
+from .bucketing.order import Leftover
+from .bucketing.report import summary
+from .bucketing.sizing import require_samples
+from .sources.dataset import Dataset
 
 
 @node("data.fixed_bucket")

@@ -10,9 +10,9 @@ from pydantic import Field
 from hcpgraph import node
 from hcpgraph.widgets import Slider
 
-from .dataset import Dataset
-from .transform import Transform, Views
-from .transformed import transformed, uniform
+from .sources.dataset import Dataset
+from .transforms.transform import Transform, Views
+from .transforms.transformed import transformed, uniform
 
 
 @dataclass(frozen=True, slots=True)

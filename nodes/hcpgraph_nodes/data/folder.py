@@ -11,10 +11,10 @@ from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import HexColor, rgb
 from ..python.object import PythonObject
-from .caption_files import Columns
-from .captions import BESIDE, Kind, OnMissing, Origin, captions_of, settled
-from .dataset import Dataset, PictureFile, Sample
-from .listing import Check, OnBad, list_folder, readable
+from .sources.caption_files import Columns
+from .sources.captions import BESIDE, Kind, OnMissing, Origin, captions_of, settled
+from .sources.dataset import Dataset, PictureFile, Sample
+from .sources.listing import Check, OnBad, list_folder, readable
 
 
 @node("data.folder", effects="read")

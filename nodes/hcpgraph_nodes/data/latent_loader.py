@@ -15,9 +15,9 @@ from hcpgraph.types import port_type
 from hcpgraph.widgets import Seed, Slider
 
 from ..types import Captions, CropInfo, Images, Keys, Latents, LossMask
+from .bucketing.order import Group
 from .latents import LatentSet
 from .loader import Loader
-from .order import Group
 
 
 class EncodedBatch(NamedTuple):

@@ -23,15 +23,15 @@ from hcpgraph.widgets import Hint, Seed, Slider
 from ..families.registry import family
 from ..model.encoder import arithmetic, encoder_digest
 from ..model.handles import Vae
-from .bucketed import Bucket, Bucketed
-from .content import Contents, contents
-from .dataset import Sample
-from .encoding import Task, batches, encoded
-from .items import Items
-from .leftover import merged
-from .resize import covering
-from .store import FOLDER, SampleStore
-from .transform import Transform, Views
+from .batches.encoding import Task, batches, encoded
+from .batches.items import Items
+from .batches.store import FOLDER, SampleStore
+from .bucketing.bucketed import Bucket, Bucketed
+from .bucketing.leftover import merged
+from .bucketing.resize import covering
+from .sources.content import Contents, contents
+from .sources.dataset import Sample
+from .transforms.transform import Transform, Views
 
 
 @port_type(color="#d97ba6", shape="square", facts=("family",))

@@ -15,14 +15,14 @@ from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import RGB, HexColor, rgb
 from ..image.read import Header
-from .caption_files import clean
-from .captions import OnMissing, filled, require_captions
-from .dataset import Dataset, PictureFile, Sample
-from .headers import read_headers
-from .listing import Check, OnBad, below, folder_of
 from .masks import Curve, MaskFile
-from .matching import same_shape
-from .tables import CAPTION_COLUMNS, PICTURE_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows
+from .sources.caption_files import clean
+from .sources.captions import OnMissing, filled, require_captions
+from .sources.dataset import Dataset, PictureFile, Sample
+from .sources.headers import read_headers
+from .sources.listing import Check, OnBad, below, folder_of
+from .sources.matching import same_shape
+from .sources.tables import CAPTION_COLUMNS, PICTURE_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows
 from .texts import row_words
 
 MOST_REPEATS = 10_000

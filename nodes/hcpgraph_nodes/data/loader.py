@@ -17,14 +17,14 @@ from hcpgraph.types import port_type
 from hcpgraph.widgets import Hint, Seed, Slider
 
 from ..types import Captions, CropInfo, Images, Keys, LossMask, SampleKey
-from .bucketed import Bucket, Bucketed
-from .dataset import Source
-from .leftover import merged
-from .order import Group, batches_per_epoch, epoch_order, share
-from .reading import scaled, view
-from .resize import Size, covering
-from .transform import Transform, Views
-from .workers import Stream
+from .batches.reading import scaled, view
+from .batches.workers import Stream
+from .bucketing.bucketed import Bucket, Bucketed
+from .bucketing.leftover import merged
+from .bucketing.order import Group, batches_per_epoch, epoch_order, share
+from .bucketing.resize import Size, covering
+from .sources.dataset import Source
+from .transforms.transform import Transform, Views
 
 OnBad = Literal["error", "skip"]
 

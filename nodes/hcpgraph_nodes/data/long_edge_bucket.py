@@ -9,12 +9,12 @@ from pydantic import Field
 from hcpgraph import Context, node
 from hcpgraph.widgets import Slider
 
-from .bucket_report import summary
-from .bucketed import Bucketed, Crop
-from .dataset import Dataset
-from .kmeans import kmeans
-from .order import Leftover
-from .sizing import all_sizes, by_ratio, gathered, log_ratios, nearest_ratio, rounded
+from .bucketing.bucketed import Bucketed, Crop
+from .bucketing.kmeans import kmeans
+from .bucketing.order import Leftover
+from .bucketing.report import summary
+from .bucketing.sizing import all_sizes, by_ratio, gathered, log_ratios, nearest_ratio, rounded
+from .sources.dataset import Dataset
 
 
 @node("data.long_edge_bucket")

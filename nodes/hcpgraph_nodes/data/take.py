@@ -12,8 +12,8 @@ from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Slider
 
 from ..types import Captions, Images
-from .dataset import Dataset
-from .resize import crop_to, resize_cover
+from .bucketing.resize import crop_to, resize_cover
+from .sources.dataset import Dataset
 
 
 class Taken(NamedTuple):

@@ -10,9 +10,9 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Hint, PathPicker
 
-from .caption_files import clean, read_text
-from .dataset import Dataset, Sample
-from .tables import CAPTION_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows
+from .sources.caption_files import clean, read_text
+from .sources.dataset import Dataset, Sample
+from .sources.tables import CAPTION_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows
 
 
 @node("data.texts", effects="read")

@@ -22,12 +22,12 @@ from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import RGB, HexColor, rgb
 from ..image.read import SUFFIXES, read_header, read_picture, reason
-from .caption_files import clean
-from .captions import filled, require_captions
-from .dataset import Dataset, Sample
-from .listing import OnBad, below
-from .remembered import read_remembered, write_remembered
-from .tables import CAPTION_COLUMNS, as_text
+from .sources.caption_files import clean
+from .sources.captions import filled, require_captions
+from .sources.dataset import Dataset, Sample
+from .sources.listing import OnBad, below
+from .sources.side_files import read_remembered, write_remembered
+from .sources.tables import CAPTION_COLUMNS, as_text
 
 LONGEST_TEXT = 1 << 20
 """Bytes of one txt or json member."""

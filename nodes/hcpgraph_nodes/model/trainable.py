@@ -9,7 +9,7 @@ from pydantic import Field
 from hcpgraph import Context, Facts, GraphError, Port, node
 from hcpgraph.widgets import Hint, LayerPicker
 
-from ..plugins.selector import select
+from ..plugins.blocks.selector import select
 from ..types import Params
 from .handles import Handle, component
 

@@ -14,8 +14,8 @@ from hcpgraph.errors import did_you_mean
 from hcpgraph.types import port_type
 
 from ..model.handles import Handle, Weights, twin
-from .hooks import Hook, Wrap
-from .selector import Point, near_misses, points, within
+from .blocks.hooks import Hook, Wrap
+from .blocks.selector import Point, near_misses, points, within
 
 SHOWN = 20
 

@@ -13,10 +13,10 @@ from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Slider
 
 from ..model.handles import component
-from .adapter import AdapterBlock
 from .attach import Adapted, M, adapted
 from .base import SHOWN, Adapter, Plugin, placed
-from .lora import LoraBlock
+from .blocks.adapter import AdapterBlock
+from .blocks.lora import LoraBlock
 
 
 @node("plugin.convert_to_lora", effects="resource", title="Convert to LoRA")

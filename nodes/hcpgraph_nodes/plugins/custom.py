@@ -14,8 +14,8 @@ from ..model.handles import component
 from ..python.object import PythonObject
 from .attach import Adapted, M, adapted
 from .base import Plugin
+from .blocks.selector import Point
 from .kinds import MultiPluginBlock, PluginBlock, SinglePluginBlock, WrapPluginBlock
-from .selector import Point
 
 
 @node("plugin.custom", effects=("resource", "random"), title="Own plugin")

@@ -1,46 +1,64 @@
-"""Full blocks: a change of a layer's weight and bias without any restriction.
-
-It is what LyCORIS calls `full`. Kumari et al. 2023, "Custom Diffusion", https://arxiv.org/abs/2212.04488, trains it on
-the key and value projections of cross attention.
-"""
+"""`plugin.full`: a change of whole layers of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Annotated
 
-import torch
-from torch import Tensor, nn
+from pydantic import Field
 
-from .adapter import AdapterBlock
-from .shapes import complete, reshaped
+from hcpgraph import Context, node
+from hcpgraph.widgets import Hint, LayerPicker, Slider
+
+from ..model.handles import component
+from .attach import Adapted, M, Rates, adapted, sized
+from .base import Plugin
+from .blocks.full import FullBlock
+from .blocks.layers import by_layer
+
+KEYS_AND_VALUES = r"re:.*attn2\.to_[kv]$"
 
 
-class FullBlock(AdapterBlock):
-    """Changes a weight by `diff` and, with `bias`, a bias by `diff_b`; both are 0 at first. It has no rank or alpha.
+@node("plugin.full", effects="resource", title="Full difference")
+def full(
+    ctx: Context,
+    model: M,
+    *,
+    layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [KEYS_AND_VALUES],  # noqa: B006
+    bias: Annotated[bool, Hint(advanced=True)] = True,
+    dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    lrs: Rates = {},  # noqa: B006
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
+) -> Adapted[M]:
+    """Attach a change of whole layers to a model: trained like the layers themselves, which stay as they are.
+
+    Without other settings it is what Custom Diffusion trains (https://arxiv.org/abs/2212.04488): the key and value
+    projections of a UNet's cross attention. The start is the identity.
 
     Args:
-        layer: The layer it is made for; it is not kept.
-        options: Those of AdapterBlock without rank and alpha.
+        model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
+            for the whole model. Every Linear and Conv2d among and below the selected layers gets a difference.
+        bias: Train the bias as well where the layer has one.
+        dropout: Share of the branch's input that is dropped in training.
+        lr: Learning rate of these weights; none given: the optimizer's.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
+            the same layer.
+        weight_decay: Weight decay of the difference, which draws the layers back to what they were; none given: the
+            optimizer's.
+
+    Returns:
+        model: The model with the difference.
+        params: Its weights, for an optimizer.
+        adapter: The difference alone, for plugin.save.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER.
     """
-
-    kind: ClassVar[str] = "full"
-    hyper_params: ClassVar[tuple[str, ...]] = ("strength",)
-
-    def __init__(self, layer: nn.Module, **options: Any) -> None:
-        super().__init__(layer, rank=1, alpha=1.0, **options)
-        self.diff = nn.Parameter(torch.zeros(self.shape, device=self.device))
-
-    def change(self) -> Tensor:
-        return self.diff
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {"diff": self.diff} | {name: value for name, value in self.extra_tensors().items() if name != "alpha"}
-
-    @classmethod
-    def from_tensors(cls, layer: nn.Module, tensors: Mapping[str, Tensor], *, strength: float, path: str) -> Self:
-        complete(path, "difference", tensors, ("diff",), ("diff_b",))
-        made = cls(layer, strength=strength)
-        with torch.no_grad():
-            made.diff.copy_(reshaped(path, "diff", tensors["diff"], made.shape))
-        return made.take_extra(tensors, path)
+    name = component(model)
+    found, _ = sized(model, layers, 1, {})
+    blocks = {
+        path: FullBlock(layer, dropout=dropout, bias=bias and layer.bias is not None) for path, layer in found.items()
+    }
+    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)

@@ -15,8 +15,8 @@ from hcpgraph import GraphError
 
 from ..model.handles import Handle
 from .base import Block, Plugin, WrapPluginBlock, chosen, placed
-from .hooks import Change, Gather, Hook, Join, Read, Spread
-from .selector import Point
+from .blocks.hooks import Change, Gather, Hook, Join, Read, Spread
+from .blocks.selector import Point
 
 __all__ = ["MultiPluginBlock", "PluginBlock", "SinglePluginBlock", "WrapPluginBlock"]
 

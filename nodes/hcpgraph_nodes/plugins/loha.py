@@ -1,105 +1,73 @@
-"""LoHa blocks: the Hadamard product of two low-rank matrices.
-
-Source: Hyeon-Woo et al. 2021, "FedPara", https://arxiv.org/abs/2108.06098, proposition 1 (flattened) and proposition 3
-(Tucker, for convolutions); Yeh et al. 2023, "LyCORIS", https://arxiv.org/abs/2309.14859.
-"""
+"""`plugin.loha`: new LoHa weights on a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import prod
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any
 
-import torch
-from torch import Tensor, nn
+from pydantic import Field
 
-from .adapter import EXTRA, AdapterBlock
-from .shapes import complete, misfit, reshaped, width
+from hcpgraph import Context, node
+from hcpgraph.widgets import Hint, LayerPicker, Slider
 
-MATRICES = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
-CORES = ("hada_t1", "hada_t2")
+from ..model.handles import component
+from .attach import ATTENTION, Adapted, M, Ranks, Rates, adapted, raw_alpha, sized
+from .base import Plugin
+from .blocks.layers import by_layer
+from .blocks.loha import LohaBlock
 
 
-class LohaBlock(AdapterBlock):
-    """Changes a weight by `alpha / rank · (w1_a w1_b) ∘ (w2_a w2_b)`; the rank of that is up to rank².
+@node("plugin.loha", effects=("resource", "random"), title="LoHa")
+def loha(
+    ctx: Context,
+    model: M,
+    *,
+    layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [ATTENTION],  # noqa: B006
+    rank: Annotated[float, Field(gt=0, le=1024), Slider(step=1, primary=True)] = 8,
+    alpha: Annotated[Annotated[float, Field(gt=0, le=1024)] | None, Slider(step=1)] = 4.0,
+    ranks: Ranks = {},  # noqa: B006
+    dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
+    decompose: Annotated[bool, Hint(advanced=True)] = False,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    lrs: Rates = {},  # noqa: B006
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
+) -> Adapted[M]:
+    """Attach a new LoHa to a model: its change is the product, number by number, of two low-rank matrices.
 
-    A convolution's weight counts as a matrix (out, in · k · k); the Tucker form, which only files have, keeps k × k in
-    the cores t1 and t2 (rank, rank, k, k), with w_a (rank, out) and w_b (rank, in).
+    It has twice the weights of a LoRA of this rank, but its change can have the square of the rank. The start
+    is the identity. Sources: https://arxiv.org/abs/2108.06098 (FedPara), https://arxiv.org/abs/2309.14859 (LyCORIS).
 
     Args:
-        layer: The layer it is made for; it is not kept.
-        tucker: Whether it has the Tucker form; means nothing for Linear and 1×1.
-        options: Those of AdapterBlock.
+        model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
+            for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoHa.
+        rank: Inner width of both matrices: a whole number, or a share between 0 and 1 of each layer's outputs, rounded,
+            but at least 1.
+        alpha: The change is scaled by alpha / rank; none given: by 1.
+        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. No two may mean the
+            same layer.
+        dropout: Share of the branch's input that is dropped in training.
+        decompose: DoRA: every output gets a magnitude of its own that is trained; the LoHa changes directions only.
+        lr: Learning rate of these weights; none given: the optimizer's.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
+            the same layer.
+        weight_decay: Weight decay of these weights; none given: the optimizer's.
 
-    The weights are empty until `initialise` or `from_tensors`.
+    Returns:
+        model: The model with the LoHa.
+        params: Its weights, for an optimizer.
+        adapter: The LoHa alone, for plugin.save.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER; E_SETTING, a rank above 1 that is no whole number.
     """
-
-    kind: ClassVar[str] = "loha"
-
-    def __init__(self, layer: nn.Module, *, tucker: bool = False, **options: Any) -> None:
-        super().__init__(layer, **options)
-        out, inner, *kernel = self.shape
-        self.tucker = tucker and prod(kernel) > 1
-        if self.tucker:
-            sizes = [(self.rank, out), (self.rank, inner)] * 2
-            self.hada_t1, self.hada_t2 = (self.empty(self.rank, self.rank, *kernel) for _ in CORES)
-        else:
-            sizes = [(out, self.rank), (self.rank, inner * prod(kernel))] * 2
-        self.hada_w1_a, self.hada_w1_b, self.hada_w2_a, self.hada_w2_b = (self.empty(*size) for size in sizes)
-
-    def change(self) -> Tensor:
-        if self.tucker:
-            first = rebuilt(self.hada_t1, self.hada_w1_a, self.hada_w1_b)
-            return first * rebuilt(self.hada_t2, self.hada_w2_a, self.hada_w2_b) * self.factor
-        product = _Hadamard.apply(self.hada_w1_a, self.hada_w1_b, self.hada_w2_a, self.hada_w2_b)
-        changed: Tensor = product.reshape(self.shape) * self.factor
-        return changed
-
-    def tensors(self) -> dict[str, Tensor]:
-        names = MATRICES + (CORES if self.tucker else ())
-        return {name: getattr(self, name) for name in names} | self.extra_tensors()
-
-    @classmethod
-    def from_tensors(cls, layer: nn.Module, tensors: Mapping[str, Tensor], *, strength: float, path: str) -> Self:
-        tucker = "hada_t1" in tensors or "hada_t2" in tensors
-        names = MATRICES + (CORES if tucker else ())
-        complete(path, "LoHa", tensors, names, EXTRA)
-        rank = width(path, "hada_w1_b", tensors["hada_w1_b"], 0)
-        alpha = float(tensors["alpha"]) if "alpha" in tensors else float(rank)
-        made = cls(layer, rank=rank, alpha=alpha, strength=strength, tucker=tucker)
-        if tucker and not made.tucker:
-            raise misfit(path, "hada_t1", tensors["hada_t1"], (rank, rank))
-        with torch.no_grad():
-            for name in names:
-                own = getattr(made, name)
-                own.copy_(reshaped(path, name, tensors[name], own.shape))
-        return made.take_extra(tensors, path)
-
-    @torch.no_grad()
-    def initialise(self, generator: torch.Generator) -> Self:
-        """Normal numbers as LyCORIS draws them: w1_a with deviation 0.1, w1_b and w2_b with 1; w2_a is 0."""
-        for name, deviation in zip(MATRICES, (0.1, 1.0, 0.0, 1.0), strict=True):
-            weight = getattr(self, name)
-            weight.copy_(torch.randn(weight.shape, generator=generator) * deviation if deviation else 0.0)
-        return self
-
-
-def rebuilt(core: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """A convolution's weight (out, in, k, k) of its Tucker form: core (r, r, k, k), a (r, out), b (r, in)."""
-    return torch.einsum("ijkl,io,jn->onkl", core, a, b)
-
-
-class _Hadamard(torch.autograd.Function):
-    """(a1 b1) ∘ (a2 b2); both products are made again in backward, so that no whole weight is kept for them."""
-
-    @staticmethod
-    def forward(ctx: Any, a1: Tensor, b1: Tensor, a2: Tensor, b2: Tensor) -> Tensor:
-        ctx.save_for_backward(a1, b1, a2, b2)
-        return (a1 @ b1) * (a2 @ b2)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # type: ignore[override]
-        a1, b1, a2, b2 = ctx.saved_tensors
-        first, second = gradient * (a2 @ b2), gradient * (a1 @ b1)
-        return first @ b1.T, a1.T @ first, second @ b2.T, a2.T @ second
+    name = component(model)
+    found, widths = sized(model, layers, rank, ranks)
+    options: dict[str, Any] = {"dropout": dropout, "decomposed": decompose}
+    blocks = {
+        path: LohaBlock(layer, rank=widths[path], alpha=raw_alpha(alpha, widths[path]), **options).initialise(
+            ctx.generator(path)
+        )
+        for path, layer in found.items()
+    }
+    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)

@@ -1,169 +1,78 @@
-"""LoKr blocks: the Kronecker product of a small and a larger matrix.
-
-Source: Yeh et al. 2023, "LyCORIS", https://arxiv.org/abs/2309.14859, section 3; the sizes are those of its code.
-"""
+"""`plugin.lokr`: new LoKr weights on a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import prod, sqrt
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from pydantic import Field
 
-from .adapter import EXTRA, AdapterBlock, layer_of, operate
-from .loha import rebuilt
-from .shapes import complete, factors, misfit, reshaped, width
+from hcpgraph import Context, node
+from hcpgraph.widgets import Hint, LayerPicker, Slider
 
-Size = tuple[int, int]
+from ..model.handles import component
+from .attach import ATTENTION, Adapted, M, Ranks, Rates, adapted, raw_alpha, sized
+from .base import Plugin
+from .blocks.layers import by_layer
+from .blocks.lokr import LokrBlock
 
 
-class LokrBlock(AdapterBlock):
-    """Changes a weight by `alpha / rank · w1 ⊗ w2`, with either factor whole or a product of two matrices.
+@node("plugin.lokr", effects=("resource", "random"), title="LoKr")
+def lokr(
+    ctx: Context,
+    model: M,
+    *,
+    layers: Annotated[list[str], Field(min_length=1, max_length=256), LayerPicker(primary=True)] = [ATTENTION],  # noqa: B006
+    factor: Annotated[Annotated[int, Field(ge=1, le=1024)] | None, Hint(primary=True)] = 8,
+    rank: Annotated[float, Field(gt=0, le=1024), Slider(step=1, primary=True)] = 16,
+    alpha: Annotated[Annotated[float, Field(gt=0, le=1024)] | None, Slider(step=1)] = 16.0,
+    ranks: Ranks = {},  # noqa: B006
+    decompose_both: Annotated[bool, Hint(advanced=True)] = False,
+    dropout: Annotated[float, Field(ge=0, lt=1), Slider(step=0.05, advanced=True)] = 0.0,
+    decompose: Annotated[bool, Hint(advanced=True)] = False,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    lrs: Rates = {},  # noqa: B006
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
+) -> Adapted[M]:
+    """Attach a new LoKr to a model: its change is the Kronecker product of a small and a larger matrix.
 
-    out = out1 · out2 and in = in1 · in2; w1 is (out1, in1), w2 (out2, in2, k, k). As a product w1 is w1_a (out1, rank)
-    times w1_b (rank, in1), and w2 is w2_a (out2, rank) times w2_b (rank, in2 · k · k). Its Tucker form, only in files,
-    is t2 (rank, rank, k, k) with w2_a (rank, out2) and w2_b (rank, in2). Where both are whole the scale is 1,
-    whatever alpha is.
+    Of all adapters it makes the smallest files. The start is the identity. Source: https://arxiv.org/abs/2309.14859
+    (LyCORIS).
 
     Args:
-        layer: The layer it is made for; it is not kept.
-        first: Size of w1; `sizes` gives the usual one.
-        split: Whether w1 and w2 are products.
-        tucker: Whether w2 has the Tucker form; means nothing for Linear and 1×1.
-        options: Those of AdapterBlock.
+        model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
+            for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoKr.
+        factor: Height and width of the small matrix, where it divides the layer's sizes; otherwise the largest number
+            below it that does. None given: as near to the square root of the sizes as can be, for the smallest files.
+        rank: Inner width of the larger matrix: a whole number, or a share between 0 and 1 of each layer's outputs,
+            rounded, but at least 1. Where it is half the matrix's size or more, the matrix is trained whole.
+        alpha: The change is scaled by alpha / rank; none given: by 1. Where both matrices are whole it means nothing.
+        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. No two may mean the
+            same layer.
+        decompose_both: Make the small matrix a product as well, where the rank is less than half its size.
+        dropout: Share of the branch's input that is dropped in training.
+        decompose: DoRA: every output gets a magnitude of its own that is trained; the LoKr changes directions only.
+        lr: Learning rate of these weights; none given: the optimizer's.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
+            the same layer.
+        weight_decay: Weight decay of these weights; none given: the optimizer's.
 
-    The weights are empty until `initialise` or `from_tensors`.
+    Returns:
+        model: The model with the LoKr.
+        params: Its weights, for an optimizer.
+        adapter: The LoKr alone, for plugin.save.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER; E_SETTING, a rank above 1 that is no whole number.
     """
-
-    kind: ClassVar[str] = "lokr"
-
-    def __init__(
-        self, layer: nn.Module, *, first: Size, split: tuple[bool, bool], tucker: bool = False, **options: Any
-    ) -> None:
-        super().__init__(layer, **options)
-        rank, (out, inner, *kernel) = self.rank, self.shape
-        second = (out // first[0], inner // first[1])
-        self.first, self.second, self.split = first, second, split
-        self.tucker = tucker and split[1] and prod(kernel) > 1
-        if split[0]:
-            self.lokr_w1_a, self.lokr_w1_b = self.empty(first[0], rank), self.empty(rank, first[1])
-        else:
-            self.lokr_w1 = self.empty(*first)
-        if self.tucker:
-            self.lokr_t2 = self.empty(rank, rank, *kernel)
-            self.lokr_w2_a, self.lokr_w2_b = self.empty(rank, second[0]), self.empty(rank, second[1])
-        elif split[1]:
-            self.lokr_w2_a = self.empty(second[0], rank)
-            self.lokr_w2_b = self.empty(rank, second[1] * prod(kernel))
-        else:
-            self.lokr_w2 = self.empty(*second, *kernel)
-
-    @staticmethod
-    def sizes(layer: nn.Module, rank: int, factor: int | None, both: bool) -> tuple[Size, tuple[bool, bool]]:
-        """Size of w1, and whether w1 and w2 are products: only where that makes them smaller, and w1 only if `both`."""
-        out, inner = layer.weight.shape[:2]
-        (out1, out2), (in1, in2) = factors(out, factor), factors(inner, factor)
-        return (out1, in1), (both and rank < max(out1, in1) / 2, rank < max(out2, in2) / 2)
-
-    @property
-    def factor(self) -> float:
-        return self.alpha / self.rank if any(self.split) else 1.0
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Suffixes of its weights."""
-        return names_of(self.split, self.tucker)
-
-    def small(self) -> Tensor:
-        """w1 (out1, in1)."""
-        return self.lokr_w1_a @ self.lokr_w1_b if self.split[0] else self.lokr_w1
-
-    def large(self) -> Tensor:
-        """w2 (out2, in2, …)."""
-        if self.tucker:
-            return rebuilt(self.lokr_t2, self.lokr_w2_a, self.lokr_w2_b)
-        if self.split[1]:
-            return (self.lokr_w2_a @ self.lokr_w2_b).reshape(*self.second, *self.shape[2:])
-        return self.lokr_w2
-
-    def change(self) -> Tensor:
-        small = self.small()
-        return torch.kron(small.reshape(*small.shape, *(1,) * len(self.shape[2:])), self.large()) * self.factor
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {name: getattr(self, name) for name in self.names} | self.extra_tensors()
-
-    @classmethod
-    def from_tensors(cls, layer: nn.Module, tensors: Mapping[str, Tensor], *, strength: float, path: str) -> Self:
-        split = ("lokr_w1" not in tensors, "lokr_w2" not in tensors)
-        tucker = split[1] and "lokr_t2" in tensors
-        complete(path, "LoKr", tensors, names_of(split, tucker), EXTRA)
-        inner = "lokr_w2_b" if split[1] else "lokr_w1_b" if split[0] else None
-        rank = width(path, inner, tensors[inner], 0) if inner else 1
-        alpha = float(tensors["alpha"]) if "alpha" in tensors else float(rank)
-        first = tuple(
-            width(path, name, tensors[name], axis)
-            for axis, name in enumerate(("lokr_w1_a", "lokr_w1_b") if split[0] else ("lokr_w1", "lokr_w1"))
-        )
-        shape = layer.weight.shape
-        if shape[0] % first[0] or shape[1] % first[1]:
-            name = "lokr_w1_a" if split[0] else "lokr_w1"
-            raise misfit(path, name, tensors[name], (shape[0], shape[1]))
-        options = {"rank": rank, "alpha": alpha, "strength": strength}
-        made = cls(layer, first=(first[0], first[1]), split=split, tucker=tucker, **options)
-        if tucker and not made.tucker:
-            raise misfit(path, "lokr_t2", tensors["lokr_t2"], (rank, rank))
-        with torch.no_grad():
-            for name in made.names:
-                own = getattr(made, name)
-                own.copy_(reshaped(path, name, tensors[name], own.shape))
-        return made.take_extra(tensors, path)
-
-    @torch.no_grad()
-    def initialise(self, generator: torch.Generator) -> Self:
-        """Kaiming-uniform (a = √5) as LyCORIS draws it; w2, or its second matrix, is 0."""
-        for name in self.names:
-            own = getattr(self, name)
-            weight = torch.zeros(own.shape)
-            if name not in ("lokr_w2", "lokr_w2_b"):
-                nn.init.kaiming_uniform_(weight, a=sqrt(5), generator=generator)
-            own.copy_(weight)
-        return self
-
-    def forward(self, host: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if self.grouped or self.dora_scale is not None:
-            return super().forward(host, x, *args, **kwargs)
-        layer = layer_of(host)
-        if not torch.is_grad_enabled() and self.merges(host, layer, x):
-            return super().forward(host, x, *args, **kwargs)
-        output = host(x, *args, **kwargs)
-        x = self.branch_input(x)
-        branch = self._linear(x) if len(self.shape) == 2 else self._convolution(layer, x)
-        output = torch.add(output, branch.to(output.dtype), alpha=self.scale)
-        return output if self.bias is None else self.with_bias(output, self.bias)
-
-    def _linear(self, x: Tensor) -> Tensor:
-        """(w1 ⊗ w2) x = w1 X w2ᵀ, with x as a matrix X (in1, in2): the whole weight is never made."""
-        x = x.unflatten(-1, (self.first[1], self.second[1]))
-        if self.split[1]:
-            x = functional.linear(functional.linear(x, self.lokr_w2_b), self.lokr_w2_a)
-        else:
-            x = functional.linear(x, self.lokr_w2)
-        return (self.small() @ x).flatten(-2)
-
-    def _convolution(self, layer: nn.Module, x: Tensor) -> Tensor:
-        """The same for channels: w2 is a convolution of in1 groups of in2 channels that share it, w1 mixes them."""
-        count = x.shape[0]
-        x = operate(layer, x.reshape(-1, self.second[1], *x.shape[2:]), self.large(), None)
-        mixed = self.small() @ x.reshape(count, self.first[1], -1)
-        return mixed.reshape(count, self.shape[0], *x.shape[2:])
-
-
-def names_of(split: tuple[bool, bool], tucker: bool) -> tuple[str, ...]:
-    """Suffixes of the weights of a LoKr whose matrices are products or whole."""
-    first = ("lokr_w1_a", "lokr_w1_b") if split[0] else ("lokr_w1",)
-    second = ("lokr_w2_a", "lokr_w2_b") if split[1] else ("lokr_w2",)
-    return (*first, *second, *(("lokr_t2",) if tucker else ()))
+    name = component(model)
+    found, widths = sized(model, layers, rank, ranks)
+    blocks = {}
+    for path, layer in found.items():
+        width = widths[path]
+        first, split = LokrBlock.sizes(layer, width, factor, decompose_both)
+        options: dict[str, Any] = {"dropout": dropout, "decomposed": decompose}
+        block = LokrBlock(layer, first=first, split=split, rank=width, alpha=raw_alpha(alpha, width), **options)
+        blocks[path] = block.initialise(ctx.generator(path))
+    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)

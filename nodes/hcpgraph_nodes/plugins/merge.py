@@ -12,9 +12,9 @@ from torch import Tensor
 from hcpgraph import Facts, GraphError, Port, node
 
 from ..model.handles import Handle, component
-from .adapter import AdapterBlock
 from .attach import M
 from .base import SHOWN
+from .blocks.adapter import AdapterBlock
 
 
 @node("plugin.merge", cache="none", title="Merge plugins")

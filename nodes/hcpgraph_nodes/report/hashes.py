@@ -16,7 +16,7 @@ from hcpgraph.declaring.sources import code_of
 from hcpgraph.errors import GraphError
 from hcpgraph.fingerprint import stamp
 
-from ..data.dataset import PictureFile, Source
+from ..data.sources.dataset import PictureFile, Source
 from ..image.read import FORMATS, orientation, reason
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from hcpgraph.checking.analyse import Analysis
 from hcpgraph.errors import GraphError, Problem, listed, visible
 from hcpgraph.paths import Roots
 
-from ..data.bucket_report import BucketRow, bucket_table
-from ..data.dataset import Dataset, Source
+from ..data.bucketing.report import BucketRow, bucket_table
 from ..data.loader import Loader
+from ..data.sources.dataset import Dataset, Source
 from . import warn
 from .find import Found, data_sources
 from .hashes import Look, looks

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.bucket_report import losses
+from ..data.bucketing.report import losses
 from ..data.loader import Loader
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from hcpgraph.errors import GraphError, visible
 
+from ..data.batches.reading import view
 from ..data.loader import Loader
-from ..data.reading import view
 
 if TYPE_CHECKING:
     from hcpgraph.data_report import DataTile

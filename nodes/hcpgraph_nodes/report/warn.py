@@ -12,8 +12,8 @@ import numpy as np
 from hcpgraph.checking.analyse import Analysis
 from hcpgraph.errors import visible
 
-from ..data.dataset import Dataset, Source
 from ..data.loader import Loader
+from ..data.sources.dataset import Dataset, Source
 from .hashes import Look
 from .measure import Measured
 from .near import alike

@@ -16,7 +16,7 @@ from hcpgraph import Context, GraphError
 from hcpgraph.declaring.sources import code_of
 from hcpgraph.finite import is_finite
 
-from ..data.store import FOLDER, SampleStore
+from ..data.batches.store import FOLDER, SampleStore
 from ..families.registry import family
 from ..model.encoder import arithmetic, encoder_digest, without_inputs
 from ..model.handles import Root, TextEncoder

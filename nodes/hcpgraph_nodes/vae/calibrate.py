@@ -9,8 +9,8 @@ import torch
 
 from hcpgraph import Context, Facts, GraphError, Port, node
 
-from ..data.bucketed import Bucketed
-from ..data.encoding import Task, batches, encoded
+from ..data.batches.encoding import Task, batches, encoded
+from ..data.bucketing.bucketed import Bucketed
 from ..model.handles import Vae
 
 

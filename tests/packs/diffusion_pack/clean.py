@@ -1,6 +1,6 @@
 """What a denoiser's prediction says of the clean latents."""
 
-from hcpgraph_nodes.diffusion.forward import coefficients
+from hcpgraph_nodes.diffusion.add_noise import coefficients
 from hcpgraph_nodes.types import Latents, NoiseSchedule, NoisyLatents, Prediction, Timesteps
 
 from hcpgraph import node

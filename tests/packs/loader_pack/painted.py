@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from hcpgraph_nodes.data.dataset import Dataset, Sample
 from hcpgraph_nodes.data.loader import Loader
-from hcpgraph_nodes.data.transform import Transform, Views
+from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
+from hcpgraph_nodes.data.transforms.transform import Transform, Views
 
 from hcpgraph import Context, node
 

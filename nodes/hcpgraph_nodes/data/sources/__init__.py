@@ -1,0 +1,1 @@
+"""Where samples come from: data sets, listings, captions, and how files become them."""

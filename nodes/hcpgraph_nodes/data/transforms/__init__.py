@@ -1,0 +1,1 @@
+"""What changes a sample when it is read."""

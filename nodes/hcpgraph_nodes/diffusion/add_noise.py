@@ -1,0 +1,39 @@
+"""`diffusion.add_noise`: the forward process x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) noise.
+
+a_t is the schedule's cumulative product. Source: Ho et al. 2020, https://arxiv.org/abs/2006.11239 (eq. 4).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from torch import Tensor
+
+from hcpgraph import Facts, Port, node
+
+from ..types import Latents, Noise, NoiseSchedule, NoisyLatents, Timesteps
+
+
+def coefficients(schedule: NoiseSchedule, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights (B, 1, 1, 1) of the signal and of the noise."""
+    signal = schedule.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+    return signal.sqrt(), (1 - signal).sqrt()
+
+
+@node("diffusion.add_noise")
+def add_noise(
+    latents: Latents, noise: Noise, timesteps: Timesteps, schedule: NoiseSchedule
+) -> Annotated[NoisyLatents, Facts(family=Port("latents"))]:
+    """Bring latents to the noise level of their timesteps.
+
+    Args:
+        latents: Clean latents x_0 (B, C, h, w).
+        noise: Noise (B, C, h, w).
+        timesteps: Timesteps (B,).
+        schedule: The forward process.
+
+    Returns:
+        out: sqrt(a_t) x_0 + sqrt(1 - a_t) noise.
+    """
+    signal, spread = coefficients(schedule, timesteps.data)
+    return NoisyLatents(signal * latents.data + spread * noise.data, latents.keys)

@@ -1,0 +1,135 @@
+"""Settings of adapters that differ from layer to layer, and the parameter groups that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from hcpgraph import GraphError, GraphErrors
+
+from ..base import SHOWN, Plugin
+from .adapter import AdapterBlock
+from .selector import near_misses, select, within
+
+
+def by_layer(
+    entries: Mapping[str, float], paths: Sequence[str], layers: Mapping[str, nn.Module], setting: str
+) -> dict[str, float]:
+    """What selectors with numbers say of the chosen layers.
+
+    Args:
+        entries: A number by selector, for the chosen layers among and below what it matches.
+        paths: Names of the chosen layers.
+        layers: All layers of the model.
+        setting: Name of the setting, for messages.
+
+    Raises:
+        GraphErrors: E_SELECTOR; E_NO_LAYER, a selector means none of the chosen layers; E_LAYERS, two mean the same
+            layer. All of them at once.
+    """
+    chosen = {path: layers[path] for path in paths}
+    by: dict[str, str] = {}
+    problems = []
+    for selector in entries:
+        try:
+            matched = within(chosen, points_of(selector, layers), (nn.Module,))
+            if not matched:
+                hint = f"near misses: {', '.join(near_misses(selector, paths))}"
+                message = f"'{selector}' matches none of the chosen layers"
+                raise GraphError("E_NO_LAYER", message, port=setting, hint=hint)
+            twice = [path for path in matched if path in by]
+            if twice:
+                message = f"'{by[twice[0]]}' and '{selector}' both mean {twice[0]}"
+                raise GraphError("E_LAYERS", message, port=setting, hint="narrow one of them")
+        except GraphError as error:
+            problems.append(error.problem)
+        else:
+            by |= dict.fromkeys(matched, selector)
+    if problems:
+        raise GraphErrors(problems)
+    return {path: entries[selector] for path, selector in by.items()}
+
+
+def points_of(selector: str, layers: Mapping[str, nn.Module]) -> list[str]:
+    """Names of the layers that one selector matches, perhaps none.
+
+    Raises:
+        GraphError: E_SELECTOR.
+    """
+    try:
+        return select(layers, [selector])
+    except GraphError as error:
+        if error.problem.code != "E_NO_LAYER":
+            raise
+        return []
+
+
+def ranks_of(
+    rank: float,
+    entries: Mapping[str, float],
+    chosen: Mapping[str, nn.Module],
+    layers: Mapping[str, nn.Module],
+) -> dict[str, int]:
+    """The rank of every layer: a whole number, or a share of the layer's outputs that is rounded, but at least 1.
+
+    Args:
+        rank: Where nothing else is said.
+        entries: As `by_layer` takes them.
+        chosen: The layers that get an adapter, by name.
+        layers: All layers of the model.
+
+    Raises:
+        GraphError: E_SETTING, a rank above 1 is no whole number.
+    """
+    odd = [value for value in (rank, *entries.values()) if value >= 1 and value != int(value)]
+    if odd:
+        listed = ", ".join(f"{value:g}" for value in odd[:SHOWN])
+        hint = "give a whole number, or a share between 0 and 1 of each layer's outputs"
+        raise GraphError("E_SETTING", f"no rank: {listed}", port="rank" if odd[0] == rank else "ranks", hint=hint)
+    special = by_layer(entries, list(chosen), layers, "ranks")
+    return {path: _whole(special.get(path, rank), layer) for path, layer in chosen.items()}
+
+
+def _whole(rank: float, layer: nn.Module) -> int:
+    return int(rank) if rank >= 1 else max(1, round(rank * len(layer.weight)))
+
+
+def groups(
+    plugin: Plugin,
+    owner: str,
+    *,
+    lr: float | None,
+    weight_decay: float | None,
+    lrs: Mapping[str, float],
+    fast: float,
+) -> tuple[dict[str, Any], ...]:
+    """The parameter groups of a plugin, of one learning rate and weight decay each.
+
+    The magnitudes of a decomposed adapter have no weight decay: it would shrink the layer's own weight.
+
+    Args:
+        plugin: The plugin.
+        owner: Name of the groups.
+        lr: Learning rate where `lrs` says nothing; none given: the optimizer's.
+        weight_decay: None given: the optimizer's.
+        lrs: Learning rates by layer.
+        fast: Factor of the learning rate of what LoRA+ makes faster (Hayou et al. 2024, "LoRA+",
+            https://arxiv.org/abs/2402.12354).
+    """
+    made: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for path, block in plugin.blocks.items():
+        quick = block.fast if isinstance(block, AdapterBlock) else ()
+        for name, parameter in block.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            options = {
+                "lr": lrs.get(path, lr),
+                "lr_scale": fast if name in quick and fast != 1 else None,
+                "weight_decay": 0.0 if isinstance(block, AdapterBlock) and name == "dora_scale" else weight_decay,
+            }
+            said = {key: value for key, value in options.items() if value is not None}
+            group = made.setdefault(tuple(options.values()), {"name": owner, "params": {}, **said})
+            group["params"][f"{path}.{name}"] = parameter
+    return tuple(made.values())

@@ -1,0 +1,74 @@
+"""`plugin.load`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hcpgraph import Context, node
+from hcpgraph.widgets import Hint, ModelPicker, Slider
+
+from ..adapter_files.canonical import kind_at
+from ..adapter_files.names import Names
+from ..adapter_files.reading import listed, read, refuse_nothing, refuse_unknown
+from ..adapter_files.source import SUFFIXES, open_source
+from ..model.handles import component
+from .attach import Adapted, M, adapted
+from .base import Plugin, placed
+from .blocks.adapter import AdapterBlock, block_kinds
+
+
+@node("plugin.load", effects=("read", "resource"))
+def load_plugin(
+    ctx: Context,
+    model: M,
+    *,
+    path: Annotated[str, ModelPicker(primary=True, suffixes=SUFFIXES)],
+    strength: Annotated[float, Field(ge=-10, le=10), Slider(step=0.05, primary=True)] = 1.0,
+    trainable: Annotated[bool, Hint(advanced=True)] = False,
+    lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
+    weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
+    averages: Annotated[bool, Hint(advanced=True)] = False,
+    unknown: Annotated[Literal["error", "ignore"], Hint(advanced=True)] = "error",
+) -> Adapted[M]:
+    """Attach a LoRA, LoCon, DoRA, LoHa, LoKr or full difference from a file.
+
+    The layouts of kohya, LyCORIS, OneTrainer, PEFT, diffusers, ComfyUI's trainer and HCP-Diffusion 0.9 and 2.x are
+    told apart key by key. Only the part for this component is used; a file for denoiser and text encoder is loaded
+    once for each.
+
+    Args:
+        model: A denoiser or text encoder.
+        path: A .safetensors file, a folder that PEFT saved, or a .ckpt, .pt, .pth or .bin file of tensors alone.
+        strength: Factor of the adapter; 0 switches it off, negative values turn it around.
+        trainable: Whether its weights are trained further.
+        lr: Learning rate of its weights if they are trained; none given: the optimizer's.
+        weight_decay: Weight decay of its weights if they are trained; none given: the optimizer's.
+        averages: Take the moving averages (EMA) that files of HCP-Diffusion 0.9 may hold beside the weights.
+        unknown: For keys that fit no layer: `error` lists them, `ignore` loads the rest and says so.
+
+    Returns:
+        model: The model with the adapter.
+        params: Its weights if they are trainable, else nothing.
+        adapter: The adapter alone, for plugin.save; strength is not stored.
+
+    Raises:
+        GraphError: E_NO_MODEL, E_NO_SAFETENSORS, E_FILE, E_LORA_KEYS, E_LORA_SHAPE, E_LORA_KIND.
+    """
+    name = component(model)
+    source = open_source(ctx.path(path))
+    found = read(source, Names({name: model}), averages=averages)
+    if unknown == "error":
+        refuse_unknown(found, source, name)
+    elif found.unknown:
+        ctx.log(f"{source.name}: {len(found.unknown)} keys were left out: {listed(found.unknown)}", "warning")
+    refuse_nothing(found, source, name)
+    if found.words:
+        ctx.log(f"{source.name} also holds the words {listed(found.words)}: load them with word.load", "warning")
+    layers, kinds = model.root.layers, block_kinds()
+    blocks: dict[str, AdapterBlock] = {}
+    for at, weights in found.components[name].items():
+        made = kinds[kind_at(layers[at], weights)].from_tensors(layers[at], weights, strength=strength, path=at)
+        blocks[at] = placed(made, model)
+    return adapted(model, name, Plugin(blocks, trainable=trainable), ctx.node, lr, weight_decay)

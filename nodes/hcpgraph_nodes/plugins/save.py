@@ -1,0 +1,136 @@
+"""`plugin.save`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from hcpgraph import Context, GraphError, Many, node
+from hcpgraph.widgets import ModelPicker
+
+from ..adapter_files import header
+from ..adapter_files.canonical import ALPHA, Components
+from ..adapter_files.layouts import Layout, written
+from ..adapter_files.names import DENOISER, Spelling
+from ..families.weights import write_weights
+from ..model.digest import file_digest
+from ..model.folder import DTYPES
+from ..types import SavedFile
+from .base import Adapter
+from .blocks.adapter import AdapterBlock
+
+
+@node("plugin.save", effects="write")
+def save_plugin(
+    ctx: Context,
+    adapter: Many[Adapter],
+    *,
+    path: Annotated[
+        str,
+        Field(pattern=r"\.safetensors$"),
+        ModelPicker(kind_of="file", suffixes=(".safetensors",), write=True, primary=True),
+    ] = "out:lora.safetensors",
+    layout: Layout = "kohya",
+    dtype: Literal["fp32", "fp16", "bf16"] = "fp16",
+    overwrite: bool = False,
+) -> SavedFile:
+    """Write the adapters of one model (denoiser, text encoder) into one file that other programs read.
+
+    The header carries what is known of the network, modelspec entries and the graph that made the file.
+
+    Args:
+        adapter: At most one adapter a component.
+        path: File to write.
+        layout: kohya's, which ComfyUI, A1111, Forge and diffusers load, for every kind of adapter; PEFT's, which
+            diffusers loads exactly and which holds LoRA and DoRA; or that of HCP-Diffusion 0.9, one component a file.
+        dtype: Precision of the weights in the file.
+        overwrite: Replace a file of that name; otherwise the new one gets a number.
+
+    Returns:
+        out: The file.
+
+    Raises:
+        GraphError: E_ADAPTER (two for one component, of two families, without a place in the layout), E_NOT_FINITE.
+    """
+    parts = [each.component for each in adapter]
+    families = {each.family for each in adapter}
+    if not adapter or len(set(parts)) < len(parts) or len(families) > 1:
+        raise GraphError(
+            "E_ADAPTER",
+            f"cannot write adapters for {', '.join(parts) or 'nothing'} of {', '.join(sorted(families))} into one file",
+            hint="one file takes one adapter a component of one model; use a plugin.save each",
+        )
+    components = {each.component: canonical(each) for each in adapter}
+    unet = next((each for each in adapter if each.component == DENOISER), None)
+    kind = None if unet is None else unet.prediction_type
+    names = Spelling(adapter[0].family, {} if unet is None else unet.config)
+    target = ctx.output(path, overwrite=overwrite, weights=True)
+    write(target, components, names, layout=layout, dtype=DTYPES[dtype], prediction_type=kind, graph=ctx.run.embed)
+    ctx.artifact(target, "weights")
+    return SavedFile(ctx.run.roots.uri(target), file_digest(target))
+
+
+def canonical(adapter: Adapter) -> dict[str, dict[str, Tensor]]:
+    """The tensors of an adapter, layer by layer.
+
+    Raises:
+        GraphError: E_ADAPTER, a block of it is no adapter.
+    """
+    others = {type(block).__name__ for block in adapter.plugin.blocks.values() if not isinstance(block, AdapterBlock)}
+    if others:
+        raise GraphError(
+            "E_ADAPTER",
+            f"{', '.join(sorted(others))} cannot be written as an adapter file",
+            hint="adapters are changes of the weights of layers, such as LoRA",
+        )
+    return {
+        path: {suffix: value.detach() for suffix, value in block.tensors().items()}
+        for path, block in adapter.plugin.blocks.items()
+        if isinstance(block, AdapterBlock)
+    }
+
+
+def write(
+    target: Path,
+    components: Components,
+    names: Spelling,
+    *,
+    layout: str,
+    dtype: torch.dtype | None,
+    prediction_type: str | None,
+    graph: str | None = None,
+    kept: Mapping[str, str] | None = None,
+) -> None:
+    """Write a file; nothing is written where something does not fit.
+
+    Args:
+        target: The file.
+        components: The adapters in the canonical form.
+        names: How the model's layers are called.
+        layout: kohya, peft or hcp.
+        dtype: Precision of the weights; None keeps that of the tensors. Scales of HCP-Diffusion and alpha stay float32.
+        prediction_type: What the model predicts; None: nobody knows.
+        graph: The graph that made them.
+        kept: Header entries that other entries win over.
+
+    Raises:
+        GraphError: E_ADAPTER, the layout has no place for them; E_NOT_FINITE, in that precision.
+    """
+    state, entries = written(layout, components, names)
+    state = {key: value if dtype is None or _exact(key) else value.to(dtype) for key, value in state.items()}
+    told = header.modelspec(names.family, target.stem, prediction_type) | entries
+    if layout == "kohya":
+        told |= header.kohya(components, names.family, target.stem, prediction_type)
+        told["sshs_model_hash"] = header.tensor_hash(target, state)
+    if graph:
+        told["hcpgraph"] = graph
+    write_weights(target, state, {**(kept or {}), **told})
+
+
+def _exact(key: str) -> bool:
+    return key.endswith(f".{ALPHA}")
