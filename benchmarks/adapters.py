@@ -19,7 +19,8 @@ from copy import deepcopy
 
 import torch
 from diffusers import UNet2DConditionModel
-from hcpgraph_nodes.model.handles import Denoiser, Placement, Root
+from hcpgraph_nodes.model.handles import Denoiser
+from hcpgraph_nodes.model.root import Placement, Root
 from hcpgraph_nodes.plugins.lora import lora
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from hcpgraph_nodes.families.registry import family
-from hcpgraph_nodes.model.handles import Denoiser, Placement, TextEncoder
+from hcpgraph_nodes.model.handles import Denoiser, TextEncoder
+from hcpgraph_nodes.model.root import Placement
 from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock
 from hcpgraph_nodes.plugins.blocks.selector import select, within
 

@@ -7,10 +7,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from hcpgraph_nodes.model.handles import Handle, Placement, Root
+from hcpgraph_nodes.model.handles import Handle
+from hcpgraph_nodes.model.root import Placement, Root
 from hcpgraph_nodes.plugins.base import Plugin
-from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock, block_kinds
+from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock
 from hcpgraph_nodes.plugins.blocks.full import FullBlock
+from hcpgraph_nodes.plugins.blocks.kinds import BLOCKS
 from hcpgraph_nodes.plugins.blocks.loha import LohaBlock
 from hcpgraph_nodes.plugins.blocks.lokr import LokrBlock
 from hcpgraph_nodes.plugins.blocks.lora import LoraBlock
@@ -102,5 +104,5 @@ def attached(handle: Handle, name: str, *blocks: AdapterBlock) -> Handle:
 
 def again(block: AdapterBlock, layer: nn.Module) -> AdapterBlock:
     """The block that a file with this one's weights would give."""
-    cls = block_kinds()[block.kind]
+    cls = BLOCKS[block.kind]
     return cls.from_tensors(layer, block.tensors(), strength=block.strength, path="x")

@@ -12,7 +12,7 @@ from hcpgraph_nodes.model.handles import component
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.plugins.attach import adapted
 from hcpgraph_nodes.plugins.base import Plugin, chosen
-from hcpgraph_nodes.plugins.blocks.adapter import block_kinds
+from hcpgraph_nodes.plugins.blocks.kinds import BLOCKS
 from hcpgraph_nodes.types import Captions, Conditioning, NoisyLatents, Timesteps
 from torch import nn
 
@@ -107,7 +107,7 @@ def attached(model: Any, layers: list[str], variant: str = "lora") -> Any:
     classes = (nn.GroupNorm, nn.LayerNorm) if variant == "norm" else (nn.Linear, nn.Conv2d)
     for seed, point in enumerate(chosen(model, layers, classes, hooks=False)):
         weights = weights_of(variant, point.layer, seed)
-        blocks[point.path] = block_kinds()[kind_at(point.layer, weights)].from_tensors(
+        blocks[point.path] = BLOCKS[kind_at(point.layer, weights)].from_tensors(
             point.layer, weights, strength=1.0, path=point.path
         )
     return adapted(model, component(model), Plugin(blocks), "test", None)

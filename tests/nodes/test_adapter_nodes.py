@@ -10,8 +10,8 @@ import pytest
 import torch
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
-from hcpgraph_nodes.model.handles import Placement, Root
 from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.model.root import Placement, Root
 from hcpgraph_nodes.plugins.custom import custom_plugin
 from hcpgraph_nodes.plugins.full import full
 from hcpgraph_nodes.plugins.loha import loha as loha_node

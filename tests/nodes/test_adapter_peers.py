@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock, block_kinds, operate
+from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock, operate
+from hcpgraph_nodes.plugins.blocks.kinds import BLOCKS
 from hcpgraph_nodes.plugins.blocks.lora import LoraBlock
 from hcpgraph_nodes.plugins.blocks.shapes import factors
 from torch import nn
@@ -45,7 +46,7 @@ def peft_tensors(module: nn.Module, name: str) -> dict[str, nn.Parameter]:
 def compare(kind: str, module: nn.Module, name: str, alpha: float) -> AdapterBlock:
     """Output and gradients of an adapter of PEFT and of ours with its weights."""
     model, theirs = layers(), peft_tensors(module, name)
-    ours = block_kinds()[kind].from_tensors(
+    ours = BLOCKS[kind].from_tensors(
         model.root.layers[name],
         {key: value.detach().flatten() if key == "dora_scale" else value.detach() for key, value in theirs.items()}
         | {"alpha": torch.tensor(alpha)},
@@ -174,7 +175,7 @@ def test_weights_of_lycoris_change_a_layer_as_there(kind: str, options: dict[str
         tensors = {key.replace("weight", "diff").replace("bias", "diff_b"): p for key, p in module.named_parameters()}
     else:
         tensors = module.custom_state_dict()
-    block = block_kinds()[kind].from_tensors(layer, tensors, strength=1.0, path=name)
+    block = BLOCKS[kind].from_tensors(layer, tensors, strength=1.0, path=name)
     with torch.no_grad():
         found = run(attached(model, name, block), name)
         wanted = module.forward(x_of(name))

@@ -15,9 +15,10 @@ from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.compile import compile_model
 from hcpgraph_nodes.model.compiled import Compiling
-from hcpgraph_nodes.model.handles import Handle, Placement, Root
+from hcpgraph_nodes.model.handles import Handle
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.new import new_model
+from hcpgraph_nodes.model.root import Placement, Root
 from hcpgraph_nodes.plugins.kinds import SinglePluginBlock, WrapPluginBlock
 from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.text.encode import encode

@@ -6,7 +6,8 @@ import gc
 
 import pytest
 import torch
-from hcpgraph_nodes.model.handles import Handle, Placement, Root
+from hcpgraph_nodes.model.handles import Handle
+from hcpgraph_nodes.model.root import Placement, Root
 from hcpgraph_nodes.optim.adamw import adamw
 from hcpgraph_nodes.plugins.attach import adapted
 from hcpgraph_nodes.plugins.base import load_model_state, model_state

@@ -15,9 +15,10 @@ from hcpgraph.paths import Roots
 from ..families.registry import FAMILIES
 from ..families.registry import family as implementation
 from ..model.folder import DTYPES
-from ..model.handles import Handle, Placement
+from ..model.handles import Handle
 from ..model.load import load_model
-from ..plugins.blocks.adapter import block_kinds
+from ..model.root import Placement
+from ..plugins.blocks.kinds import BLOCKS
 from ..plugins.save import write
 from .canonical import TITLES, Components, kind_at
 from .names import DENOISER, TEXT, Names
@@ -149,7 +150,7 @@ def _check_sizes(components: Components, names: Names) -> None:
     Raises:
         GraphError: E_LORA_SHAPE.
     """
-    kinds = block_kinds()
+    kinds = BLOCKS
     for component, layers in components.items():
         for path, weights in layers.items():
             layer = names.layers[component][path]

@@ -10,7 +10,7 @@ from torch import Tensor, nn, tensor, zeros
 from hcpgraph import GraphError
 from hcpgraph.finite import READ, refuse_not_finite
 
-from ..plugins.blocks.adapter import block_kinds
+from ..plugins.blocks.kinds import BLOCKS
 from .canonical import (
     ALPHA,
     BIAS,
@@ -193,7 +193,7 @@ def _settle(weights: Weights, layer: nn.Module) -> str | None:
     if wrong := lacks(weights):
         return wrong
     kind = kind_at(layer, weights)
-    if not isinstance(layer, block_kinds()[kind].wraps):
+    if not isinstance(layer, BLOCKS[kind].wraps):
         return f"{type(layer).__name__} takes no {TITLES[kind]}"
     if kind in ("full", "norm") and DIFF not in weights:
         weights[DIFF] = zeros(layer.weight.shape)

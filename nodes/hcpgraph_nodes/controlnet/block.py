@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hcpgraph import GraphError
 
-from ..model.activation import Notes
+from ..model.call import Notes
 from ..model.handles import ControlNet, Handle
 from ..plugins.base import Plugin, WrapPluginBlock
 from ..plugins.blocks.hooks import Host, Inputs, Wrap

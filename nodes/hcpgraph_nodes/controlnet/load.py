@@ -13,7 +13,8 @@ from hcpgraph import Context, Facts, GraphError, Probe, node
 from hcpgraph.widgets import Hint, ModelPicker
 
 from ..families.weights import build, read_config, read_folder
-from ..model.handles import ControlNet, Placement, Root, named
+from ..model.handles import ControlNet, named
+from ..model.root import Placement, Root
 from .network import WEIGHTS, WHAT, from_file, full_config, network, original_names
 from .probe import control_folder, derived_config, family_of, read_control
 

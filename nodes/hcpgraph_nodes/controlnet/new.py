@@ -11,7 +11,8 @@ from hcpgraph import Context, Facts, Port, node
 from hcpgraph.rng import SEED_MAX
 from hcpgraph.widgets import Hint, Seed
 
-from ..model.handles import ControlNet, Denoiser, Placement, Root, named
+from ..model.handles import ControlNet, Denoiser, named
+from ..model.root import Placement, Root
 from .network import config_of, made_of
 
 Channels = Annotated[int, Field(ge=1, le=16384)]

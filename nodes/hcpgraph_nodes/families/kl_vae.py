@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from hcpgraph import GraphError
 
 from ..image.pixels import cut
-from ..model.handles import Placement, Root, Vae
+from ..model.handles import Vae
+from ..model.root import Placement, Root
 from . import file_marks, ldm_file, networks
 from .networks import Config, State
 from .sizes import Sizes, vae_config

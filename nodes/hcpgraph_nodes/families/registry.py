@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from hcpgraph.errors import GraphError, did_you_mean
+
+if TYPE_CHECKING:
+    from .base import Family
 
 FAMILIES: dict[str, str] = {
     "sd15": "hcpgraph_nodes.families.sd15",
@@ -22,10 +25,10 @@ ZERO_NEGATIVE = frozenset({"sdxl"})
 """Families that may do without a negative prompt: their models can say that zeros stand for it."""
 
 
-_loaded: dict[str, Any] = {}
+_loaded: dict[str, Family] = {}
 
 
-def family(name: str) -> Any:
+def family(name: str) -> Family:
     """The implementation of a family; its module is imported once.
 
     Raises:

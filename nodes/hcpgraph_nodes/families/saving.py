@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,19 +19,41 @@ from ..model.clip import Clip
 from ..model.handles import Denoiser, TextEncoder, Vae
 from ..types import NoiseSchedule
 from . import file_marks, ldm_file
+from .base import Components, Family
 from .clip_bpe import clip_tokenizer
 from .networks import State, TextPart, base_state, full_config
 from .weights import write_json, write_weights
 
-if TYPE_CHECKING:
-    from .unet_family import UNetFamily
-
-Model = tuple[Denoiser, TextEncoder, Vae, NoiseSchedule]
 UNET_FILE, TEXT_FILE = "diffusion_pytorch_model.safetensors", "model.safetensors"
 
 
+class StableDiffusion(Family, Protocol):
+    """What writing asks of a family that is a UNet, text networks and an AutoencoderKL."""
+
+    @property
+    def texts(self) -> tuple[TextPart, ...]:
+        """The text networks."""
+
+    @property
+    def pipeline(self) -> str:
+        """The class in diffusers."""
+
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        """Components of that pipeline that a saved folder leaves empty."""
+
+    def model_index(self, denoiser: Denoiser) -> dict[str, Any]:
+        """Plain settings of the pipeline."""
+
+    def file_marks(self, noise: NoiseSchedule) -> dict[str, Tensor]:
+        """Tensors by which a single file says what is particular to its forward process."""
+
+    def full_vae_config(self, vae: Vae) -> dict[str, object]:
+        """Everything that the VAE's class needs."""
+
+
 def save_folder(
-    family: UNetFamily, folder: Path, model: Model, dtype: torch.dtype, metadata: Mapping[str, str]
+    family: StableDiffusion, folder: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]
 ) -> None:
     """Fill a folder that the family's pipeline in diffusers loads, without safety checker."""
     import diffusers
@@ -54,7 +76,9 @@ def save_folder(
     write_json(folder / "model_index.json", index | {"scheduler": ["diffusers", noise.config["_class_name"]]})
 
 
-def save_single(family: UNetFamily, path: Path, model: Model, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+def save_single(
+    family: StableDiffusion, path: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]
+) -> None:
     """Write one .safetensors file in the original layout; its header holds the configurations too.
 
     Raises:
@@ -82,7 +106,7 @@ def save_single(family: UNetFamily, path: Path, model: Model, dtype: torch.dtype
     write_weights(path, state, header | dict(metadata))
 
 
-def _configs(family: UNetFamily, model: Model) -> dict[str, dict[str, Any]]:
+def _configs(family: StableDiffusion, model: Components) -> dict[str, dict[str, Any]]:
     denoiser, text_encoder, vae, noise = model
     return {
         "unet": full_config(denoiser.root.module, "UNet2DConditionModel"),
@@ -98,7 +122,7 @@ def _network(text_encoder: TextEncoder, part: TextPart) -> nn.Module:
 
 
 def _networks(
-    family: UNetFamily, text_encoder: TextEncoder, dtype: torch.dtype
+    family: StableDiffusion, text_encoder: TextEncoder, dtype: torch.dtype
 ) -> Iterator[tuple[TextPart, Clip, State]]:
     """Every text network with its tokenizer and its weights by their names in its own file."""
     state = base_state(text_encoder, dtype)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .base import Prefixes
 from .networks import TextPart
 from .sizes import Sizes, TextSizes
-from .unet_family import Prefixes, UNetFamily
+from .unet_family import UNetFamily
 
 
 class SD2(UNetFamily):

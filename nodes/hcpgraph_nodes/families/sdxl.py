@@ -16,9 +16,10 @@ from hcpgraph import GraphError
 from ..model.handles import Denoiser, TextEncoder
 from ..types import Conditioning, NoiseSchedule
 from . import file_marks
+from .base import Prefixes
 from .networks import TextPart
 from .sizes import SCHEDULE, Sizes, TextSizes
-from .unet_family import FACTOR, ZEROS, Prefixes, UNetFamily
+from .unet_family import FACTOR, ZEROS, UNetFamily
 
 FORCE_ZEROS = "force_zeros_for_empty_prompt"
 

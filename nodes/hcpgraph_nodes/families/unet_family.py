@@ -18,10 +18,12 @@ from torch import Tensor, nn
 from hcpgraph import GraphError
 
 from ..model.clip import Clip, Tokens
-from ..model.handles import Denoiser, Placement, Root, TextEncoder, Vae
+from ..model.handles import Denoiser, TextEncoder
+from ..model.root import Placement, Root
 from ..types import Conditioning, NoiseSchedule
 from ..words import tokens
 from . import file_marks, ldm_file, networks, schedule
+from .base import Components, Prefixes
 from .clip_bpe import clip_tokenizer
 from .kl_vae import DIFFUSION, KlVae
 from .networks import Config, State, TextPart
@@ -30,8 +32,6 @@ from .saving import save_folder, save_single
 from .sizes import SCHEDULE, Sizes, text_configs, unet_config, vae_config
 from .weights import build, checked_config, read_config, read_folder
 
-Components = tuple[Denoiser, TextEncoder, Vae, NoiseSchedule]
-Prefixes = Mapping[str, Mapping[str, str]]
 Described = tuple[dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], dict[str, Any]]
 TRANSFORMER = "model"
 FACTOR = "_vae_scale_factor"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +20,8 @@ from torch.utils._pytree import tree_map_only
 
 from hcpgraph import GraphError
 
-from .activation import Call
-
-if TYPE_CHECKING:
-    from ..plugins.base import Plugin
-    from .handles import Root
+from .call import Call, Plugin
+from .root import Root
 
 GRAPHS = 64
 """Graphs of one stack: a graph a size of the inputs, each with and without gradients."""

@@ -13,7 +13,8 @@ from ..families.probe import probe_family, safetensors_header
 from ..families.registry import FAMILIES, FamilyName
 from ..families.registry import family as implementation
 from ..types import NoiseSchedule
-from .handles import Denoiser, Placement, TextEncoder, Vae, named
+from .handles import Denoiser, TextEncoder, Vae, named
+from .root import Placement
 
 
 class LoadedModel(NamedTuple):

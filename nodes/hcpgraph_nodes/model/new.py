@@ -15,7 +15,8 @@ from ..families.registry import FamilyName
 from ..families.registry import family as implementation
 from ..families.sizes import Sizes, TextSizes
 from ..types import NoiseSchedule
-from .handles import Denoiser, Placement, TextEncoder, Vae, named
+from .handles import Denoiser, TextEncoder, Vae, named
+from .root import Placement
 
 Size = Annotated[int, Field(ge=1, le=16384)]
 Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]

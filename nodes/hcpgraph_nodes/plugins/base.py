@@ -2,67 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from hcpgraph import GraphError
-from hcpgraph.errors import did_you_mean
 from hcpgraph.types import port_type
 
-from ..model.handles import Handle, Weights, twin
+from ..model.handles import Handle, Weights
+from ..model.root import twin
+from .blocks.block import Block
 from .blocks.hooks import Hook, Wrap
 from .blocks.selector import Point, near_misses, points, within
 
 SHOWN = 20
-
-
-class Block(nn.Module):
-    """What a plugin does at a layer, or between layers: a subclass of one of the four kinds.
-
-    Attributes:
-        wraps: Classes of the layers it is made for: it is attached to every such layer among and below the selected
-            ones. Without any it is attached to the selected layers themselves.
-        wants: Side inputs that its `forward` takes by name.
-        hyper_params: Attributes that `set_hyper_params` may change.
-        handles: Other models that it calls; who trains, copies or registers its host does so with them.
-    """
-
-    wraps: ClassVar[tuple[type[nn.Module], ...]] = ()
-    wants: ClassVar[tuple[str, ...]] = ()
-    hyper_params: ClassVar[tuple[str, ...]] = ()
-    handles: tuple[Handle, ...] = ()
-
-    def acts(self, inputs: Mapping[str, Any]) -> bool:
-        """Whether it takes part in a call with these side inputs; asked before every call."""
-        return True
-
-    def set_hyper_params(self, **values: Any) -> None:
-        """Change numbers that are no weights, such as a strength.
-
-        Raises:
-            GraphError: E_HYPER_PARAM, it has no such number.
-        """
-        self.check_hyper_params(values)
-        for name, value in values.items():
-            setattr(self, name, value)
-
-    def check_hyper_params(self, names: Iterable[str]) -> None:
-        """Whether all these numbers can be set.
-
-        Raises:
-            GraphError: E_HYPER_PARAM.
-        """
-        for name in names:
-            if name not in self.hyper_params:
-                raise GraphError(
-                    "E_HYPER_PARAM",
-                    f"{type(self).__name__} has no '{name}' to set",
-                    hint=did_you_mean(name, self.hyper_params, "numbers to set"),
-                )
 
 
 class WrapPluginBlock(Block):
@@ -260,21 +216,6 @@ def chosen(
             hint=f"near misses: {', '.join(near_misses(selectors[0], candidates)) if selectors else 'give a selector'}",
         )
     return found
-
-
-def wrap(
-    handle: Handle,
-    selectors: Sequence[str],
-    block: type[WrapPluginBlock],
-    make: Callable[[str, nn.Module], WrapPluginBlock],
-) -> dict[str, WrapPluginBlock]:
-    """A block for every layer of the block's classes among and below the selected ones.
-
-    Raises:
-        GraphError: E_SELECTOR, E_NO_LAYER; the hint lists near misses.
-    """
-    found = chosen(handle, selectors, block.wraps, hooks=False)
-    return {point.path: make(point.path, point.layer) for point in found}
 
 
 def placed(block: Any, model: Handle) -> Any:

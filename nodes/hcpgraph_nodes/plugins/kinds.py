@@ -14,7 +14,8 @@ from torch import Tensor
 from hcpgraph import GraphError
 
 from ..model.handles import Handle
-from .base import Block, Plugin, WrapPluginBlock, chosen, placed
+from .base import Plugin, WrapPluginBlock, chosen, placed
+from .blocks.block import Block
 from .blocks.hooks import Change, Gather, Hook, Join, Read, Spread
 from .blocks.selector import Point
 

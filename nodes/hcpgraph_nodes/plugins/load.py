@@ -16,7 +16,8 @@ from ..adapter_files.source import SUFFIXES, open_source
 from ..model.handles import component
 from .attach import Adapted, M, adapted
 from .base import Plugin, placed
-from .blocks.adapter import AdapterBlock, block_kinds
+from .blocks.adapter import AdapterBlock
+from .blocks.kinds import BLOCKS
 
 
 @node("plugin.load", effects=("read", "resource"))
@@ -66,7 +67,7 @@ def load_plugin(
     refuse_nothing(found, source, name)
     if found.words:
         ctx.log(f"{source.name} also holds the words {listed(found.words)}: load them with word.load", "warning")
-    layers, kinds = model.root.layers, block_kinds()
+    layers, kinds = model.root.layers, BLOCKS
     blocks: dict[str, AdapterBlock] = {}
     for at, weights in found.components[name].items():
         made = kinds[kind_at(layers[at], weights)].from_tensors(layers[at], weights, strength=strength, path=at)

@@ -4,7 +4,8 @@ The command line finds this package by its name in a pack and needs of it `repor
 `languages` and `chosen`.
 """
 
-from .build import Options, report
+from .build import report
+from .options import Options
 from .page import page
 from .tables import tables
 from .words import chosen, languages

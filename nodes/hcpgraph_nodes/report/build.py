@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -12,28 +12,12 @@ from hcpgraph.errors import Cancelled, GraphError, Problem
 from hcpgraph.paths import Roots
 
 from .find import Chain, Found, ancestors, data_sources, find
+from .options import Options, Progress
 from .pruned import Pruned
 from .words import Texts
 
 if TYPE_CHECKING:
     from hcpgraph.data_report import DataNote, DataReport
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a report is asked for.
-
-    Attributes:
-        samples: Samples of the contact sheet.
-        decode: Whether every picture is decoded in full, as training will.
-        language: Of warnings.
-    """
-
-    samples: int = 24
-    decode: bool = False
-    language: str = "en"
 
 
 def report(

@@ -26,7 +26,7 @@ from .words import Texts
 if TYPE_CHECKING:
     from hcpgraph.data_report import DataBucket, DataSizes, DataTexts, DataTraining, LoaderReport
 
-    from .build import Options, Progress
+    from .options import Options, Progress
 
 FIRST = 5
 RESOLVED = 1000

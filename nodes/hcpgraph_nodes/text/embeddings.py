@@ -19,7 +19,8 @@ from hcpgraph.finite import is_finite
 from ..data.batches.store import FOLDER, SampleStore
 from ..families.registry import family
 from ..model.encoder import arithmetic, encoder_digest, without_inputs
-from ..model.handles import Root, TextEncoder
+from ..model.handles import TextEncoder
+from ..model.root import Root
 from ..types import Conditioning
 
 RAM_BYTES = 2**30

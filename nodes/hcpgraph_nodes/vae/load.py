@@ -9,7 +9,8 @@ from hcpgraph.widgets import ModelPicker
 
 from ..families.registry import FamilyName
 from ..families.registry import family as implementation
-from ..model.handles import Placement, Vae, named
+from ..model.handles import Vae, named
+from ..model.root import Placement
 
 
 @node("vae.load", effects=("read", "resource"), packages=("diffusers",), title="Load VAE")

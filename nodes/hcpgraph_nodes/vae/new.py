@@ -12,7 +12,8 @@ from hcpgraph.widgets import Hint, Seed
 
 from ..families.registry import family
 from ..families.sizes import Sizes
-from ..model.handles import Placement, Vae, named
+from ..model.handles import Vae, named
+from ..model.root import Placement
 
 Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]
 

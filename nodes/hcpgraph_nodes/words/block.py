@@ -19,8 +19,10 @@ from hcpgraph import GraphError
 from hcpgraph.types import port_type
 
 from ..model.clip import Clip
-from ..model.handles import TextEncoder, Weights, twin
-from ..plugins.base import Block, Plugin, WrapPluginBlock, placed
+from ..model.handles import TextEncoder, Weights
+from ..model.root import twin
+from ..plugins.base import Plugin, WrapPluginBlock, placed
+from ..plugins.blocks.block import Block
 
 EMBEDDING = "text_model.embeddings.token_embedding"
 

@@ -38,7 +38,7 @@ class AdapterBlock(WrapPluginBlock):
         decomposed: Whether it is weight-decomposed (DoRA), see `decompose`.
 
     Attributes:
-        kind: The algorithm, as in `block_kinds`.
+        kind: The algorithm, as in `kinds.BLOCKS`.
         shape: Shape of the layer's weight.
         bias: Change of the layer's bias (out,), or None.
         dora_scale: Magnitudes (out, 1, …), in files of others also (1, in, …), or None.
@@ -233,14 +233,3 @@ def precise(x: Tensor) -> AbstractContextManager[Any]:
     """Weights are made of weights in float32, whatever the precision of the step."""
     kind = x.device.type
     return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
-
-
-def block_kinds() -> dict[str, type[AdapterBlock]]:
-    """Name of an algorithm -> its block."""
-    from .full import FullBlock
-    from .loha import LohaBlock
-    from .lokr import LokrBlock
-    from .lora import LoraBlock
-    from .norm import NormBlock
-
-    return {cls.kind: cls for cls in (LoraBlock, LohaBlock, LokrBlock, FullBlock, NormBlock)}

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hcpgraph import GraphError
 
-from ...model.activation import Notes
-
-if TYPE_CHECKING:
-    from ..base import Block
+from ...model.call import Notes
+from .block import Block
 
 Inputs = Mapping[str, Any]
 Host = Callable[..., Any]

@@ -1,0 +1,169 @@
+"""What nodes ask of a model family; a family is one object of this kind, named in `registry.FAMILIES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..model.handles import Denoiser, TextEncoder, Vae
+from ..model.root import Placement
+from ..types import Conditioning, NoiseSchedule
+from .sizes import Sizes
+
+Components = tuple[Denoiser, TextEncoder, Vae, NoiseSchedule]
+Prefixes = Mapping[str, Mapping[str, str]]
+"""Component -> what a layer's name begins with -> what stands for that in the keys of a file."""
+
+
+class Family(Protocol):
+    """One kind of model: how it is opened, made and written, and how prompts, latents and predictions go through it."""
+
+    @property
+    def name(self) -> str:
+        """As in `registry.FAMILIES`."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of the released model."""
+
+    @property
+    def lora_prefix(self) -> Prefixes:
+        """In kohya's keys."""
+
+    @property
+    def peft_prefix(self) -> Prefixes:
+        """In PEFT's keys."""
+
+    @property
+    def architecture(self) -> str:
+        """As modelspec calls it."""
+
+    @property
+    def base_version(self) -> str:
+        """As kohya's `ss_base_model_version` calls it."""
+
+    @property
+    def resolution(self) -> str:
+        """As modelspec writes it."""
+
+    def spec_architecture(self, prediction_type: str) -> str:
+        """How modelspec calls a model of this family that predicts this."""
+
+    # Opening, making, writing
+
+    def load_folder(self, path: Path, placement: Placement, prediction_type: str | None) -> Components:
+        """Handles of a diffusers folder; its configurations are read now, its weights when first used.
+
+        Raises:
+            GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, and at first use E_NO_SAFETENSORS, E_WEIGHTS.
+        """
+
+    def load_file(
+        self,
+        path: Path,
+        placement: Placement,
+        prediction_type: str | None,
+        config: Path | None,
+        tell: Callable[[str], None],
+    ) -> Components:
+        """Handles of a single .safetensors checkpoint in the original layout; needs no network.
+
+        Args:
+            path: The checkpoint.
+            placement: Where the weights go.
+            prediction_type: What the model predicts; None: as the configuration or the file says.
+            config: A diffusers folder whose configurations describe the model; None: what the file's header holds, if
+                `model.save` wrote it, else that of the released model.
+            tell: Takes a sentence about what the file leaves open.
+
+        Raises:
+            GraphError: E_PREDICTION (nothing says what it predicts), E_NO_SAFETENSORS, E_MODEL_FOLDER, E_MODEL_CLASS,
+                and at first use E_WEIGHTS.
+        """
+
+    def new(self, sizes: Sizes, placement: Placement, prediction_type: str, seed: Callable[[str], int]) -> Components:
+        """Handles of an untrained model; `seed` gives that of the initial weights of a component."""
+
+    def save(self, folder: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        """Write a folder that the family's pipeline in diffusers loads, with the weights of the roots."""
+
+    def save_file(self, path: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        """Write a single file in the original layout, with the weights of the roots.
+
+        Raises:
+            GraphError: E_LAYOUT, E_TOKENIZER: the layout has no place for a part of the model.
+        """
+
+    def load_vae(self, path: Path, placement: Placement) -> Vae:
+        """The autoencoder of a folder (its own, or the `vae` of a whole model) or of a .safetensors file.
+
+        Raises:
+            GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS, and at first use E_WEIGHTS.
+        """
+
+    def new_vae(self, sizes: Sizes, placement: Placement, seed: int) -> Vae:
+        """An untrained autoencoder alone."""
+
+    def save_vae(self, folder: Path, vae: Vae, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
+        """Write a folder that diffusers loads."""
+
+    # Using
+
+    def encode_prompt(self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int) -> Conditioning:
+        """Text embeddings (B, L, D), float32.
+
+        Args:
+            text_encoder: The text networks.
+            texts: B prompts.
+            clip_skip: How many more of the last layers to leave out than the family does.
+
+        Raises:
+            GraphError: E_CLIP_SKIP, a network has no more layers.
+        """
+
+    def predict(
+        self,
+        denoiser: Denoiser,
+        noisy: Tensor,
+        timesteps: Tensor,
+        conditioning: Conditioning,
+        sizes: Tensor | None = None,
+    ) -> Tensor:
+        """The denoiser's output (B, C, h, w), float32.
+
+        Args:
+            denoiser: The network.
+            noisy: Latents (B, C, h, w).
+            timesteps: Their noise levels, (B,) or a single number.
+            conditioning: B embeddings.
+            sizes: Sizes of the pictures (B, 6) as CropInfo has them; only some families read them.
+
+        Raises:
+            GraphError: E_CHANNELS, the network reads latents of other channels.
+        """
+
+    def no_prompt(self, denoiser: Denoiser, positive: Conditioning) -> Conditioning | None:
+        """What guidance compares with where no negative prompt is given; None: the model needs one."""
+
+    def encode_image(self, vae: Vae, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], before scaling."""
+
+    def decode(self, vae: Vae, latents: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W), float32 in [0, 1], of scaled latents."""
+
+    def reconstruct(self, vae: Vae, latents: Tensor) -> Tensor:
+        """What `decode` gives, not yet cut to [0, 1]."""
+
+    def scaling_factor(self, vae: Vae) -> float:
+        """Factor between the encoder's latents and those that the denoiser sees."""
+
+    def latent_shape(self, vae: Vae, width: int, height: int) -> tuple[int, int, int]:
+        """Channels, height and width of the latents of a picture.
+
+        Raises:
+            GraphError: E_SIZE, the sides are no multiples of what the VAE needs.
+        """

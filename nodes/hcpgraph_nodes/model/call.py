@@ -1,0 +1,89 @@
+"""What is switched on in a model while it is called: the stack, its side inputs, and what its plugins noted.
+
+A call is a value of its own. Two branches of one step have two, and the recomputation of a checkpointed part, which
+runs after the block was left, gets a copy of the one it was first computed in, as it was when that part began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import torch
+from torch import nn
+
+Notes = dict[Any, Any]
+
+
+class Hook(Protocol):
+    """What a plugin has at one layer; `pre`: it acts before the layer."""
+
+    @property
+    def pre(self) -> bool: ...
+
+    def before(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: Mapping[str, Any], notes: Notes
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of the layer, changed."""
+
+    def around(self, host: Callable[..., Any], inputs: Mapping[str, Any], notes: Notes) -> Callable[..., Any]:
+        """The call of the layer, changed."""
+
+
+class Called(Protocol):
+    """A model that a plugin calls."""
+
+    @property
+    def trainable(self) -> bool: ...
+
+    def modules(self) -> tuple[nn.Module, ...]:
+        """Every module that a call of it runs."""
+
+    def copy(self, values: Mapping[int, torch.Tensor]) -> Self:
+        """The same over frozen copies of the weights."""
+
+
+class Plugin(Protocol):
+    """What models know of a plugin, which is a torch module and hashed by identity.
+
+    Attributes:
+        hooks: Layer name -> what stands there, in order.
+        handles: The models that it calls; who trains, copies or registers its host does so with them.
+        trainable: Whether its weights are trained.
+        identity: Plugins of one identity do the same, with other values, and are compiled together.
+    """
+
+    trainable: bool
+
+    @property
+    def hooks(self) -> Mapping[str, Sequence[Hook]]: ...
+    @property
+    def handles(self) -> tuple[Called, ...]: ...
+    @property
+    def identity(self) -> Hashable: ...
+
+    def acts(self, inputs: Mapping[str, Any]) -> bool:
+        """Whether it takes part in a call with these side inputs."""
+
+
+class Call:
+    """One activation.
+
+    Args:
+        stack: The plugins, innermost first.
+        inputs: Side inputs by name, for the blocks that want them.
+        notes: What every plugin has noted so far, such as the features of a layer it reads; nothing at first.
+    """
+
+    __slots__ = ("inputs", "notes", "stack")
+
+    def __init__(
+        self, stack: tuple[Plugin, ...], inputs: Mapping[str, Any], notes: tuple[Notes, ...] | None = None
+    ) -> None:
+        self.stack = stack
+        self.inputs = inputs
+        self.notes: tuple[Notes, ...] = tuple({} for _ in stack) if notes is None else notes
+
+    def again(self) -> Call:
+        """The same call as it is at this moment: what happens in the copy does not reach this one."""
+        return Call(self.stack, self.inputs, tuple(dict(notes) for notes in self.notes))

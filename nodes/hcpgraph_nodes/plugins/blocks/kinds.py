@@ -1,0 +1,15 @@
+"""The algorithms of adapters by name."""
+
+from __future__ import annotations
+
+from .adapter import AdapterBlock
+from .full import FullBlock
+from .loha import LohaBlock
+from .lokr import LokrBlock
+from .lora import LoraBlock
+from .norm import NormBlock
+
+BLOCKS: dict[str, type[AdapterBlock]] = {
+    cls.kind: cls for cls in (LoraBlock, LohaBlock, LokrBlock, FullBlock, NormBlock)
+}
+"""Name of an algorithm -> its block."""
