@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle 53a1a72b0b1378b974464a541ec1884081a3b94ca555a93f0237d03ffde12e7d
+// bundle d44edf4a8d71b7ef98288b576258f47d42f58238679258c092247854de7953ed
 /**
  * Any JSON value.
  */
