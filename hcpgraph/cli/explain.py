@@ -20,7 +20,7 @@ def command(code: str | None, lang: str | None, as_json: bool, packs: tuple[Path
     """Say what the error CODE means and what to do about it. Without one: list all codes."""
     from ..error_codes import error_codes, languages
     from ..languages import chosen_language
-    from ..packs import from_folder, installed
+    from ..declaring.pack import from_folder, installed
 
     known = languages()
     language = chosen_language(lang, known)
