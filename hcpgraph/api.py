@@ -296,7 +296,7 @@ def execute(
     }
     if folder:
         text = prepared.analysis.graph.dump()
-        (folder / "graph.json").write_text(text, encoding="utf-8")
+        write_text(folder / "graph.json", text)
         entry["graph_sha256"] = hashlib.sha256(text.encode()).hexdigest()
         write_json(folder / "run.json", entry)
     log.emit("run_started", nodes=len(prepared.analysis.flat.nodes), targets=prepared.targets)

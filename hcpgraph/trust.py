@@ -14,9 +14,9 @@ import sys
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
+from .atomic import write_text
 from .errors import GraphError, GraphErrors, Problem, suggest
 
 SHIPPED = Path(__file__).with_name("trusted.json")
@@ -125,10 +125,7 @@ def resolve(path: str) -> type[Any]:
 
 def _write(paths: list[str]) -> None:
     path = user_file()
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(sorted(paths), indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_text(path, json.dumps(sorted(paths), indent=2) + "\n")
     except OSError as error:
         raise GraphErrors.one("E_TRUST_FILE", f"{path}: {error.strerror or error}") from None

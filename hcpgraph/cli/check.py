@@ -85,7 +85,9 @@ def command(
         problems = [problem.to_json() for problem in errors.problems]
         made = {"ok": False, "lang": language, "title": None, "problems": problems, "notes": [], "loaders": []}
     if html is not None:
-        html.write_text(reporter.page(made), encoding="utf-8")
+        from ..atomic import write_text
+
+        write_text(html, reporter.page(made))
     if as_json:
         machine(made)
     else:

@@ -18,9 +18,9 @@ from .common import Command, json_option, machine, pack_option, report, said
 @pack_option
 def command(code: str | None, lang: str | None, as_json: bool, packs: tuple[Path, ...]) -> None:
     """Say what the error CODE means and what to do about it. Without one: list all codes."""
+    from ..declaring.pack import from_folder, installed
     from ..error_codes import error_codes, languages
     from ..languages import chosen_language
-    from ..declaring.pack import from_folder, installed
 
     known = languages()
     language = chosen_language(lang, known)

@@ -19,5 +19,7 @@ def command(out: Path | None) -> None:
     if out is None:
         machine(bundle())
         return
-    out.write_text(json.dumps(bundle(), indent=2) + "\n", encoding="utf-8")
+    from ..atomic import write_text
+
+    write_text(out, json.dumps(bundle(), indent=2) + "\n")
     said(f"{out}: written")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, ValidationError
 
+from ..atomic import write_bytes
 from ..errors import GraphErrors, Problem, did_you_mean
 from . import canonical
 from .fileformat import (
@@ -334,17 +333,9 @@ class Graph(Drawing, GraphFile):
         data = self.dump().encode()
         if len(data) > MAX_BYTES:
             raise GraphErrors.one("E_TOO_LARGE", f"a graph file has at most {MAX_BYTES} bytes")
-        final = Path(os.path.realpath(path))
-        part = final.with_name(f".{final.name}.{token_hex(4)}.part")
         try:
-            with part.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(final)
+            write_bytes(Path(os.path.realpath(path)), data)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
             raise GraphErrors.one("E_FILE", f"{path}: {error.strerror or error}") from None
 
     def _body(self, graph: str, instance: str) -> Drawing:

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_text
+from ..atomic import replacing, write_text
 from ..checking.analyse import Analysis
 from ..errors import GraphErrors, Problem
 from ..fingerprint import Fingerprints, stamp
@@ -201,13 +201,8 @@ def _checkpoints(plan: Plan, id: str, found: list[Begun]) -> str:
 def _copy(one: Begun, at_most: int, place: Path) -> None:
     """Put a checkpoint into another folder, whole or not at all."""
     source = one.folder / f"step-{one.until(at_most):08d}"
-    temporary = place / f".{source.name}.{os.getpid()}"
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, temporary, copy_function=_link)
-        os.replace(temporary, place / source.name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with replacing(place / source.name, keep=True) as fresh:
+        shutil.copytree(source, fresh, copy_function=_link)
 
 
 def _link(source: str, target: str) -> str:

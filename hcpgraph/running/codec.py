@@ -11,13 +11,11 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..atomic import replacing
 from ..types import registered_class, registered_name
 
 Tree = Any
@@ -106,24 +104,16 @@ def write_folder(folder: Path, value: Any, extra: Mapping[str, Any] | None = Non
     """
     tensors: dict[str, Any] = {}
     tree = encode(value, tensors)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder.parent))
-    try:
-        drawn = {name for name in tensors if pictures and _write_picture(temporary / f"{name}.png", tensors[name])}
+    with replacing(folder, keep=True) as fresh:
+        fresh.mkdir()
+        drawn = {name for name in tensors if pictures and _write_picture(fresh / f"{name}.png", tensors[name])}
         rest = {name: tensor for name, tensor in tensors.items() if name not in drawn}
         if rest:
             from safetensors.torch import save_file
 
-            save_file(_unshared(rest), temporary / "tensors.safetensors")
+            save_file(_unshared(rest), fresh / "tensors.safetensors")
         described = {"value": tree, "pictures": sorted(drawn), **(extra or {})}
-        (temporary / "value.json").write_text(json.dumps(described), encoding="utf-8")
-        try:
-            os.replace(temporary, folder)
-        except OSError:
-            if not folder.exists():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (fresh / "value.json").write_text(json.dumps(described), encoding="utf-8")
 
 
 def _unshared(tensors: Mapping[str, Any]) -> dict[str, Any]:

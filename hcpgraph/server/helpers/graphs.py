@@ -7,8 +7,8 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from secrets import token_hex
 
+from ...atomic import write_text
 from ...errors import GraphError, GraphErrors
 from ...paths import Roots
 from .opened import etag_of
@@ -61,16 +61,9 @@ def save(name: str, text: str, etag: str | None, roots: Roots) -> None:
     path = path_of(name, roots)
     with _SAVING:
         _same(name, path, etag)
-        part = path.with_name(f".{path.name}.{token_hex(4)}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("xb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            write_text(path, text)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise GraphErrors.one("E_DISK", f"'{name}' cannot be saved: {error.strerror or error}") from None
 
 

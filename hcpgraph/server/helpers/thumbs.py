@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from pathlib import Path
 
+from ...atomic import replacing
 from ...errors import GraphErrors
 from ...fingerprint import stamp
 from ...paths import Roots
@@ -51,7 +52,5 @@ def make(path: Path, size: int, target: Path) -> None:
         raise GraphErrors.one("E_NOT_FOUND", "the picture is gone") from None
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, ArithmeticError, EOFError) as error:
         raise GraphErrors.one("E_PICTURE", f"the picture cannot be read: {error}"[:200]) from None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(f".{hashlib.sha256(str(id(small)).encode()).hexdigest()[:8]}.part")
-    small.save(part, "WEBP", quality=QUALITY)
-    part.replace(target)
+    with replacing(target) as fresh:
+        small.save(fresh, "WEBP", quality=QUALITY)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...api import run
+from ...atomic import write_text
 from ...checking.analyse import Analysis, analyse
 from ...checking.flat import Source
 from ...declaring.registry import Registry, default_registry
@@ -124,7 +125,7 @@ class Outlines:
         if path is not None:
             self._known[path.stem] = outline
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(outline), encoding="utf-8")
+            write_text(path, json.dumps(outline))
         return outline
 
     def _path(self, plan: tuple[Plan, str]) -> Path | None:

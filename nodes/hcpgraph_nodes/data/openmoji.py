@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Sequence
 from hashlib import sha256
 from importlib import metadata
@@ -20,6 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.atomic import write_bytes, write_text
 from hcpgraph.declaring.sources import code_of
 from hcpgraph.errors import did_you_mean
 from hcpgraph.widgets import Hint, Slider
@@ -161,19 +161,12 @@ def _rasterised(ctx: Context, folder: Path, chosen: Sequence[Emoji], size: int, 
         ctx.check()
         pixels[row] = _draw((folder / f"{code}.svg").read_text(encoding="utf-8"), size, style, background)
         ctx.progress(row + 1, len(codes))
-    array.parent.mkdir(parents=True, exist_ok=True)
     index = {**content, "license": "OpenMoji, CC BY-SA 4.0", "codes": codes}
-    _write(array.with_suffix(".json"), json.dumps(index, indent=1).encode())
+    write_text(array.with_suffix(".json"), json.dumps(index, indent=1))
     buffer = io.BytesIO()
     np.save(buffer, pixels, allow_pickle=False)
-    _write(array, buffer.getbuffer())
+    write_bytes(array, buffer.getbuffer())
     return array
-
-
-def _write(path: Path, content: bytes | memoryview) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _draw(svg: str, size: int, style: str, background: str) -> np.ndarray:

@@ -6,7 +6,6 @@ A folder contributes numbers and sizes. It never chooses a class, a custom modul
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from hcpgraph import GraphError
+from hcpgraph.atomic import replacing
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 
 REFUSED = ("auto_map", "quantization_config")
@@ -196,7 +196,7 @@ def first_line(error: Exception) -> str:
 
 
 def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a .safetensors file under a temporary name, then rename it.
+    """Write a .safetensors file, whole or not at all.
 
     Raises:
         GraphError: E_NOT_FINITE; nothing is written.
@@ -206,14 +206,12 @@ def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mappi
     from safetensors.torch import save_file
 
     refuse_not_finite(state.items(), f"'{path.name}'", WRITTEN)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    ready = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     try:
-        save_file({key: value.detach().cpu().contiguous() for key, value in state.items()}, temporary, dict(metadata))
-        os.replace(temporary, path)
+        with replacing(path) as fresh:
+            save_file(ready, fresh, dict(metadata))
     except SafetensorError as error:
         raise OSError(f"{path} cannot be written: {error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

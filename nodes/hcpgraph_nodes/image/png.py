@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from hcpgraph import Context, GraphError
+from hcpgraph.atomic import write_bytes
 
 from ..types import Images, SavedFile
 from .pixels import finite, to_pixels
@@ -73,18 +73,9 @@ def _write(ctx: Context, pixels: np.ndarray, uri: str, whole: bool, *, overwrite
     """Write one picture below its root: complete or not at all. The name is taken as `ctx.output` gives it."""
     path = ctx.output(uri, overwrite=overwrite)
     content = encode(pixels, ctx.run.embed, finite=whole)
-    _replace(path, content)
+    write_bytes(path, content)
     if not whole:
         ctx.not_finite(f"the picture {ctx.run.roots.uri(path)}, black where it has no values")
     fields = {} if whole else {"not_finite": True}
     ctx.artifact(path, "image", width=pixels.shape[1], height=pixels.shape[0], **fields)
     return SavedFile(ctx.run.roots.uri(path), sha256(content).hexdigest())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

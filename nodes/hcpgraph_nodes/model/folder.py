@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 
 from hcpgraph import Context, GraphError
+from hcpgraph.atomic import replacing
 
 from ..types import SavedFile
 from .digest import folder_digest
@@ -35,15 +34,8 @@ def write_folder(
     if target.exists() and not (target / marker).is_file():
         message = f"'{path}' exists and holds no {marker}: it is something else"
         raise GraphError("E_NOT_A_MODEL", message, hint="choose another path")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        write(temporary, {"hcpgraph": ctx.run.embed} if ctx.run.embed else {})
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with replacing(target) as fresh:
+        fresh.mkdir()
+        write(fresh, {"hcpgraph": ctx.run.embed} if ctx.run.embed else {})
     ctx.artifact(target, "weights")
     return SavedFile(ctx.run.roots.uri(target), folder_digest(target))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.atomic import write_bytes
 from hcpgraph.errors import HIDDEN
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph.widgets import ModelPicker
@@ -106,10 +107,6 @@ def _header(word: Word) -> dict[str, str]:
 
 
 def _write_pt(path: Path, content: dict[str, Any]) -> None:
-    """Write under a temporary name, then rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(content, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_bytes(path, buffer.getvalue())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
+
+from hcpgraph.atomic import write_text
 
 
 def read_remembered(file: Path, stamp: str) -> Any:
@@ -21,11 +21,5 @@ def read_remembered(file: Path, stamp: str) -> Any:
 
 def write_remembered(file: Path, stamp: str, value: Any) -> None:
     """Write it whole or not at all; a full or read-only disk is no error."""
-    part = file.with_name(f".{file.name}.{token_hex(4)}.part")
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_text(json.dumps({"stamp": stamp, "value": value}, separators=(",", ":")), encoding="utf-8")
-            os.replace(part, file)
-        finally:
-            part.unlink(missing_ok=True)
+        write_text(file, json.dumps({"stamp": stamp, "value": value}, separators=(",", ":")))
