@@ -15,7 +15,7 @@ _LAZY = {
     "node": "declaring.node",
     "port_type": "types",
     "Context": "context",
-    "Body": "declaring.spec",
+    "Body": "declaring.body",
     "Choose": "declaring.spec",
     "Facts": "declaring.spec",
     "Lazy": "declaring.spec",
@@ -65,9 +65,10 @@ __all__ = [
 if TYPE_CHECKING:
     from .api import plan, run, validate
     from .context import Context
+    from .declaring.body import Body
     from .declaring.node import node
     from .declaring.registry import default_registry
-    from .declaring.spec import Body, Choose, Facts, Lazy, Many, Port, Probe, Setting
+    from .declaring.spec import Choose, Facts, Lazy, Many, Port, Probe, Setting
     from .document import dump, load, loads
     from .document.graph import Graph
     from .document.migration import migrate

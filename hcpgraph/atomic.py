@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 
@@ -18,8 +19,8 @@ from secrets import token_hex
 def replacing(path: Path, *, keep: bool = False) -> Iterator[Path]:
     """A free path beside `path` for a new file or folder, which takes its place when the block ends without an error.
 
-    A folder that is replaced stays whole until the new one stands: it waits as `.NAME.old`, and where a crash has left
-    it there alone, the next writer puts it back first.
+    A folder that is replaced stays whole until the new one stands: it waits under a name of its own, and where a crash
+    has left it there alone, the next writer puts it back first.
 
     Args:
         path: Where it belongs; its parent is made. What a link names is replaced, not the link.
@@ -30,7 +31,7 @@ def replacing(path: Path, *, keep: bool = False) -> Iterator[Path]:
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(f".{path.name}.old")
+    waiting = path.with_name(f".{sha256(path.name.encode()).hexdigest()[:16]}.old")
     if waiting.is_dir() and not path.exists():
         os.replace(waiting, path)
     fresh = path.with_name(f".{token_hex(8)}.part")

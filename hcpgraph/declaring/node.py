@@ -17,7 +17,8 @@ from uuid import uuid4
 from ..errors import SpecError
 from ..types import describe
 from . import docstring
-from .spec import EFFECTS, LAZY, MANY, Body, Choose, Facts, NodeSpec, PortSpec
+from .body import Body
+from .spec import EFFECTS, LAZY, MANY, Choose, Facts, NodeSpec, PortSpec
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

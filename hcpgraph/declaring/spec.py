@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from ..types import TypeRef, parse
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 T = TypeVar("T")
-Entry = TypeVar("Entry")
-Exit = TypeVar("Exit")
 
 EFFECTS = frozenset({"pure", "random", "step", "state", "resource", "write", "read"})
 
@@ -30,18 +28,6 @@ Many = Annotated[tuple[T, ...], MANY]
 """`Many[T]`: a port that takes many wires, in order; the function receives a tuple."""
 Lazy = Annotated[T, LAZY]
 """`Lazy[T]`: a port whose branch runs only if the node's `choose` table asks for it; otherwise it is None."""
-
-
-class Body(Generic[Entry, Exit]):
-    """The region a node owns, as its code sees it (the engine's is `hcpgraph.running.region.BoundBody`)."""
-
-    def run(self, **entry: Any) -> Any:
-        """Run the body once with these entry values; returns the named tuple of its exits."""
-        raise TypeError("a body is given by the engine")
-
-    def repeat_draws(self) -> None:
-        """Draw in every pass from here on what the nodes would draw outside of this region."""
-        raise TypeError("a body is given by the engine")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,12 +19,12 @@ from typing import Any
 
 from ..atomic import replacing, write_text
 from ..checking.analyse import Analysis
+from ..checkpoints import checkpoint, steps
 from ..errors import GraphErrors, Problem
 from ..fingerprint import Fingerprints, stamp
 from ..paths import Roots
 from .plan import Plan, make_plan
 
-STEP = re.compile(r"step-(\d{8})")
 RECORD = "made-with.json"
 SHOWN = 4
 """Differences that a message names."""
@@ -69,22 +68,14 @@ class Begun:
     record: Record
     steps: tuple[int, ...]
 
-    def until(self, step: int | None) -> int | None:
-        """Its latest checkpoint of at most that many steps; None for any."""
-        return max((one for one in self.steps if step is None or one <= step), default=None)
+    def until(self, step: int | None) -> int:
+        """Its latest checkpoint of at most that many steps (None: of any number), 0 if it has none."""
+        return max((one for one in self.steps if step is None or one <= step), default=0)
 
 
 def folder(key: str, roots: Roots) -> Path:
     """Where the checkpoints of a training lie."""
     return roots.root("cache") / "train" / key
-
-
-def steps(place: Path) -> list[int]:
-    """Steps of all complete checkpoints in a folder, ascending."""
-    if not place.is_dir():
-        return []
-    found = (STEP.fullmatch(path.name) for path in place.iterdir())
-    return sorted(int(match[1]) for match in found if match)
 
 
 def wanted(plan: Plan, id: str) -> int | None:
@@ -110,7 +101,7 @@ def kept(plan: Plan, id: str, key: str, kin: str, roots: Roots, at_most: int) ->
         record = replace(_now(plan, id), kin=kin)
         if id in plan.continued:
             record = replace(record, instead=plan.began_as[id], checkpoint=plan.continued[id])
-            others = [one for one in _all(roots) if one.record.kin == kin and one.until(at_most) is not None]
+            others = [one for one in _all(roots) if one.record.kin == kin and one.until(at_most)]
             if others and not steps(place):
                 _copy(_latest(others, at_most), at_most, place)
         _write(place, record)
@@ -176,7 +167,7 @@ def _cut_off(plan: Plan, known: Iterable[Begun], roots: Roots, force: frozenset[
         kin = [one for one in known if one.record.loop_kin == plan.keys.resumable_kin[id]]
         if any(one.record.loop == key for one in kin):
             continue
-        if fitting := [one for one in kin if one.until(_bound(plan, id)) is not None]:
+        if fitting := [one for one in kin if one.until(_bound(plan, id))]:
             found[id] = fitting
     return found
 
@@ -187,20 +178,20 @@ def _bound(plan: Plan, id: str) -> int | None:
 
 
 def _latest(found: Iterable[Begun], at_most: int | None) -> Begun:
-    return max(found, key=lambda one: (one.until(at_most) or 0, one.folder.stat().st_mtime_ns))
+    return max(found, key=lambda one: (one.until(at_most), one.folder.stat().st_mtime_ns))
 
 
 def _checkpoints(plan: Plan, id: str, found: list[Begun]) -> str:
     """Digest of what a loop goes on from: of one checkpoint, or of those of all its passes."""
     bound = _bound(plan, id)
     chosen = found if plan.analysis.flat.chain(id) else [_latest(found, bound)]
-    prints = (Fingerprints().of(one.folder / f"step-{one.until(bound):08d}") for one in chosen)
+    prints = (Fingerprints().of(checkpoint(one.folder, one.until(bound))) for one in chosen)
     return sha256("".join(sorted(map(str, prints))).encode()).hexdigest()
 
 
 def _copy(one: Begun, at_most: int, place: Path) -> None:
     """Put a checkpoint into another folder, whole or not at all."""
-    source = one.folder / f"step-{one.until(at_most):08d}"
+    source = checkpoint(one.folder, one.until(at_most))
     with replacing(place / source.name, keep=True) as fresh:
         shutil.copytree(source, fresh, copy_function=_link)
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ..checkpoints import steps
 from ..errors import GraphError
 from ..fingerprint import Fingerprints
 from ..paths import Roots
-from ..planning.begun import folder, steps, wanted
+from ..planning.begun import folder, wanted
 from ..planning.plan import Plan
 from .cache import DiskCache
 

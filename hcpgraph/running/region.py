@@ -16,8 +16,8 @@ from typing import Any
 
 from ..checking.flat import FlatNode, Source
 from ..context import Context, RunState, Scope, Watch
+from ..declaring.body import Body, Series
 from ..declaring.node import Impl
-from ..declaring.spec import Body
 from ..errors import Cancelled, GraphError
 from ..planning.begun import kept
 from ..planning.demand import static_sources
@@ -200,8 +200,6 @@ class BoundBody(Body[Any, Any]):
         scope: Seed, iteration path and step, as the nodes inside see them.
         entry: The entry values of the pass that is going on.
         instances: Class nodes of this body by id; they live as long as this call of the owner.
-        earlier: How many passes of the regions around a training loop went on with its weights before this one.
-        carried: Whether such passes go on with the weights of the one before at all.
         drawing: Ops that may draw from the global generators, which are seeded before them.
     """
 
@@ -234,16 +232,22 @@ class BoundBody(Body[Any, Any]):
     def owner(self) -> str:
         return self.layout.owner
 
+    @property
+    def trained(self) -> frozenset[str]:
+        return self.regions.plan.analysis.weights.trains.get(self.owner, frozenset())
+
+    @property
+    def series(self) -> Series | None:
+        return self.scope.series
+
+    @series.setter
+    def series(self, series: Series | None) -> None:
+        self.scope.series = series
+
     def seed(self, seed: int) -> None:
-        """Draw from `seed` from here on."""
         self.scope.seed = seed
 
     def pin(self, index: int | None = None) -> None:
-        """Draw the same numbers in every pass from here on, whatever the enclosing loops do.
-
-        Args:
-            index: Equal index, equal numbers; None draws what the nodes would draw outside of all regions.
-        """
         self._anew, self.scope.exact = False, True
         if index is None:
             self._path, self.scope.seed = (), self.regions.run.seed
@@ -251,16 +255,9 @@ class BoundBody(Body[Any, Any]):
             self._path = (-1, index)
 
     def repeat_draws(self) -> None:
-        """Draw in every pass from here on what the nodes would draw outside of this region."""
         self._anew, self._path, self.scope.exact = False, self._outside.path, self._outside.exact
 
     def kept(self, ctx: Context, at_most: int, begun_with: str = "") -> Path:
-        """The folder for the checkpoints of a training loop.
-
-        Args:
-            at_most: Step beyond which none is gone on from.
-            begun_with: What it depends on besides its key.
-        """
         named = (sha256(f"{text}\0{begun_with}".encode()).hexdigest() for text in (ctx.key, ctx.kin))
         key, kin = named if begun_with else (ctx.key, ctx.kin)
         return kept(self.regions.plan, ctx.node, key, kin, ctx.run.roots, at_most)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..declaring.body import Body
 from ..errors import GraphError
 from ..generators import seed_all
 from ..rng import stream_seed
@@ -27,7 +28,6 @@ class StepModule(nn.Module):  # type: ignore[misc]
 
     Args:
         body: The bound body of the loop.
-        trained: Weight groups that the loop trains (`Weights.trains`).
         exit: Name of the exit that takes the losses, each with a scalar `data` that is the mean over `count` samples.
 
     Attributes:
@@ -40,14 +40,16 @@ class StepModule(nn.Module):  # type: ignore[misc]
         GraphError: E_LOSS_FROZEN, a loss does not depend on anything that is trained.
     """
 
-    def __init__(self, body: BoundBody, trained: frozenset[str], *, exit: str = "loss") -> None:
+    def __init__(self, body: Body[Any, Any], *, exit: str = "loss") -> None:
         super().__init__()
+        if not isinstance(body, BoundBody):
+            raise TypeError("the body of a step is the one that the engine gives to the loop")
         self.body = body
         self._exit = exit
         self._template = body.bind()
         self._slots: list[Any] = []
         self.losses = body.layout.exits.get(exit, ())
-        reaching = _reaching(body, trained)
+        reaching = _reaching(body, body.trained)
         body.drawing = frozenset(body.layout.ops[index].id for index in reaching)
         self.members = _groups(body, self.losses, reaching)
         self.groups = len(self.members)

@@ -9,6 +9,10 @@ from hcpgraph.context import Context, RunState, Scope
 from hcpgraph.events import Event, EventLog
 from hcpgraph.paths import Roots
 
+from .imports import PUBLIC, private_imports
+
+__all__ = ["FOLDER", "PUBLIC", "context", "private_imports"]
+
 
 def context(
     workspace: Path, *, node: str = "node", seed: int = 0, path: tuple[int, ...] = (), step: int = 0, **state: Any

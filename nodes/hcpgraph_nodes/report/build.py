@@ -7,7 +7,6 @@ from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from hcpgraph.checking.analyse import Analysis
 from hcpgraph.errors import Cancelled, GraphError, Problem
 from hcpgraph.paths import Roots
 
@@ -17,6 +16,7 @@ from .pruned import Pruned
 from .words import Texts
 
 if TYPE_CHECKING:
+    from hcpgraph.checking.analyse import Analysis
     from hcpgraph.data_report import DataNote, DataReport
 
 
@@ -71,16 +71,16 @@ def report(
         pruned = Pruned(analysis, whole, roots)
         told += pruned.problems
         more = [source for one in pruned.found for source in data_sources(analysis, one.bucketed[0])]
-        reading = pruned.read(hear, stop, more)
-        told += [_named(node, error) for node, error in reading.failed.items()]
+        ran = pruned.read(hear, stop, more)
+        told += [_named(node, error) for node, error in ran.failed.items()]
         from .loader import loader_report
 
         texts = Texts(options.language)
         for one in pruned.found:
-            if (one.node, "out") not in reading.values:
+            if (one.node, "out") not in ran.values:
                 continue
             try:
-                made, wrong = loader_report(analysis, pruned, reading, one, roots, options, texts, step)
+                made, wrong = loader_report(analysis, pruned, ran, one, roots, options, texts, step)
             except GraphError as error:
                 told.append(_named(one.node, error))
                 continue

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hcpgraph.checking.analyse import Analysis
-from hcpgraph.checking.flat import FlatNode, Source
-from hcpgraph.declaring.spec import PortSpec
+if TYPE_CHECKING:
+    from hcpgraph.checking.analyse import Analysis
+    from hcpgraph.checking.flat import FlatNode, Source
+    from hcpgraph.declaring.spec import PortSpec
 
 LOADERS = ("data.loader", "data.latent_loader")
 BATCHES = ("data.batch", "data.latent_batch", "data.caption_batch")

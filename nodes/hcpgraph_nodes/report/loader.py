@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hcpgraph.checking.analyse import Analysis
 from hcpgraph.errors import GraphError, Problem, listed, visible
 from hcpgraph.paths import Roots
+from hcpgraph.running.part import Ran
 
 from ..data.bucketing.report import BucketRow, bucket_table
 from ..data.loader import Loader
@@ -19,11 +19,12 @@ from . import warn
 from .find import Found, data_sources
 from .hashes import Look, looks
 from .measure import measure
-from .pruned import Pruned, Reading
+from .pruned import Pruned
 from .sheet import sheet
 from .words import Texts
 
 if TYPE_CHECKING:
+    from hcpgraph.checking.analyse import Analysis
     from hcpgraph.data_report import DataBucket, DataSizes, DataTexts, DataTraining, LoaderReport
 
     from .options import Options, Progress
@@ -37,7 +38,7 @@ LOOKS = "looks.sqlite"
 def loader_report(
     analysis: Analysis,
     pruned: Pruned,
-    reading: Reading,
+    ran: Ran,
     one: Found,
     roots: Roots,
     options: Options,
@@ -50,12 +51,12 @@ def loader_report(
         GraphError: a transform failed.
         Cancelled: `progress` says so.
     """
-    loader: Loader = reading.values[one.node, "out"]
+    loader: Loader = ran.values[one.node, "out"]
     data, place = loader.data.dataset, one.bucketed[0]
     parts = {
         source: value
         for source in data_sources(analysis, place)
-        if isinstance(value := reading.values.get(source), Dataset)
+        if isinstance(value := ran.values.get(source), Dataset)
     }
     told = warn.Warnings(one.node, words)
     pictures = {s.source: s.id for s in data.samples if s.source is not None}
@@ -73,7 +74,7 @@ def loader_report(
         if loader.on_bad == "skip":
             problems = [replace(problem, severity="warning") for problem in problems]
     warn.training(told, training, distinct)
-    texts, shown = _texts(analysis, pruned, reading, one, loader, {s[0]: part for s, part in parts.items()}, told)
+    texts, shown = _texts(analysis, pruned, ran, one, loader, {s[0]: part for s, part in parts.items()}, told)
     captions = [sample.caption for sample in data.samples]
     made: LoaderReport = {
         "node": one.node,
@@ -134,7 +135,7 @@ def _training(analysis: Analysis, loop: str, loader: Loader, pictures: int) -> D
 def _texts(
     analysis: Analysis,
     pruned: Pruned,
-    reading: Reading,
+    ran: Ran,
     one: Found,
     loader: Loader,
     parts: Mapping[str, Dataset],
@@ -156,7 +157,7 @@ def _texts(
         if reason is None:
             try:
                 here = pruned.chains[chain]
-                given = [captions.texts for captions in reading.texts([here], steps)[here]]
+                given = [captions.texts for captions in ran.passes(here.loop, [here.source], steps)[here.source]]
             except GraphError as error:
                 reason = error.problem.message
         if reason is not None:

@@ -2,76 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING
 
-from hcpgraph.checking.analyse import Analysis
-from hcpgraph.checking.flat import Flat, FlatNode, Source
-from hcpgraph.checking.order import sort
-from hcpgraph.checking.weight_flow import weigh
-from hcpgraph.checking.wires import infer
-from hcpgraph.context import RunState, Scope
-from hcpgraph.errors import GraphError, Problem
-from hcpgraph.events import EventLog, Listener
-from hcpgraph.fingerprint import Fingerprints
+from hcpgraph.errors import Problem
+from hcpgraph.events import Listener
 from hcpgraph.paths import Roots
-from hcpgraph.planning.cache_keys import environment, keys
-from hcpgraph.planning.demand import bodies
-from hcpgraph.planning.plan import Plan
-from hcpgraph.running.cache import DiskCache
-from hcpgraph.running.execute import Execution
+from hcpgraph.running.part import Part, Ran
 
-from ..types import Captions
 from .find import Chain, Found, ancestors
+
+if TYPE_CHECKING:
+    from hcpgraph.checking.analyse import Analysis
+    from hcpgraph.checking.flat import FlatNode, Source
 
 DEVICE = "cpu"
 PLAIN_LOADER, PLAIN_BATCH = "data.loader", "data.caption_batch"
-
-
-@dataclass
-class Reading:
-    """What reading the data gave.
-
-    Attributes:
-        values: `(node, port)` -> what it gave, of every source that was asked for and did not fail.
-        failed: What went wrong, by node.
-    """
-
-    values: dict[Source, Any]
-    failed: dict[str, GraphError]
-    _job: Execution
-    _plan: Plan
-
-    def texts(self, chains: list[Chain], steps: Iterable[int]) -> dict[Chain, list[Captions]]:
-        """What chains of one loop give at its first passes, drawn as the loop draws it.
-
-        Chains are those of `Pruned.chains`. The region is bound by the engine as for training, with the loop's seed and
-        streams; only what the texts stand on is in it.
-
-        Raises:
-            GraphError: a node of a chain failed.
-        """
-        owner = chains[0].loop
-        node, settings = self._plan.node(owner), self._plan.analysis.settings[owner]
-        layout = self._job.regions.layout(owner)
-        missing = [source[0] for source in layout.outer if source not in self.values]
-        if missing:
-            raise GraphError("E_CHECK", f"'{missing[0]}' gave nothing", node=owner)
-        body = self._job.regions.bind(owner, self.values, Scope(self._job.run.seed))
-        if "seed" in settings:
-            body.seed(settings["seed"])
-        body.scope.series = {}
-        (places,) = layout.exits.values()
-        slot = dict(zip(next(iter(node.exits.values())), places, strict=True))
-        found: dict[Chain, list[Captions]] = {chain: [] for chain in chains}
-        for step in steps:
-            slots = body.open(step=step)
-            body.execute(slots, body.ops)
-            for chain in chains:
-                found[chain].append(slots[slot[chain.source]])
-        return found
 
 
 class Pruned:
@@ -91,7 +39,6 @@ class Pruned:
         self.problems: list[Problem] = []
         self.found: list[Found] = []
         self.chains: dict[Chain, Chain] = {}
-        self._roots = roots
         flat = analysis.flat
         kept: dict[str, FlatNode] = {}
         for one in every:
@@ -109,7 +56,8 @@ class Pruned:
         for id in list(kept):
             for owner in flat.chain(id):
                 self._own(analysis, owner, kept)
-        self.analysis = _analysed(analysis, kept, roots)
+        self._part = Part(analysis, kept, roots)
+        self.analysis = self._part.analysis
 
     def _keep(self, analysis: Analysis, one: Found, chain: Chain, kept: dict[str, FlatNode]) -> None:
         flat, home = analysis.flat, analysis.weights.home
@@ -149,7 +97,7 @@ class Pruned:
         if owner not in kept and node.spec is not None:
             kept[owner] = replace(node, inputs={}, wired={}, exits={node.spec.exits[0].name: []})
 
-    def read(self, listener: Listener | None, cancel: Event, more: Iterable[Source] = ()) -> Reading:
+    def read(self, listener: Listener | None, cancel: Event, more: Iterable[Source] = ()) -> Ran:
         """Run it.
 
         Args:
@@ -160,35 +108,9 @@ class Pruned:
         Raises:
             Cancelled: `cancel` was set.
         """
-        options = self.analysis.graph.run
-        prints = Fingerprints(self._roots.root("cache") / "fingerprints.sqlite")
-        demand = bodies(self.analysis)
-        env = environment(DEVICE, options.precision)
-        known = keys(self.analysis, demand, self._roots, environment=env, seed=options.seed, fingerprints=prints)
         wanted = [source for one in self.found for source in (one.bucketed, (one.node, "out"))]
-        wanted += more
-        for owner in {chain.loop for chain in self.chains}:
-            for id in sorted(demand[owner].outer):
-                spec = self.analysis.flat.nodes[id].spec
-                wanted += [(id, port.name) for port in (spec.outputs if spec else ())]
-        asked = dict.fromkeys(wanted)
-        targets = list(dict.fromkeys(source[0] for source in asked))
-        plan = Plan(self.analysis, targets, {f"{id}.{port}": (id, port) for id, port in asked}, demand, known, env)
-        state = RunState(
-            id="check",
-            roots=self._roots,
-            events=EventLog("check", None, listener),
-            device=DEVICE,
-            precision=options.precision,
-            seed=options.seed,
-            cancel=cancel,
-        )
-        disk = DiskCache(self._roots.root("cache"))
-        job = Execution(plan, state, disk=disk, fingerprints=prints, on_error="continue")
-        job.go()
-        given = job.outputs()
-        values = {source: given[name] for name, source in plan.outputs.items() if name in given}
-        return Reading(values, job.failed, job, plan)
+        loops = {chain.loop for chain in self.chains}
+        return self._part.run([*wanted, *more], sorted(loops), listener, cancel, device=DEVICE)
 
 
 def _forbidden(analysis: Analysis, one: Found) -> Problem | None:
@@ -221,32 +143,3 @@ def _loader(analysis: Analysis, one: Found) -> FlatNode:
         wired=wired,
         inputs={"data": [one.bucketed]},
     )
-
-
-def _analysed(analysis: Analysis, kept: Mapping[str, FlatNode], roots: Roots) -> Analysis:
-    """The analysis of some nodes of a graph that was checked as a whole."""
-    flat = Flat(nodes={id: kept[id] for id in analysis.flat.nodes if id in kept})
-    for node in flat.nodes.values():
-        flat.children[node.parent].append(node.id)
-    settings = {
-        id: analysis.settings[id]
-        if node.type == analysis.flat.nodes[id].type
-        else {**(node.spec.defaults if node.spec else {}), **_known(analysis.settings[id], node)}
-        for id, node in flat.nodes.items()
-    }
-    order = sort(flat)
-    wires = infer(flat, order, analysis.registry, settings, roots.resolve)
-    return Analysis(
-        analysis.graph,
-        analysis.registry,
-        flat,
-        order,
-        settings,
-        wires,
-        weigh(flat, order, wires, analysis.registry.types),
-    )
-
-
-def _known(settings: Mapping[str, Any], node: FlatNode) -> dict[str, Any]:
-    """The settings that a node has which stands in for another."""
-    return {name: value for name, value in settings.items() if node.spec is not None and name in node.spec.settings}

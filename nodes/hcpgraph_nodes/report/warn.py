@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hcpgraph.checking.analyse import Analysis
 from hcpgraph.errors import visible
 
 from ..data.loader import Loader
@@ -20,6 +19,7 @@ from .near import alike
 from .words import Texts
 
 if TYPE_CHECKING:
+    from hcpgraph.checking.analyse import Analysis
     from hcpgraph.data_report import DataTraining, DataWarning
 
 SHOWN = 20

@@ -98,7 +98,7 @@ class Accumulation:
         if self.passes == 1 or len(self.module.losses) == 1:
             return {}, {}
         nodes = self.module.instances.items()
-        series = self.module.body.scope.series or {}
+        series = self.module.body.series or {}
         return (
             {id: deepcopy(node.state_dict()) for id, node in nodes if hasattr(node, "state_dict")},
             {name: len(points) for name, points in series.items()},
@@ -108,7 +108,7 @@ class Accumulation:
         states, lengths = before
         for id, state in states.items():
             self.module.instances[id].load_state_dict(state)
-        series = self.module.body.scope.series or {}
+        series = self.module.body.series or {}
         for name, points in series.items():
             del points[lengths.get(name, 0) :]
         for tensor in self.params:

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from hcpgraph.checkpoints import checkpoint, steps
 from hcpgraph.finite import WRITTEN, refuse_not_finite
-from hcpgraph.planning.begun import steps
 from hcpgraph.running.codec import NoCodec, digest, read_folder, write_folder
 from hcpgraph_nodes.optim.optimizer import Optimizer
 
@@ -33,7 +33,7 @@ class Checkpoints:
         return steps(self.folder)
 
     def path(self, step: int) -> Path:
-        return self.folder / f"step-{step:08d}"
+        return checkpoint(self.folder, step)
 
     def save(self, step: int, state: dict[str, Any]) -> list[int]:
         """Write a checkpoint by one rename, then forget the oldest; gives the steps of those.

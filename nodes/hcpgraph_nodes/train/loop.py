@@ -85,8 +85,7 @@ def loop(
     body.seed(seed)
     _trainable(optimizer, True)
     accelerator = make_accelerator(ctx, mixed_precision)
-    trained = body.regions.plan.analysis.weights.trains.get(ctx.node, frozenset())
-    module = StepModule(body, trained)
+    module = StepModule(body)
     model = accelerator.prepare(module)
     scaler = accelerator.scaler
     begin, end = body.earlier * steps, (body.earlier + 1) * steps
@@ -100,7 +99,7 @@ def loop(
         restore(state, optimizer, module.instances, scaler)
         done, curve = state["step"], state["curve"]
         ctx.log(f"{'nothing to train' if done == end else 'going on'}: checkpoint of step {done} of {end}")
-    body.scope.series = curve
+    body.series = curve
     pending: list[torch.Tensor] = []
 
     def flush() -> None:
