@@ -23,14 +23,13 @@ def replacing(path: Path, *, keep: bool = False) -> Iterator[Path]:
     has left it there alone, the next writer puts it back first.
 
     Args:
-        path: Where it belongs; its parent is made. What a link names is replaced, not the link.
+        path: Where it belongs, in a folder that is there. What a link names is replaced, not the link.
         keep: Leave a folder that is there already, and drop the new one: for names that are made of the content.
 
     Raises:
         OSError: the disk does not take it; what was there is as it was.
     """
     path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
     waiting = path.with_name(f".{sha256(path.name.encode()).hexdigest()[:16]}.old")
     if waiting.is_dir() and not path.exists():
         os.replace(waiting, path)

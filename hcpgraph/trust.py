@@ -126,6 +126,7 @@ def resolve(path: str) -> type[Any]:
 def _write(paths: list[str]) -> None:
     path = user_file()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(sorted(paths), indent=2) + "\n")
     except OSError as error:
         raise GraphErrors.one("E_TRUST_FILE", f"{path}: {error.strerror or error}") from None

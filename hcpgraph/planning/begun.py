@@ -192,6 +192,7 @@ def _checkpoints(plan: Plan, id: str, found: list[Begun]) -> str:
 def _copy(one: Begun, at_most: int, place: Path) -> None:
     """Put a checkpoint into another folder, whole or not at all."""
     source = checkpoint(one.folder, one.until(at_most))
+    place.mkdir(parents=True, exist_ok=True)
     with replacing(place / source.name, keep=True) as fresh:
         shutil.copytree(source, fresh, copy_function=_link)
 

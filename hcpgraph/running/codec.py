@@ -104,6 +104,7 @@ def write_folder(folder: Path, value: Any, extra: Mapping[str, Any] | None = Non
     """
     tensors: dict[str, Any] = {}
     tree = encode(value, tensors)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing(folder, keep=True) as fresh:
         fresh.mkdir()
         drawn = {name for name in tensors if pictures and _write_picture(fresh / f"{name}.png", tensors[name])}

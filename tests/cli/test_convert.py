@@ -116,7 +116,7 @@ def test_paths_are_checked_first(cli, tmp_path):
     assert "already there" in cli("convert", source, source, *call, code=2).stderr
     assert "does not end in" in cli("convert", source, tmp_path / "b.pt", *call, code=2).stderr
     assert "no folder" in cli("convert", source, tmp_path / "x/b.safetensors", *call, code=2).stderr
-    told = cli("convert", source, tmp_path / f"{240 * 'b'}.safetensors", *call, code=1).stderr
+    told = cli("convert", source, tmp_path / f"{250 * 'b'}.safetensors", *call, code=1).stderr
     assert "name too long" in told and "Traceback" not in told and list(tmp_path.iterdir()) == [source]
     (tmp_path / "text.safetensors").write_text("hello")
     assert "E_FILE" in cli("convert", tmp_path / "text.safetensors", tmp_path / "b.safetensors", *call, code=2).stderr

@@ -62,6 +62,7 @@ def save(name: str, text: str, etag: str | None, roots: Roots) -> None:
     with _SAVING:
         _same(name, path, etag)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
         except OSError as error:
             raise GraphErrors.one("E_DISK", f"'{name}' cannot be saved: {error.strerror or error}") from None

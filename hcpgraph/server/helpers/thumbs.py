@@ -52,5 +52,6 @@ def make(path: Path, size: int, target: Path) -> None:
         raise GraphErrors.one("E_NOT_FOUND", "the picture is gone") from None
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, ArithmeticError, EOFError) as error:
         raise GraphErrors.one("E_PICTURE", f"the picture cannot be read: {error}"[:200]) from None
+    target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as fresh:
         small.save(fresh, "WEBP", quality=QUALITY)

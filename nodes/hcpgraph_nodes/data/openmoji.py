@@ -161,6 +161,7 @@ def _rasterised(ctx: Context, folder: Path, chosen: Sequence[Emoji], size: int, 
         ctx.check()
         pixels[row] = _draw((folder / f"{code}.svg").read_text(encoding="utf-8"), size, style, background)
         ctx.progress(row + 1, len(codes))
+    array.parent.mkdir(parents=True, exist_ok=True)
     index = {**content, "license": "OpenMoji, CC BY-SA 4.0", "codes": codes}
     write_text(array.with_suffix(".json"), json.dumps(index, indent=1))
     buffer = io.BytesIO()

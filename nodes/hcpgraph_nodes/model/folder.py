@@ -34,6 +34,7 @@ def write_folder(
     if target.exists() and not (target / marker).is_file():
         message = f"'{path}' exists and holds no {marker}: it is something else"
         raise GraphError("E_NOT_A_MODEL", message, hint="choose another path")
+    target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as fresh:
         fresh.mkdir()
         write(fresh, {"hcpgraph": ctx.run.embed} if ctx.run.embed else {})

@@ -22,4 +22,5 @@ def read_remembered(file: Path, stamp: str) -> Any:
 def write_remembered(file: Path, stamp: str, value: Any) -> None:
     """Write it whole or not at all; a full or read-only disk is no error."""
     with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps({"stamp": stamp, "value": value}, separators=(",", ":")))
