@@ -16,10 +16,10 @@ ALL = [FOLDER, PACKS]
 
 def graph(nodes: dict[str, Any], edges: dict[str, str] | None = None, **more: Any) -> hcpgraph.Graph:
     """A graph from `{id: "type"}` or `{id: ("type", {settings}, region)}` and `{target: source}`."""
-    g = hcpgraph.Graph(**more)
+    g, registry = hcpgraph.Graph(**more), hcpgraph.default_registry()
     for id, what in nodes.items():
         type_id, settings, inside = (*((what,) if isinstance(what, str) else what), None, None)[:3]
-        spec = hcpgraph.default_registry().find(type_id)
+        spec = registry.find(type_id)
         version = 1 if spec is None else spec.version
         g.nodes[id] = NodeEntry(type=type_id, version=version, settings=settings or {}, inside=inside)
     g.edges = dict(edges or {})
