@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 from hcpgraph_nodes.data.batches.reading import view
@@ -87,7 +86,7 @@ def made(graph: Graph, workspace: Path, **options: Any) -> dict[str, Any]:
     roots = default_roots(workspace)
     found = report(analyse(graph, default_registry(), roots, files=True), roots, Options(**options))
     plain = json.loads(json.dumps(found))
-    jsonschema.validate(plain, definition("DataReport"))
+    definition("DataReport").validate(plain)
     return plain
 
 
@@ -237,7 +236,7 @@ def test_every_problem_is_told_and_the_code_is_2(cli, tmp_path: Path, pictures: 
     g.save(tmp_path / "graph.json")
     done = cli("check", tmp_path / "graph.json", "--json", "--workspace", workspace, code=2)
     told = json.loads(done.stdout)
-    jsonschema.validate(told, definition("DataReport"))
+    definition("DataReport").validate(told)
     wrong = {(p["node"], p["code"]) for p in told["problems"] if p["severity"] == "error"}
     assert wrong == {("empty", "E_DATA"), ("nowhere", "E_NOT_FOUND"), ("loader", "E_PICTURE")}
     assert [loader["node"] for loader in told["loaders"]] == ["loader"], "what can be read is reported all the same"
@@ -263,7 +262,7 @@ def test_text_and_page(cli, tmp_path: Path, pictures: Path, workspace: Path) -> 
 def test_a_malformed_graph_is_a_report_too(cli, tmp_path: Path) -> None:
     (tmp_path / "graph.json").write_text("{")
     told = json.loads(cli("check", tmp_path / "graph.json", "--json", code=2).stdout)
-    jsonschema.validate(told, definition("DataReport"))
+    definition("DataReport").validate(told)
     assert not told["ok"] and told["problems"]
 
 

@@ -34,7 +34,7 @@ class Reply:
     def codes(self):
         """Codes of the problems that it tells; the reply must be one about problems."""
         problems = self.json()["problems"]
-        jsonschema.validate(self.json(), definition("ApiError"))
+        definition("ApiError").validate(self.json())
         return [problem["code"] for problem in problems]
 
 
@@ -99,7 +99,7 @@ class Live:
         if shape:
             name = shape.removesuffix("[]")
             for item in data if shape.endswith("[]") else [data]:
-                jsonschema.validate(item, definition(name))
+                definition(name).validate(item)
         return data
 
     def file(self, uri, **more):
@@ -156,7 +156,7 @@ def shared():
 
 @cache
 def definition(name):
-    """The schema of one shape, in which no object may have more than what is said of it."""
+    """Says whether something has this shape; no object may have more than what is said of it."""
     whole = deepcopy(bundle())
     whole["$ref"] = f"#/$defs/{name}"
 
@@ -171,4 +171,5 @@ def definition(name):
                 close(inner)
 
     close(whole["$defs"])
-    return whole
+    jsonschema.Draft202012Validator.check_schema(whole)
+    return jsonschema.Draft202012Validator(whole)

@@ -1,6 +1,7 @@
 """A server for tests of jobs: in a process of its own, so that it can be killed; its worker imports nothing ahead.
 
-`python -m tests.server.serving WORKSPACE PACK…` prints the address.
+`python -m tests.server.serving WORKSPACE SECONDS PACK…` prints the address; a run that was cancelled has so many seconds
+to listen.
 """
 
 import asyncio
@@ -13,12 +14,13 @@ import time
 from pathlib import Path
 
 import aiohttp
-import jsonschema
 import msgpack
 import psutil
 
 import hcpgraph
 import hcpgraph.testing
+from hcpgraph.server.queue import current
+from hcpgraph.server.queue.current import CANCEL_SECONDS
 from hcpgraph.server.state import ServerState
 from tests.server.live import TOKEN, Live, definition
 
@@ -32,10 +34,10 @@ CHECKED = set()
 class Server(Live):
     """The server, and what tests say to it."""
 
-    def __init__(self, workspace, packs=(hcpgraph.testing.FOLDER, PACK)):
+    def __init__(self, workspace, packs=(hcpgraph.testing.FOLDER, PACK), seconds=CANCEL_SECONDS):
         self.workspace = Path(workspace)
         (self.workspace / "data").mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "tests.server.serving", str(workspace), *map(str, packs)]
+        command = [sys.executable, "-m", "tests.server.serving", str(workspace), str(seconds), *map(str, packs)]
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - `close` ends it
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.errors, cwd=Path(__file__).parents[2]
@@ -63,7 +65,7 @@ class Server(Live):
         events = self.get(f"/api/jobs/{id}/events?since={since}")
         for event in {event["kind"]: event for event in events}.values():
             if event["kind"] not in CHECKED:
-                jsonschema.validate(event, definition("RunEvent"))
+                definition("RunEvent").validate(event)
                 CHECKED.add(event["kind"])
         return events
 
@@ -158,7 +160,7 @@ def drawn(drawing):
     )
 
 
-async def _main(workspace, packs):
+async def _main(workspace, seconds, packs):
     from aiohttp import web
 
     from hcpgraph.paths import Roots
@@ -167,6 +169,7 @@ async def _main(workspace, packs):
     from hcpgraph.server.queue.hub import Hub
     from hcpgraph.server.queue.supervisor import Supervisor
 
+    current.CANCEL_SECONDS = seconds
     roots, hub = Roots(workspace.resolve()), Hub()
     jobs = Jobs(roots.root("cache") / "server" / "jobs.sqlite")
     supervisor = Supervisor(roots, packs, jobs, hub, warm=False)
@@ -183,4 +186,4 @@ async def _main(workspace, packs):
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(Path(sys.argv[1]), tuple(Path(pack) for pack in sys.argv[2:])))
+    asyncio.run(_main(Path(sys.argv[1]), float(sys.argv[2]), tuple(Path(pack) for pack in sys.argv[3:])))

@@ -7,7 +7,6 @@ import json
 import threading
 from contextlib import suppress
 
-import jsonschema
 import numpy as np
 import psutil
 import pytest
@@ -46,7 +45,7 @@ def lines(reply):
     assert reply.status == 200 and reply.headers["Content-Type"] == "application/x-ndjson"
     found = [json.loads(line) for line in reply.body.splitlines()]
     for line in found:
-        jsonschema.validate(line, definition("DataReportLine"))
+        definition("DataReportLine").validate(line)
     return found
 
 

@@ -151,7 +151,7 @@ def test_a_helper_that_dies_or_hangs_is_replaced():
             await pool.run(time.sleep, 1000)
         assert await pool.run(divmod, 9, 2) == (4, 1)
 
-    in_pool(use, size=1, seconds=15.0)
+    in_pool(use, size=1, seconds=6.0)
 
 
 def hungry(size):
