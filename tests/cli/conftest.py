@@ -39,10 +39,11 @@ def cli():
 
 @pytest.fixture
 def process(tmp_path: Path):
-    """Start the command line as a process of its own, in an empty folder, with pipes."""
+    """Start the command line, or a script that stands for it, as a process of its own, in an empty folder, with pipes."""
 
-    def start(*arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "hcpgraph.cli", *map(str, arguments)]
+    def start(*arguments: object, script: Path | None = None) -> subprocess.Popen[str]:
+        program = ["-m", "hcpgraph.cli"] if script is None else [str(script)]
+        command = [sys.executable, *program, *map(str, arguments)]
         paths = os.pathsep.join(path for path in sys.path if path)
         return subprocess.Popen(
             command,

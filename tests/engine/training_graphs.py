@@ -6,6 +6,20 @@ from hcpgraph import Graph
 
 PACK = Path(__file__).resolve().parents[1] / "packs" / "torch_pack"
 
+SLOWLY = """
+import time
+import hcpgraph.running.step
+real = hcpgraph.running.step.StepModule.forward
+def forward(self, *args, **kwargs):
+    time.sleep(0.1)
+    return real(self, *args, **kwargs)
+hcpgraph.running.step.StepModule.forward = forward
+from hcpgraph.cli import main
+if __name__ == "__main__":
+    main()
+"""
+"""`hcpgraph` with steps that take long enough to be interrupted between two of them."""
+
 
 def training(steps=6, *, noises=1, dropout=0.2, drift=False, lr=0.01, second=None, **loop):
     """net.make -> AdamW -> train.loop over batch -> noise -> net vs frozen net, with `after` and `w` behind it."""

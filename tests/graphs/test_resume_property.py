@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -14,9 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 import hcpgraph
 from hcpgraph import Graph
+from hcpgraph.cli import main
+
+from ..engine.training_graphs import SLOWLY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 STEPS, EVERY = 6, 2
@@ -43,20 +46,9 @@ CHOICES: dict[str, list[Any]] = {
     "word": [False, True],
     "signal": [signal.SIGINT, signal.SIGTERM, signal.SIGKILL],
 }
-SUITE = (13, 14, 18, 24)
-"""The seeds whose trainings have most in them between each other; the other 25 run in `make slow`."""
-SLOWLY = """
-import time
-import hcpgraph.running.step
-real = hcpgraph.running.step.StepModule.forward
-def forward(self, *args, **kwargs):
-    time.sleep(0.1)
-    return real(self, *args, **kwargs)
-hcpgraph.running.step.StepModule.forward = forward
-from hcpgraph.cli import main
-if __name__ == "__main__":
-    main()
-"""
+SUITE = (0, 10)
+"""All that can be drawn is in one of the two, a third number of steps to accumulate and Ctrl-C apart, which
+tests/cli/test_resume_training.py presses; the other 27 seeds run in `make slow`."""
 
 
 def drawn(made: dict[str, Any]) -> Graph:
@@ -191,11 +183,10 @@ def test_resumed_equals_uninterrupted_bit_for_bit(seed: int, tmp_path: Path) -> 
     stop([sys.executable, str(script), "run", str(graph), "--workspace", str(stopped)], stopped, made["signal"], env)
     kept = [int(path.name.removeprefix("step-")) for path in checkpoints(stopped)]
     assert kept and 0 < kept[-1] < STEPS
-    command = [sys.executable, "-m", "hcpgraph.cli", "run", "--resume", "last", "--workspace", str(stopped)]
-    resumed = subprocess.run(command, capture_output=True, text=True, env=env, check=False, timeout=LONGEST)
-    assert resumed.returncode == 0, resumed.stderr
-    assert re.search(rf"going on: checkpoint of step {kept[-1]} of {STEPS}", resumed.stderr)
     torch.set_num_threads(1)
+    resumed = CliRunner().invoke(main, ["run", "--resume", "last", "--workspace", str(stopped)])
+    assert resumed.exit_code == 0, resumed.stderr
+    assert f"going on: checkpoint of step {kept[-1]} of {STEPS}" in resumed.stderr
     alone = hcpgraph.run(graph, workspace=whole)
     assert alone.status == "done", alone.failed
     assert content(stopped) == content(whole), f"seed {seed}: {made}"
