@@ -19,7 +19,7 @@ from tests.server.serving import ENDED, Server, until
 from .small import furnish, small
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs"
-SOON = ("train/lora", "train/controlnet", "data/two_data_sets")
+SOON = ("train/controlnet", "data/two_data_sets")
 
 
 def ahead(graph: hcpgraph.Graph) -> int:

@@ -168,15 +168,6 @@ def test_a_step_leaves_no_tap(workspace: Path, denoiser) -> None:
     assert denoiser.root.active is None and made.root.uses == 0
 
 
-def test_it_compiles_into_one_graph(workspace: Path, denoiser) -> None:
-    made = control(workspace, denoiser)
-    led = apply_controlnet(denoiser, made, pictures(2))
-    torch.compiler.reset()
-    step = torch.compile(lambda h: predict(h, NOISY, TIME, TEXT).data, backend="eager", fullgraph=True)
-    for each in (led, denoiser, led):
-        assert torch.equal(step(each), run(each))
-
-
 def test_half_precision(workspace: Path, denoiser) -> None:
     half = load_model(context(workspace, precision="bf16"), path="models:tiny").denoiser
     made = new_controlnet(context(workspace, precision="bf16"), half, channels=CHANNELS)

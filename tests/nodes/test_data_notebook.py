@@ -93,7 +93,7 @@ def ended(processes: list[psutil.Process]) -> bool:
     return psutil.wait_procs(processes, timeout=60)[1] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="no signals to a group here")
 def test_a_notebook_reads_with_workers(notebook: Notebook) -> None:
     assert notebook.run(MAKE) == "2 read\n"

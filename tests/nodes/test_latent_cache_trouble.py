@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,39 +124,29 @@ class Slow(Transform):
         return views
 
 
-def child(workspace: Path, folder: Path) -> subprocess.Popen[str]:
-    root = str(Path(__file__).resolve().parents[2])
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(workspace), str(folder), root],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.timeout(180)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL there")
 def test_two_runs_at_once_one_killed_and_one_after_them(workspace: Path, folder: Path) -> None:
-    both = [child(workspace, folder) for _ in range(2)]
-    try:
-        for one in both:
-            assert one.stdin is not None and one.stdout is not None
-            assert one.stdout.readline() == "ready\n"
-        for one in both:
-            assert one.stdin is not None
-            one.stdin.write("go\n")
-            one.stdin.flush()
-        store = workspace / "cache/samples"
-        while not any(pack.stat().st_size for pack in store.glob("*.pack")):
-            assert both[0].poll() is None
-        both[0].kill()
-        assert both[1].stdout is not None
-        survivor = both[1].stdout.read().strip()
-        assert survivor.endswith("of 6") and both[1].wait(60) == 0
-    finally:
-        for one in both:
-            one.kill()
-            one.communicate()
+    arguments = [str(workspace), str(folder), str(Path(__file__).resolve().parents[2])]
+    other = subprocess.Popen(
+        [sys.executable, "-c", CHILD, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    store = workspace / "cache/samples"
+
+    def kill_it_in_the_middle() -> None:
+        while not any(pack.stat().st_size for pack in store.glob("*.pack")) and other.poll() is None:
+            time.sleep(0.001)
+        other.kill()
+
+    with other, ThreadPoolExecutor(1) as beside:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        killed = beside.submit(kill_it_in_the_middle)
+        survivor = encode(workspace, bucketed(folder, dataset(folder, transforms=(Slow(),)), num_buckets=3))[1]
+        killed.result()
+    assert survivor.endswith("of 6") and other.returncode == -signal.SIGKILL
     data = bucketed(folder, dataset(folder, transforms=(Slow(),)), num_buckets=3)
     after, told = encode(workspace, data)
     assert told == "0 of 6"
