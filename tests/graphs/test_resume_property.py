@@ -47,8 +47,7 @@ CHOICES: dict[str, list[Any]] = {
     "signal": [signal.SIGINT, signal.SIGTERM, signal.SIGKILL],
 }
 SUITE = (0, 10)
-"""All that can be drawn is in one of the two, a third number of steps to accumulate and Ctrl-C apart, which
-tests/cli/test_resume_training.py presses; the other 27 seeds run in `make slow`."""
+"""All that can be switched on is on in one of the two; the other 27 seeds run in `make slow`."""
 
 
 def drawn(made: dict[str, Any]) -> Graph:
