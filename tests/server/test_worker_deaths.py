@@ -106,7 +106,7 @@ def test_a_run_that_does_not_listen_is_ended_after_a_while(start):
     job = server.wait(id)
     assert (job["status"], job["reason"]["code"]) == ("cancelled", "E_KILLED")
     assert "within 3 seconds" in job["reason"]["message"]
-    assert server.events(id)[-1]["status"] == "cancelled"
+    server.wait_for_event(id, lambda event: event["kind"] == "run_done" and event["status"] == "cancelled")
     after = server.run(graph(n=("toy.number", {"value": 2})))
     assert server.wait(after)["status"] == "done"
 
