@@ -7,9 +7,10 @@ import torch
 from ..test_docs import blocks
 
 PAGE: dict = {}
-for text in blocks("docs/plugins.md", "python")[:4]:
+BLOCKS = [text for text in blocks("docs/plugins.md", "python") if "PluginBlock" in text]
+for text in BLOCKS:
     exec(text, PAGE)  # noqa: S102 - our own page
-Scale, Shortcut, Mixed, Gate = (PAGE[name] for name in ("Scale", "Shortcut", "Mixed", "Gate"))
+Scale, Shortcut, Mixed, Gate, Thin = (PAGE[name] for name in ("Scale", "Shortcut", "Mixed", "Gate", "Thin"))
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

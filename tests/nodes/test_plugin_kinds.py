@@ -16,7 +16,7 @@ from torch import nn
 
 from hcpgraph import GraphError
 
-from .plugin_page import Gate, Mixed, Scale, Shortcut, fill, random
+from .plugin_page import Gate, Mixed, Scale, Shortcut, Thin, fill, random
 
 
 class Net(nn.Module):
@@ -61,6 +61,31 @@ def out(handle: Handle, x: torch.Tensor, **inputs) -> torch.Tensor:
 X = random(3, 4)
 BASE = net()
 A, B, C = BASE.root.module.a, BASE.root.module.b, BASE.root.module.c.inner
+
+
+def test_a_wrap_block_takes_the_place_of_a_layer_and_keeps_it() -> None:
+    whole = Thin.on(BASE, ["b"], lambda at: Thin(at.layer, rank=5))
+    before = {name: value.clone() for name, value in BASE.root.module.state_dict().items()}
+    thin = BASE.attach(whole)
+    assert torch.allclose(out(thin, X), out(BASE, X), atol=1e-5)
+    out(BASE.attach(Thin.on(BASE, ["b"], lambda at: Thin(at.layer, rank=1))), X).sum().backward()
+    assert B.weight.grad is None
+    assert sorted(whole.state()) == ["b.bias", "b.down", "b.up"]
+    assert BASE.root.module.state_dict().keys() == before.keys()
+    inner = fill(Scale.on(BASE, ["b"]))
+    assert torch.equal(out(BASE.attach(inner).attach(whole), X), out(thin, X)), (
+        "what is below a replaced layer is silent"
+    )
+    assert not torch.equal(out(thin.attach(inner), X), out(thin, X))
+
+
+def test_a_layer_that_a_block_keeps_as_an_attribute_becomes_a_part_of_it() -> None:
+    class Keeper(WrapPluginBlock):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+    assert sorted(Keeper.on(BASE, ["b"], trainable=True).state()) == ["b.layer.bias", "b.layer.weight"]
 
 
 def test_single_changes_an_output_or_an_input() -> None:
