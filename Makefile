@@ -4,13 +4,14 @@
 # make e2e    the editor in a real browser
 # make quick  the checks and the fast tests (≤ 3 minutes)
 # make slow   the tests that take minutes each, which `make test` leaves out
+# make docs   the documentation as a site: site/index.html
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo web test e2e quick slow lint lint-web install-demo install-dev
+.PHONY: demo web test e2e quick slow docs lint lint-web install-demo install-dev
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("hcpgraph needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -26,7 +27,7 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,datasets,albumentations,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,datasets,albumentations,dev,docs]'
 	@touch $@ $(VENV)/.demo
 
 install-demo: $(VENV)/.demo
@@ -70,3 +71,7 @@ quick: lint lint-web web
 
 slow: install-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+
+docs: install-dev
+	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,8 @@ def _show(spec: NodeSpec) -> None:
         said("\nSettings", bold=True)
     for name, schema in spec.settings.items():
         default = "required" if name in spec.required else f"default {json.dumps(spec.defaults.get(name))}"
-        said(f"  {name}: {spec.setting_types.get(name, 'any')}, {default}{_limits(schema)}")
+        choices = [f"one of {', '.join(map(json.dumps, schema['enum']))}"] if "enum" in schema else []
+        said(f"  {name}: {', '.join([spec.setting_types.get(name, 'any'), default, *limits(schema), *choices])}")
         if text := schema.get("description"):
             said(f"      {text}")
 
@@ -91,8 +92,7 @@ def _ports(title: str, ports: Iterable[PortSpec]) -> None:
             said(f"      {port.help}")
 
 
-def _limits(schema: dict[str, Any] | Any) -> str:
+def limits(schema: Mapping[str, Any]) -> list[str]:
+    """The range that a schema allows, such as `≥ 0` and `≤ 1`."""
     told = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = "".join(f", {sign} {schema[key]}" for key, sign in told.items() if key in schema)
-    choices = f", one of {', '.join(map(json.dumps, schema['enum']))}" if "enum" in schema else ""
-    return limits + choices
+    return [f"{sign} {schema[key]}" for key, sign in told.items() if key in schema]
