@@ -24,6 +24,7 @@ _LAZY = {
     "Probe": "declaring.spec",
     "Setting": "declaring.spec",
     "migrate": "document.migration",
+    "Failure": "errors",
     "GraphError": "errors",
     "GraphErrors": "errors",
     "Problem": "errors",
@@ -31,6 +32,7 @@ _LAZY = {
     "validate": "api",
     "plan": "api",
     "run": "api",
+    "Options": "running.options",
     "Cache": "running.cache",
     "default_registry": "declaring.registry",
 }
@@ -41,11 +43,13 @@ __all__ = [
     "Choose",
     "Context",
     "Facts",
+    "Failure",
     "Graph",
     "GraphError",
     "GraphErrors",
     "Lazy",
     "Many",
+    "Options",
     "Port",
     "Probe",
     "Problem",
@@ -72,8 +76,9 @@ if TYPE_CHECKING:
     from .document import dump, load, loads
     from .document.graph import Graph
     from .document.migration import migrate
-    from .errors import Cancelled, GraphError, GraphErrors, Problem
+    from .errors import Cancelled, Failure, GraphError, GraphErrors, Problem
     from .running.cache import Cache
+    from .running.options import Options
     from .types import port_type
 
 

@@ -81,7 +81,15 @@ def _escaped(char: str) -> str:
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
-class GraphError(Exception):
+class Failure(Exception):
+    """What is raised on purpose: one problem (`GraphError`), or all that were found (`GraphErrors`)."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class GraphError(Failure):
     """One problem, raised.
 
     A node body raises it with a code, a message and a hint; the engine adds which node it was.
@@ -97,15 +105,11 @@ class GraphError(Exception):
         hint: str | None = None,
     ) -> None:
         self.problem = Problem(code, message, node, port, hint)
-        super().__init__(str(self.problem))
+        super().__init__([self.problem])
 
 
-class GraphErrors(Exception):
+class GraphErrors(Failure):
     """A graph, a file or a call that cannot be run; carries every problem that was found (exit code 2)."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = list(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
 
     @classmethod
     def one(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..errors import LONGEST, Cancelled, GraphError, GraphErrors, Problem, visible
+from ..errors import LONGEST, Cancelled, Failure, Problem, visible
 
 FAILED, WRONG, CANCELLED = 1, 2, 130
 SHOWN = 100
@@ -29,10 +29,8 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except GraphErrors as errors:
-            code = report(errors.problems, as_json=bool(ctx.params.get("as_json")), fallback=WRONG)
-        except GraphError as error:
-            code = report([error.problem], as_json=bool(ctx.params.get("as_json")), fallback=WRONG)
+        except Failure as failure:
+            code = report(failure.problems, as_json=bool(ctx.params.get("as_json")), fallback=WRONG)
         except BrokenPipeError:
             raise
         except OSError as error:

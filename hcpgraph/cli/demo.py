@@ -21,14 +21,14 @@ def command(ctx: click.Context, workspace: Path | None) -> None:
     need("demo")
     from ..document import load
     from ..document.templates import find
-    from .given import Call
+    from ..running.options import Options
     from .run import finish, perform
 
     found = [find(name) for name in GRAPHS]
     for number, template in enumerate(found, 1):
         said(f"{number} of {len(found)}: {template.title}", bold=True)
-        call = Call(load(template.path), {}, None, workspace, {}, (), None, "auto", "fp32")
-        code = finish(perform(call), call.places)
+        options = Options(workspace=workspace, precision="fp32")
+        code = finish(perform(load(template.path), options), options.places)
         if code:
             ctx.exit(code)
     said(f"the graphs are {' and '.join(str(template.path) for template in found)}", bold=True)

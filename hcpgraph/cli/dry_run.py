@@ -8,7 +8,8 @@ from ..errors import GraphErrors
 from .common import machine, report, said
 
 if TYPE_CHECKING:
-    from .given import Call
+    from ..document.graph import Graph
+    from ..running.options import Options
 
 WORDS = {
     "runs": "runs",
@@ -18,8 +19,8 @@ WORDS = {
 }
 
 
-def show_plan(call: Call, *, disk: bool, force: frozenset[str], resume: bool, as_json: bool) -> None:
-    """Plan a call and print it, with what the run itself would ask first.
+def show_plan(graph: Graph, options: Options, *, as_json: bool) -> None:
+    """Plan a run and print it, with what the run itself would ask first.
 
     Raises:
         GraphErrors: the graph or the call is wrong.
@@ -29,25 +30,14 @@ def show_plan(call: Call, *, disk: bool, force: frozenset[str], resume: bool, as
     from ..planning.begun import questions
     from ..running.forecast import plan_rows
 
-    places = call.places
-    graph, notes = locate(call.graph, places, locked=call.locked)
+    places = options.places
+    graph, notes = locate(graph, places, locked=options.locked)
     if any(note.severity == "error" for note in notes):
         raise GraphErrors(notes)
-    found = plan(
-        graph,
-        targets=call.targets,
-        settings=call.settings,
-        workspace=call.workspace,
-        packs=call.packs,
-        roots=call.roots,
-        seed=call.seed,
-        device=call.device,
-        precision=call.precision,
-        allow_write=call.allow_write,
-    )
-    rows = list(plan_rows(found, places, disk=disk, force=force))
+    found = plan(graph, options)
+    rows = list(plan_rows(found, places, disk=options.disk_cache, force=options.forced))
     problems = [*found.analysis.problems, *notes, *found.analysis.registry.problems]
-    problems += [] if resume else questions(found, places, force)
+    problems += [] if options.resume else questions(found, places, options.forced)
     if as_json:
         told = [problem.to_json() for problem in problems]
         machine({"targets": found.targets, "nodes": [row.to_json() for row in rows], "problems": told})

@@ -1,11 +1,9 @@
-"""What a call of `hcpgraph run` gives: the graph, how to run it, and values of settings."""
+"""Values that a call gives for settings: `--set node.setting=value`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,30 +12,6 @@ from ..document.graph import Drawing, Graph
 
 if TYPE_CHECKING:
     from ..declaring.registry import Registry
-    from ..paths import Roots
-
-
-@dataclass
-class Call:
-    """What a run is asked for, after `--resume` and `--set` are resolved."""
-
-    graph: Graph
-    settings: dict[str, Any]
-    targets: list[str] | None
-    workspace: Path | None
-    roots: dict[str, Path]
-    packs: tuple[Path, ...]
-    seed: int | None
-    device: str
-    precision: str | None
-    locked: bool = False
-    allow_write: tuple[str, ...] = ()
-
-    @property
-    def places(self) -> Roots:
-        from ..checking.analyse import default_roots
-
-        return default_roots(self.workspace, self.roots, self.allow_write)
 
 
 def parse_settings(pairs: Iterable[str], graph: Graph, registry: Registry) -> dict[str, Any]:

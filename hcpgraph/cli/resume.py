@@ -3,52 +3,42 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..checking.analyse import default_roots
+from ..document import load
 from ..document.graph import Graph
 from ..errors import GraphErrors
 from ..paths import Roots
+from ..running.options import Options
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """A recorded run.
+def again(run: str, asked: Options, device: str | None) -> tuple[Graph, Options]:
+    """The graph of a recorded run, and how it was run: what is asked for now wins, roots, packs and writes add up.
 
-    Attributes:
-        workspace: Folder of its roots, None where the run's folder does not tell.
-    """
-
-    graph: Graph
-    device: str
-    targets: list[str]
-    roots: dict[str, Path]
-    packs: tuple[Path, ...]
-    workspace: Path | None
-    allow_write: tuple[str, ...]
-
-
-def earlier(run: str, places: Roots) -> Earlier:
-    """Find and read a run: its id, its folder, or `last`.
+    Args:
+        run: Its id, its folder, or `last`.
+        asked: How it is to be run.
+        device: The device that is asked for; None takes that of the run.
 
     Raises:
         GraphErrors: E_RESUME, there is no such run or its record cannot be read.
     """
-    from ..document import load
-
-    folder = _folder(run, places)
+    folder = _folder(run, default_roots(asked.workspace, asked.roots))
     graph = load(folder / "graph.json")
     try:
         entry: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
-        return Earlier(
-            graph,
-            str(entry["device"]),
-            [str(target) for target in entry["targets"]],
-            {str(name): Path(path) for name, path in entry["roots"].items()},
-            tuple(Path(path) for path in entry["packs"]),
-            folder.parent.parent if folder.parent.name == "runs" else None,
-            tuple(str(name) for name in entry.get("allow_write", ())),
+        roots = {str(name): Path(path) for name, path in entry["roots"].items()}
+        packs = (Path(path) for path in entry["packs"])
+        writes = (str(name) for name in entry.get("allow_write", ()))
+        return graph, asked.given(
+            device=device or str(entry["device"]),
+            targets=asked.targets or [str(target) for target in entry["targets"]],
+            workspace=asked.workspace or (folder.parent.parent if folder.parent.name == "runs" else None),
+            roots={**roots, **(asked.roots or {})},
+            packs=dict.fromkeys((*packs, *(Path(pack).resolve() for pack in asked.packs))),
+            allow_write=dict.fromkeys((*writes, *asked.allow_write)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"the record of run '{folder.name}' cannot be read: {type(error).__name__}: {error}"

@@ -20,11 +20,12 @@ from .common import (
     root_option,
     workspace_option,
 )
-from .given import Call
 
 if TYPE_CHECKING:
-    from ..api import Result
+    from ..document.graph import Graph
     from ..paths import Roots
+    from ..running.options import Options
+    from ..running.record import Result
 
 
 @click.command("run", cls=Command)
@@ -92,105 +93,53 @@ def command(
         raise click.UsageError("give either GRAPH or --resume RUN")
     if out is not None:
         roots = {**roots, "out": out}
-    call = _call(graph, resume, workspace, roots, packs, targets, seed, device, precision, locked, allow_write)
     from ..declaring.registry import default_registry
+    from ..document import load
+    from ..running.options import Options
     from .given import parse_settings
 
-    call.settings = parse_settings(pairs, call.graph, default_registry(call.packs))
+    options = Options(
+        targets=targets or None,
+        workspace=workspace,
+        roots=roots,
+        packs=packs,
+        seed=seed,
+        device=device or "auto",
+        precision=precision,
+        locked=locked,
+        allow_write=allow_write,
+        force=force,
+        resume=resume is not None,
+        disk_cache=not no_cache,
+        on_error=on_error,
+    )
+    if resume:
+        from .resume import again
+
+        opened, options = again(resume, options, device)
+    else:
+        assert graph is not None
+        opened = load(graph)
+    options = options.given(settings=parse_settings(pairs, opened, default_registry(options.packs)))
     if dry_run:
         from .dry_run import show_plan
 
-        show_plan(call, disk=not no_cache, force=frozenset(force), resume=resume is not None, as_json=as_json)
+        show_plan(opened, options, as_json=as_json)
         return
-    result = perform(call, force=force, resume=resume is not None, disk_cache=not no_cache, on_error=on_error)
+    result = perform(opened, options)
     if as_json:
-        machine(to_json(result, call.places))
-    ctx.exit(finish(result, call.places))
+        machine(to_json(result, options.places))
+    ctx.exit(finish(result, options.places))
 
 
-def _call(
-    graph: Path | None,
-    resume: str | None,
-    workspace: Path | None,
-    roots: dict[str, Path],
-    packs: tuple[Path, ...],
-    targets: tuple[str, ...],
-    seed: int | None,
-    device: str | None,
-    precision: str | None,
-    locked: bool,
-    allow_write: tuple[str, ...],
-) -> Call:
-    from ..document import load
-
-    if not resume:
-        assert graph is not None
-        opened = load(graph)
-        return Call(
-            opened,
-            {},
-            list(targets) or None,
-            workspace,
-            roots,
-            packs,
-            seed,
-            device or "auto",
-            precision,
-            locked,
-            allow_write,
-        )
-    from ..checking.analyse import default_roots
-    from .resume import earlier
-
-    found = earlier(resume, default_roots(workspace, roots))
-    return Call(
-        found.graph,
-        {},
-        list(targets) or found.targets,
-        workspace or found.workspace,
-        {**found.roots, **roots},
-        tuple(dict.fromkeys((*found.packs, *(pack.resolve() for pack in packs)))),
-        seed,
-        device or found.device,
-        precision,
-        locked,
-        tuple(dict.fromkeys((*found.allow_write, *allow_write))),
-    )
-
-
-def perform(
-    call: Call,
-    *,
-    force: tuple[str, ...] = (),
-    resume: bool = False,
-    disk_cache: bool = True,
-    on_error: str = "stop",
-) -> Result:
+def perform(graph: Graph, options: Options) -> Result:
     """Run with a display of its progress; Ctrl-C cancels it."""
     from ..api import run
     from .progress import display
     from .signals import stoppable
 
     with stoppable() as cancel, display() as shown:
-        return run(
-            call.graph,
-            targets=call.targets,
-            settings=call.settings,
-            workspace=call.workspace,
-            packs=call.packs,
-            roots=call.roots,
-            disk_cache=disk_cache,
-            on_error=on_error,
-            on_event=shown,
-            seed=call.seed,
-            device=call.device,
-            precision=call.precision,
-            force=force,
-            resume=resume,
-            locked=call.locked,
-            allow_write=call.allow_write,
-            cancel=cancel,
-        )
+        return run(graph, options, on_event=shown, cancel=cancel)
 
 
 def finish(result: Result, places: Roots) -> int:

@@ -10,8 +10,8 @@ from .common import said, show
 from .progress import duration
 
 if TYPE_CHECKING:
-    from ..api import Result
     from ..paths import Roots
+    from ..running.record import Result
 
 WIDE = 4096
 """Columns where nobody looks at a terminal: paths stay whole."""

@@ -80,11 +80,12 @@ def test_what_was_asked_before_a_loop_began_is_forgotten(workspace):
 
 
 def test_a_picture_after_a_stopped_loop_carries_the_steps_that_were_done(workspace, tmp_path):
-    from hcpgraph.api import _embedded, plan
+    from hcpgraph.api import plan
+    from hcpgraph.running.record import embedded
 
     requests = Requests()
     prepared = plan(reported(40), packs=[PACK], workspace=workspace)
-    text = _embedded(prepared, requests)
+    text = embedded(prepared, requests)
     assert json.loads(text())["nodes"]["train"]["settings"]["steps"] == 40
     requests.shortened["train"] = 7
     assert json.loads(text())["nodes"]["train"]["settings"]["steps"] == 7

@@ -1,9 +1,12 @@
 """Seed and precision of a run: where they are set, and that a file which carries its graph gives the same again."""
 
+from dataclasses import fields
+
 import pytest
 
 import hcpgraph
-from hcpgraph import GraphErrors
+from hcpgraph import GraphErrors, Options
+from hcpgraph.running.options import Given
 from hcpgraph.testing import FOLDER
 
 from .support import graph, run
@@ -42,11 +45,12 @@ def test_the_usual_options_are_not_written_and_others_are_part_of_the_hash():
 
 
 def test_what_a_run_embeds_names_its_seed_and_precision(workspace):
-    from hcpgraph.api import _embedded, plan
+    from hcpgraph.api import plan
     from hcpgraph.requests import Requests
+    from hcpgraph.running.record import embedded
 
     prepared = plan(graph({"draw": "toy.draw"}, {}), packs=[FOLDER], workspace=workspace, seed=7, precision="bf16")
-    carried = hcpgraph.loads(_embedded(prepared, Requests())())
+    carried = hcpgraph.loads(embedded(prepared, Requests())())
     assert (carried.run.seed, carried.run.precision) == (7, "bf16")
 
 
@@ -57,6 +61,8 @@ def test_what_a_run_embeds_names_its_seed_and_precision(workspace):
         ({"seed": "3"}, "E_SEED"),
         ({"precision": "fp8"}, "E_CALL"),
         ({"on_error": "ignore"}, "E_CALL"),
+        ({"sed": 3}, "E_CALL"),
+        ({"force": "drow"}, "E_FORCE"),
         ({"force": ["drow"]}, "E_FORCE"),
         ({"targets": "drow"}, "E_TARGET"),
     ],
@@ -71,3 +77,17 @@ def test_a_wrong_call_is_told_before_anything_runs(workspace, options, code):
 def test_force_suggests_the_loop(workspace):
     with pytest.raises(GraphErrors, match="did you mean 'train'"):
         hcpgraph.run(training(2), packs=PACK, workspace=workspace, force=["trian"])
+
+
+def test_the_record_of_options_and_the_keywords_are_the_same():
+    assert list(Given.__annotations__) == [field.name for field in fields(Options)]
+
+
+def test_options_are_a_record_that_keywords_change(workspace):
+    g = graph({"draw": "toy.draw"}, {})
+    options = Options(workspace=workspace, packs=iter([FOLDER]), seed=5, record=False)
+    drawn = [hcpgraph.run(g, options).outputs["draw.out"] for _ in range(2)]
+    assert drawn[0] == drawn[1] == hcpgraph.run(g, options, seed=5).outputs["draw.out"]
+    assert hcpgraph.run(g, options, seed=6).outputs["draw.out"] != drawn[0]
+    with pytest.raises(GraphErrors, match="did you mean 'seed'"):
+        hcpgraph.run(g, options, sed=6)

@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 import hcpgraph
-from hcpgraph.api import Result
+from hcpgraph.running.record import Result
 
 from .small import furnish, small
 

@@ -10,7 +10,7 @@ import pytest
 
 import hcpgraph
 from hcpgraph import Graph, trust
-from hcpgraph.api import Result
+from hcpgraph.running.record import Result
 
 from .sources import picture
 

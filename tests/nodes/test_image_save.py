@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hcpgraph_nodes.image import png
 from hcpgraph_nodes.image.log import log
 from hcpgraph_nodes.image.pixels import from_pixels, to_pixels
 from hcpgraph_nodes.image.save import save
@@ -81,7 +80,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     def full(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(png.os, "replace", full)
+    monkeypatch.setattr("hcpgraph.atomic.os.replace", full)
     with pytest.raises(OSError, match="no space"):
         save(graph_context(tmp_path), from_pixels([PIXELS[0]]), path="out:cat.png")
     assert list((tmp_path / "out").iterdir()) == []

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ...errors import GraphError, GraphErrors, Problem
+from ...errors import Failure, GraphErrors, Problem
 from ...processes import commands
 
 if TYPE_CHECKING:
@@ -149,10 +149,8 @@ def _answer(data: bytes) -> tuple[int, Any]:
     try:
         function, args, kwargs = pickle.loads(data)
         return _DONE, function(*args, **kwargs)
-    except GraphErrors as errors:
-        return _PROBLEMS, errors.problems
-    except GraphError as error:
-        return _PROBLEMS, [error.problem]
+    except Failure as failure:
+        return _PROBLEMS, failure.problems
     except MemoryError:
         return _PROBLEMS, [Problem("E_TOO_LARGE", "there is not enough memory to look at this")]
     except Exception:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from ...errors import GraphError, GraphErrors, Problem
+from ...errors import Failure, Problem
 from ..helpers.pool import HelperBug
 from ..state import ServerState
 from . import page, routes_data, routes_files, routes_graphs, routes_jobs, routes_specs
@@ -36,10 +36,8 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     """Every failure below /api is JSON with problems; a traceback goes to the log and never to the page."""
     try:
         return await handler(request)
-    except GraphErrors as errors:
-        return failure(errors.problems)
-    except GraphError as error:
-        return failure([error.problem])
+    except Failure as refused:
+        return failure(refused.problems)
     except web.HTTPException as error:
         if not is_api(request) or error.status < 400:
             raise

@@ -17,8 +17,8 @@ from typing import Any
 
 import aiosqlite
 
-from ...api import new_id
 from ...errors import GraphErrors, Problem
+from ...running.record import new_id
 from .history import Recorded
 from .job import ENDED, STATUSES, Job, Status, Work
 from .tables import one, unusable, upgrade

@@ -53,7 +53,7 @@ def conclude_record(folder: Path, status: str, reason: Problem) -> None:
     Raises:
         OSError: the disk does not take it.
     """
-    from ...api import write_json
+    from ...running.record import write_json
 
     entry = _entry(folder)
     if entry is not None and entry.get("status") == "running":

@@ -20,7 +20,7 @@ from ...checking.flat import Source
 from ...declaring.registry import Registry, default_registry
 from ...document import loads
 from ...document.graph import Graph
-from ...errors import GraphError, GraphErrors, Problem
+from ...errors import Failure, GraphError, GraphErrors, Problem
 from ...fingerprint import Fingerprints
 from ...paths import Roots
 from ...planning.plan import Plan, make_plan
@@ -72,10 +72,8 @@ class Outlines:
             if teller is None:
                 raise GraphError("E_LAYERS", f"the pack '{outline['pack']}' is gone", node=asked.node)
             return {**teller.layers(outline["layers"], question.patterns, asked.type), "problems": []}
-        except GraphErrors as errors:
-            return _nothing(errors.problems)
-        except GraphError as error:
-            return _nothing([error.problem])
+        except Failure as failure:
+            return _nothing(failure.problems)
 
     def _plan(self, asked: _Asked) -> tuple[Plan, str]:
         options = asked.graph.run

@@ -20,18 +20,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ...api import Result, run
+from ...api import run
 from ...checking.flatten import flatten
 from ...declaring.registry import Registry, default_registry
 from ...device import pick_device
 from ...document import loads
 from ...document.graph import Graph
-from ...errors import GraphError, GraphErrors, Problem
+from ...errors import Failure, Problem
 from ...events import Event
 from ...paths import Roots
 from ...processes.commands import lines
 from ...requests import Requests
 from ...running.cache import Cache
+from ...running.record import Result
 from .layers import Outlines, Question
 from .previews import Previews
 
@@ -188,11 +189,9 @@ class Worker:
             done["status"] = result.status
             spent = any(error.problem.code in SPENT for error in result.failed.values())
             done["replace"] = spent or trained(graph, registry, job.started)
-        except GraphErrors as errors:
-            first, *rest = [problem for problem in errors.problems if problem.severity == "error"] or errors.problems
+        except Failure as failure:
+            first, *rest = [problem for problem in failure.problems if problem.severity == "error"] or failure.problems
             done["problem"] = first.to_json() | ({"hint": _more(first, len(rest))} if rest else {})
-        except GraphError as error:
-            done["problem"] = error.problem.to_json()
         except BaseException as error:
             traceback.print_exc(file=sys.stderr)
             done |= {"problem": _bug(error).to_json(), "replace": True}
