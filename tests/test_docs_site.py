@@ -12,6 +12,7 @@ import pytest
 
 import hcpgraph
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 HOME = {"en": "", "zh-CN": "zh-CN/"}
 
