@@ -23,7 +23,7 @@ from .region import BoundBody, OpLayout
 GLOBAL_STREAM = "global"
 
 
-class StepModule(nn.Module):  # type: ignore[misc]
+class StepModule(nn.Module):
     """One step of a training region.
 
     Args:

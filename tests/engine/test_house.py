@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import tomllib
 from pathlib import Path
 
 import grimp
@@ -65,6 +66,13 @@ def test_a_folder_of_nodes_lists_its_nodes(folder: str):
     nodes = {Path(spec.file) for spec in hcpgraph.default_registry().specs.values()}
     others = {path.name for path in (NODES / folder).glob("*.py") if path not in nodes}
     assert others == SHARED[folder] | {"__init__.py"}
+
+
+def test_type_checkers_of_others_read_our_types():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = [ROOT / folder for folder in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
+    assert folders == [ENGINE, NODES]
+    assert [folder.name for folder in folders if not (folder / "py.typed").is_file()] == []
 
 
 def test_our_packs_import_public_modules_of_the_engine_alone():

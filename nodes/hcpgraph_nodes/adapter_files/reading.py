@@ -11,6 +11,7 @@ from hcpgraph import GraphError
 from hcpgraph.finite import READ, refuse_not_finite
 
 from ..plugins.blocks.kinds import BLOCKS
+from ..plugins.blocks.shapes import weight_of
 from .canonical import (
     ALPHA,
     BIAS,
@@ -88,8 +89,9 @@ def read(source: Source, names: Names, *, averages: bool = False) -> Found:
     for component, layers in names.layers.items():
         prefixes_of = names.family.peft_prefix.get(component, {})
         for path, layer in layers.items():
-            if (weights := whole.get((component, path))) is None:
+            if (component, path) not in whole:
                 continue
+            weights = whole[component, path]
             own = max((own for own in prefixes_of if path.startswith(own)), key=len)
             config = configs.of(prefixes_of[own])
             if wrong := _complete(weights, layer, config, path, hcp=(component, path) in scaled):
@@ -195,11 +197,11 @@ def _settle(weights: Weights, layer: nn.Module) -> str | None:
     kind = kind_at(layer, weights)
     if not isinstance(layer, BLOCKS[kind].wraps):
         return f"{type(layer).__name__} takes no {TITLES[kind]}"
+    shape = weight_of(layer).shape
     if kind in ("full", "norm") and DIFF not in weights:
-        weights[DIFF] = zeros(layer.weight.shape)
+        weights[DIFF] = zeros(shape)
     if ALPHA in weights:
         weights[ALPHA] = tensor(float(weights[ALPHA]))
-    shape = layer.weight.shape
     if kind == "lora" and len(shape) > 2:
         _as_convolution(weights, shape[1:])
     if DORA in weights and weights[DORA].dim() == 1:

@@ -88,7 +88,7 @@ def made_of(denoiser: Denoiser, config: Mapping[str, Any], seed: int) -> nn.Modu
     with init_empty_weights():
         shapes = {name: value.shape for name, value in network(config).state_dict().items()}
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         reader = ControlNetConditioningEmbedding(
             config["block_out_channels"][0],
             config["conditioning_channels"],
@@ -110,7 +110,8 @@ def network(config: Mapping[str, Any]) -> nn.Module:
     """A ControlNetModel of this configuration."""
     from diffusers import ControlNetModel
 
-    return ControlNetModel.from_config(dict(config))
+    made: nn.Module = ControlNetModel.from_config(dict(config))
+    return made
 
 
 def from_file(path: Path, prefix: str, config: Mapping[str, Any], rename: Callable[[str], str]) -> nn.Module:

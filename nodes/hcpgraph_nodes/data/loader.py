@@ -127,7 +127,10 @@ class Loader:
                 f"no bucket of '{data.dataset.name}' fills a batch of {batch_size * world}",
                 hint="take a smaller batch_size, or set leftover to pad_repeat or partial",
             )
-        self._forget()
+        self._orders: dict[int, list[Group]] = {}
+        self._kept: dict[Any, np.ndarray] = {}
+        self._stream: Stream | None = None
+        self._last: tuple[int, RawBatch] | None = None
         self.samples = sum(len(group.samples) for group in self.epoch(0))
         self._keep = workers == 0 and data.dataset.pictures and self._bytes() <= KEEP_BYTES
 
@@ -288,12 +291,6 @@ class Loader:
                     if total > KEEP_BYTES:
                         return total
         return total
-
-    def _forget(self) -> None:
-        self._orders: dict[int, list[Group]] = {}
-        self._kept: dict[Any, np.ndarray] = {}
-        self._stream: Stream | None = None
-        self._last: tuple[int, RawBatch] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_orders": {}, "_kept": {}, "_stream": None, "_last": None}

@@ -155,7 +155,7 @@ def _read_through(ctx: Context, shard: Path) -> list[Entry]:
     seen: set[str] = set()
     at = -1
     try:
-        with shard.open("rb") as raw, tarfile.open(fileobj=_Bounded(raw), mode="r:") as tar:
+        with shard.open("rb") as raw, _tar(raw) as tar:
             for member in tar:
                 ctx.check()
                 _check_place(member, at, shard)
@@ -188,6 +188,11 @@ def _read_through(ctx: Context, shard: Path) -> list[Entry]:
             hint="unpack .tar.gz to .tar, or write the shard again",
         ) from None
     return [entry for entry in entries if "at" in entry]
+
+
+def _tar(raw: BinaryIO) -> tarfile.TarFile:
+    bounded: Any = _Bounded(raw)  # what reading needs of a file, and no more
+    return tarfile.open(fileobj=bounded, mode="r:")
 
 
 class _Bounded:

@@ -31,6 +31,10 @@ class Family(Protocol):
         """Of the released model."""
 
     @property
+    def skipped(self) -> int:
+        """Last layers of a text network that are left out at clip_skip 0."""
+
+    @property
     def lora_prefix(self) -> Prefixes:
         """In kohya's keys."""
 

@@ -59,7 +59,7 @@ def clip_tokenizer(vocab_size: int = FULL, length: int = 77, pad: str = END) -> 
     """
     from transformers import CLIPTokenizer
 
-    pairs = list(merges()[: vocab_size - SMALLEST])
+    pairs: list[Any] = list(merges()[: vocab_size - SMALLEST])  # transformers declares list[str], and takes pairs
     symbols = byte_symbols()
     words = [
         *symbols,

@@ -98,7 +98,8 @@ class KlVae:
         """What `decode` gives, not yet cut to [0, 1]."""
         with vae.active() as module:
             unscaled = (latents.to(vae.device) / self.scaling_factor(vae)).to(vae.root.placement.dtype)
-            return module.decode(unscaled, return_dict=False)[0].float() / 2 + 0.5
+            pictures: Tensor = module.decode(unscaled, return_dict=False)[0].float() / 2 + 0.5
+            return pictures
 
     def scaling_factor(self, vae: Vae) -> float:
         return float(vae.config.get("scaling_factor", self.sizes.scaling_factor))

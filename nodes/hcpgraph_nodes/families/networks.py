@@ -103,13 +103,15 @@ def named_text_layer(parts: Sequence[TextPart]) -> Callable[[str], str]:
 def unet(config: Config) -> UNet2DConditionModel:
     from diffusers import UNet2DConditionModel
 
-    return UNet2DConditionModel.from_config(dict(config))
+    made: UNet2DConditionModel = UNet2DConditionModel.from_config(dict(config))
+    return made
 
 
 def vae(config: Config) -> AutoencoderKL:
     from diffusers import AutoencoderKL
 
-    return AutoencoderKL.from_config(dict(config))
+    made: AutoencoderKL = AutoencoderKL.from_config(dict(config))
+    return made
 
 
 def text_model(part: TextPart, config: Config) -> nn.Module:
@@ -120,7 +122,8 @@ def text_model(part: TextPart, config: Config) -> nn.Module:
     if known.get("eos_token_id") == OLD_EOS and known.get("vocab_size", 0) >= CLIP_END + 1:
         known["eos_token_id"] = CLIP_END
     settings = transformers.CLIPTextConfig(**known)
-    return getattr(transformers, part.cls)._from_config(settings, attn_implementation="sdpa")
+    made: nn.Module = getattr(transformers, part.cls)._from_config(settings, attn_implementation="sdpa")
+    return made
 
 
 def text_networks(parts: Sequence[TextPart], configs: Iterable[Config]) -> nn.Module:
@@ -189,7 +192,7 @@ def seeded(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Module]:
 
     def made() -> nn.Module:
         with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             return make()
 
     return made

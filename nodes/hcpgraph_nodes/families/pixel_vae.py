@@ -42,13 +42,14 @@ def fill(vae: nn.Module) -> nn.Module:
     for name, parameter in vae.named_parameters():
         norm = ".norm" in name and name.endswith("weight")
         parameter.fill_(1.0 if norm else 0.0)
-    for half in (vae.encoder, vae.decoder):
+    parts: Any = vae
+    for half in (parts.encoder, parts.decoder):
         _spread(half.conv_in)
         half.conv_norm_out.weight.fill_(CONSTANT * sqrt(2 / CHANNELS))
         for channel in range(3):
             half.conv_out.weight[channel, channel, 1, 1] = 1.0
             half.conv_out.weight[channel, channel + 3, 1, 1] = -1.0
-    vae.encoder.conv_out.bias[3:] = -30.0
+    parts.encoder.conv_out.bias[3:] = -30.0
     return vae
 
 

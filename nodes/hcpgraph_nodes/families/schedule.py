@@ -55,7 +55,7 @@ def read(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
     kept = {key: value for key, value in config.items() if not key.startswith("_")}
     settings = {key: kept[key] for key in FORWARD if kept.get(key) is not None}
     try:
-        forward = DDPMScheduler(**settings)
+        forward: Any = DDPMScheduler(**settings)
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
         raise GraphError(
             "E_SCHEDULE",

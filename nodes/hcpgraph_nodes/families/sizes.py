@@ -83,7 +83,7 @@ class Sizes:
     @property
     def factor(self) -> int:
         """Pixels a latent, along one side."""
-        return 2 ** max(len(self.vae_channels) - 1, 0)
+        return 1 << max(len(self.vae_channels) - 1, 0)
 
 
 def groups(channels: tuple[int, ...]) -> int:

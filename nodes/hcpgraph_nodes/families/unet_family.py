@@ -343,7 +343,8 @@ class UNetFamily(KlVae):
         extra = self.extra_conditions(denoiser, noisy, conditioning, sizes)
         noisy, text = noisy.to(dtype), conditioning.data.to(dtype)
         with denoiser.active(noisy=noisy, timesteps=timesteps, conditioning=text) as module:
-            return module(noisy, timesteps, text, return_dict=False, **extra)[0].float()
+            prediction: Tensor = module(noisy, timesteps, text, return_dict=False, **extra)[0].float()
+            return prediction
 
     def no_prompt(self, denoiser: Denoiser, positive: Conditioning) -> Conditioning | None:
         """What guidance compares with where no negative prompt is given; None: the model needs one."""

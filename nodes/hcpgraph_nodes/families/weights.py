@@ -116,10 +116,11 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
+        state: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
         message = f"{path.parent.name}/{path.name} cannot be read: {error}"
         raise GraphError("E_NO_SAFETENSORS", message, hint="fetch it again") from None
+    return state
 
 
 def _shards(path: Path) -> list[str]:

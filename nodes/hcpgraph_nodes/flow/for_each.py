@@ -10,7 +10,7 @@ R = TypeVar("R")
 
 class Item(NamedTuple, Generic[T]):
     item: T
-    index: int
+    index: int  # type: ignore[assignment]
 
 
 class Outcome(NamedTuple, Generic[R]):

@@ -11,7 +11,7 @@ S = TypeVar("S")
 
 class Turn(NamedTuple, Generic[S]):
     state: S
-    index: int
+    index: int  # type: ignore[assignment]
 
 
 class Next(NamedTuple, Generic[S]):

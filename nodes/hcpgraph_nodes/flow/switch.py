@@ -8,7 +8,12 @@ T = TypeVar("T")
 
 
 @node("flow.switch", choose=Choose("condition", {"true": ["on_true"], "false": ["on_false"]}))
-def switch(on_true: Lazy[T] = None, on_false: Lazy[T] = None, *, condition: bool = True) -> T:
+def switch(
+    on_true: Lazy[T] = None,  # type: ignore[assignment]
+    on_false: Lazy[T] = None,  # type: ignore[assignment]
+    *,
+    condition: bool = True,
+) -> T:
     """Take one of two branches; the other one is not run.
 
     Args:

@@ -154,11 +154,13 @@ def _draw(
     bottom = height * s - margin - (40 if x_label else 22) * s
 
     def px(x: np.ndarray) -> np.ndarray:
-        return left + (x - first) / (last - first) * (right - left)
+        places: np.ndarray = left + (x - first) / (last - first) * (right - left)
+        return places
 
     def py(y: np.ndarray) -> np.ndarray:
         value = np.log10(y) if log_scale else y
-        return bottom - (value - low) / (high - low) * (bottom - top)
+        heights: np.ndarray = bottom - (value - low) / (high - low) * (bottom - top)
+        return heights
 
     for y, text in zip(py(np.array(y_ticks)), y_texts, strict=True):
         draw.line([(left, y), (right, y)], fill=GRID, width=s)
@@ -177,11 +179,17 @@ def _draw(
     for line in lines:
         _curve(canvas, area, px(line.x), py(line.smooth), line.color, round(2.2 * s))
     draw.line([(left, bottom), (right, bottom)], fill=QUIET, width=s)
-    return np.asarray(canvas.resize((width, height), Image.Resampling.LANCZOS))
+    picture: np.ndarray = np.asarray(canvas.resize((width, height), Image.Resampling.LANCZOS))
+    return picture
 
 
 def _legend(
-    draw: ImageDraw.ImageDraw, lines: list[Line], left: int, right: int, top: int, font: ImageFont.FreeTypeFont
+    draw: ImageDraw.ImageDraw,
+    lines: list[Line],
+    left: int,
+    right: int,
+    top: int,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> int:
     """Colour, name and last value of every line, in as many rows as they need; returns where the rows end."""
     s, x, row = SCALE, left, 22 * SCALE

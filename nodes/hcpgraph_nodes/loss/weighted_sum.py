@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import Annotated
 
 from pydantic import Field
@@ -32,5 +34,5 @@ def weighted_sum(losses: Many[Loss], *, weights: Annotated[list[float], Field(ma
             f"{len(factors)} weights for {len(losses)} losses",
             hint="write one weight a loss, or none for 1 each",
         )
-    total = sum(factor * loss.data for factor, loss in zip(factors, losses, strict=True))
+    total = reduce(add, (factor * loss.data for factor, loss in zip(factors, losses, strict=True)))
     return Loss(total, max(loss.count for loss in losses))

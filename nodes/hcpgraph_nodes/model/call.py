@@ -30,9 +30,24 @@ class Hook(Protocol):
         """The call of the layer, changed."""
 
 
+class Shared(Protocol):
+    """The weights of a model."""
+
+    @property
+    def module(self) -> nn.Module: ...
+
+
 class Called(Protocol):
     """A model that a plugin calls."""
 
+    @property
+    def root(self) -> Shared: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def config(self) -> Mapping[str, Any]: ...
+    @property
+    def stack(self) -> tuple[Plugin, ...]: ...
     @property
     def trainable(self) -> bool: ...
 
@@ -43,27 +58,38 @@ class Called(Protocol):
         """The same over frozen copies of the weights."""
 
 
-class Plugin(Protocol):
-    """What models know of a plugin, which is a torch module and hashed by identity.
+class Plugin(nn.Module):
+    """What models know of a plugin: a torch module, hashed by identity; `plugins.base.Plugin` is one.
 
     Attributes:
+        blocks: What it is made of, by name.
         hooks: Layer name -> what stands there, in order.
         handles: The models that it calls; who trains, copies or registers its host does so with them.
         trainable: Whether its weights are trained.
-        identity: Plugins of one identity do the same, with other values, and are compiled together.
     """
 
+    blocks: Mapping[str, nn.Module]
+    hooks: Mapping[str, Sequence[Hook]]
+    handles: tuple[Called, ...]
     trainable: bool
 
     @property
-    def hooks(self) -> Mapping[str, Sequence[Hook]]: ...
+    def revision(self) -> int:
+        """How often its numbers were set: what was computed with another revision is out of date."""
+        raise NotImplementedError
+
     @property
-    def handles(self) -> tuple[Called, ...]: ...
-    @property
-    def identity(self) -> Hashable: ...
+    def identity(self) -> Hashable:
+        """Plugins of one identity do the same, with other values, and are compiled together."""
+        raise NotImplementedError
 
     def acts(self, inputs: Mapping[str, Any]) -> bool:
         """Whether it takes part in a call with these side inputs."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All its weights and buffers, without those of the model, by `layer.name`."""
+        raise NotImplementedError
 
 
 class Call:

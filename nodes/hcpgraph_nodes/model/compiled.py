@@ -252,7 +252,8 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 def _projected(value: Tensor, seed: int) -> Tensor:
     """A random linear function of a tensor, of its own scale."""
     weights = torch.randn(value.shape, generator=torch.Generator().manual_seed(seed))
-    return (value.float() * weights.to(value.device)).sum().cpu() / value.numel() ** 0.5
+    total: Tensor = (value.float() * weights.to(value.device)).sum().cpu() / value.numel() ** 0.5
+    return total
 
 
 def _worst(

@@ -18,6 +18,7 @@ from hcpgraph import Context, GraphError
 from hcpgraph.declaring.sources import code_of
 
 from ..families.registry import FAMILIES
+from .call import Called
 from .digest import folder_digest
 from .handles import Handle, TextEncoder
 
@@ -79,7 +80,7 @@ def arithmetic(handle: Handle) -> str:
     return f"{kind} {handle.root.placement.dtype} {autocast}{compiled} {code}"
 
 
-def _digest(handle: Handle) -> str:
+def _digest(handle: Called) -> str:
     hasher = sha256(f"{VERSION}\0{handle.family}\0{type(handle).__name__}\0".encode())
     hasher.update(json.dumps(_config(handle.config), sort_keys=True, default=repr).encode())
     for line in _weights(handle.root.module):
@@ -121,7 +122,7 @@ def _weights(module: nn.Module) -> Iterator[bytes | memoryview]:
     for name in sorted(state):
         value = state[name].detach().cpu().contiguous()
         yield f"\0{name}\0{value.dtype}{tuple(value.shape)}\0".encode()
-        yield memoryview(value.reshape(-1).view(torch.uint8).numpy())
+        yield value.reshape(-1).view(torch.uint8).numpy().data
 
 
 def _recall(memory: Path, origin: str) -> str | None:

@@ -21,6 +21,7 @@ from hcpgraph.finite import READ, refuse_not_finite
 from .call import Call, Plugin
 
 N = TypeVar("N", bound=nn.Module)
+P = TypeVar("P", bound=Plugin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def copied(module: N, memo: dict[int, Any], values: Mapping[int, torch.Tensor]) 
     return deepcopy(module, {**memo, **replaced}).requires_grad_(False).eval()
 
 
-def twin(plugin: Plugin, values: Mapping[int, torch.Tensor]) -> Plugin:
+def twin(plugin: P, values: Mapping[int, torch.Tensor]) -> P:
     """A frozen copy of a plugin and of the models that it calls; `values` as in `copied`."""
     made = copied(plugin, {id(handle): handle.copy(values) for handle in plugin.handles}, values)
     made.trainable = False

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hcpgraph import GraphError
 from hcpgraph.types import port_type
 
+from ..model import call
 from ..model.handles import Handle, Weights
 from ..model.root import twin
 from .blocks.block import Block
@@ -56,7 +57,7 @@ class WrapPluginBlock(Block):
         return Plugin(blocks, trainable=trainable)
 
 
-class Plugin(nn.Module):
+class Plugin(call.Plugin):
     """All blocks that one node attaches to a model.
 
     Its weights live here, never in the model. It acts only while a handle with it in its stack is active.
@@ -82,7 +83,7 @@ class Plugin(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleDict({"/" + path.replace(".", "/"): block for path, block in blocks.items()})
-        self.blocks = dict(blocks)
+        self.blocks: dict[str, Block] = dict(blocks)
         wrapped: Mapping[str, Sequence[Hook]] = {path: (Wrap(block),) for path, block in blocks.items()}
         self.hooks = {path: tuple(found) for path, found in (wrapped if hooks is None else hooks).items()}
         self.handles = tuple(handle for block in blocks.values() for handle in block.handles)

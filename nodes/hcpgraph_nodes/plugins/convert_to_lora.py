@@ -17,6 +17,7 @@ from .attach import Adapted, M, adapted
 from .base import SHOWN, Adapter, Plugin, placed
 from .blocks.adapter import AdapterBlock
 from .blocks.lora import LoraBlock
+from .blocks.shapes import weight_of
 
 
 @node("plugin.convert_to_lora", effects="resource", title="Convert to LoRA")
@@ -63,7 +64,7 @@ def convert_to_lora(
         assert isinstance(block, AdapterBlock)
         weights = block.tensors()
         plain = type(block).from_tensors(layers[path], weights, strength=1.0, path=path)
-        change = plain.delta(layers[path].weight)
+        change = plain.delta(weight_of(layers[path]))
         made, error = nearest(change, rank)
         if "diff_b" in weights:
             made["diff_b"] = weights["diff_b"].detach()

@@ -14,6 +14,7 @@ from .attach import ATTENTION, Adapted, M, Ranks, Rates, adapted, raw_alpha, siz
 from .base import Plugin
 from .blocks.layers import by_layer
 from .blocks.lora import LoraBlock
+from .blocks.shapes import weight_of
 
 
 @node("plugin.lora", effects=("resource", "random"), title="LoRA")
@@ -80,7 +81,7 @@ def lora(
         block = LoraBlock(layer, rank=width, alpha=raw_alpha(alpha, width, rslora), **options)
         generator = ctx.generator(path)
         blocks[path] = (
-            block.initialise(generator) if init == "kaiming" else block.initialise_svd(layer.weight, generator)
+            block.initialise(generator) if init == "kaiming" else block.initialise_svd(weight_of(layer), generator)
         )
     rates = by_layer(lrs, list(found), model.root.layers, "lrs")
     return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates, fast=lora_plus_ratio)

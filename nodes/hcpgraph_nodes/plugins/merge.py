@@ -15,6 +15,7 @@ from ..model.handles import Handle, component
 from .attach import M
 from .base import SHOWN
 from .blocks.adapter import AdapterBlock
+from .blocks.shapes import bias_of, weight_of
 
 
 @node("plugin.merge", cache="none", title="Merge plugins")
@@ -58,12 +59,13 @@ def merged_weights(model: Handle) -> Mapping[int, Tensor]:
             hint="merge first, and attach them to the merged model",
         )
     values: dict[int, Tensor] = {}
-    homeless = []
+    homeless: list[str] = []
     for plugin in model.stack:
         for path, block in plugin.blocks.items():
             assert isinstance(block, AdapterBlock)
             layer = model.root.layers[path]
-            changes = [(layer.weight, block.delta(layer.weight)), (layer.bias, block.delta_bias())]
+            weight = weight_of(layer)
+            changes = [(weight, block.delta(weight)), (bias_of(layer), block.delta_bias())]
             for own, change in changes:
                 if change is None:
                     continue

@@ -18,6 +18,7 @@ from hcpgraph.finite import is_finite
 
 from ..data.batches.store import FOLDER, SampleStore
 from ..families.registry import family
+from ..model.call import Plugin
 from ..model.encoder import arithmetic, encoder_digest, without_inputs
 from ..model.handles import TextEncoder
 from ..model.root import Root
@@ -43,7 +44,7 @@ class Embeddings:
         self._rows: OrderedDict[str, Row] = OrderedDict()
         self._bytes = 0
         self._hits = 0
-        self._digests: dict[tuple[tuple[weakref.ref[torch.nn.Module], int], ...], str] = {}
+        self._digests: dict[tuple[tuple[weakref.ref[Plugin], int], ...], str] = {}
         self._store: SampleStore | None = None
 
     def of(

@@ -165,7 +165,7 @@ def loop(
     if done < end:
         requests.shortened[ctx.node] = done - begin
         ctx.log(f"ended after step {done} of {end}, as asked; what comes after training goes on with these weights")
-    series = {name: [tuple(point) for point in points] for name, points in curve.items() if name != "lr"}
+    series = {name: [(step, value) for step, value in points] for name, points in curve.items() if name != "lr"}
     return Outcome(Trained(done, curve["loss"][-1][1], _averages(optimizer)), Curve(series))
 
 

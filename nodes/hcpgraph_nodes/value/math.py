@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Literal
 
 from hcpgraph import GraphError, node
 
 Operation = Literal["add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", "max"]
-OPERATIONS = {
+OPERATIONS: dict[str, Callable[[float, float], float]] = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 from hcpgraph import GraphError, node
+
+MODES: dict[str, Callable[[float], int]] = {"nearest": round, "down": math.floor, "up": math.ceil}
 
 
 @node("value.round", fold=True)
@@ -21,4 +24,4 @@ def rounded(*, value: float = 0.0, mode: Literal["nearest", "down", "up"] = "nea
     """
     if not math.isfinite(value):
         raise GraphError("E_VALUE", f"{value} cannot be rounded", hint="give a finite number")
-    return {"nearest": round, "down": math.floor, "up": math.ceil}[mode](value)
+    return MODES[mode](value)

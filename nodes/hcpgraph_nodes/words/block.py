@@ -22,7 +22,6 @@ from ..model.clip import Clip
 from ..model.handles import TextEncoder, Weights
 from ..model.root import twin
 from ..plugins.base import Plugin, WrapPluginBlock, placed
-from ..plugins.blocks.block import Block
 
 EMBEDDING = "text_model.embeddings.token_embedding"
 
@@ -80,7 +79,7 @@ def layer(clip: Clip) -> str:
 def words_of(text_encoder: TextEncoder, clip: Clip) -> tuple[WordBlock, ...]:
     """The words that a handle knows, in the order in which they take their ids: the last attached is the first."""
     path = layer(clip)
-    found: list[Block | None] = [plugin.blocks.get(path) for plugin in reversed(text_encoder.stack)]
+    found: list[nn.Module | None] = [plugin.blocks.get(path) for plugin in reversed(text_encoder.stack)]
     return tuple(block for block in found if isinstance(block, WordBlock))
 
 

@@ -14,6 +14,7 @@ from hcpgraph.widgets import Hint, Slider
 from ..model.clip import Clip
 from ..model.handles import TextEncoder
 from ..plugins.base import Plugin
+from ..plugins.blocks.shapes import weight_of
 from ..types import Params
 from .block import Word, attach, check_name, layer, words_of
 from .tokens import bodies, is_token
@@ -95,7 +96,7 @@ def warn_if_known(ctx: Context, text_encoder: TextEncoder, name: str) -> None:
 def _start(ctx: Context, model: TextEncoder, clip: Clip, count: int, init: str, noise: float) -> Tensor:
     """The first vectors (count, d), float32."""
     embedding = model.root.layers[layer(clip)]
-    table: Tensor = embedding.weight
+    table = weight_of(embedding)
     start = torch.zeros(count, table.shape[1], device=table.device)
     if init.strip():
         (body,) = bodies(clip.tokens.tokenizer, words_of(model, clip), [init])

@@ -44,7 +44,8 @@ def ids(text_encoder: TextEncoder, clip: Clip, texts: Sequence[str]) -> Tensor:
     words = words_of(text_encoder, clip)
     if not words:
         plain = tokenizer(list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt")
-        return plain.input_ids.to(text_encoder.device)
+        found: Tensor = plain.input_ids.to(text_encoder.device)
+        return found
     start, end, padding = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
     rows = [[start, *body[: length - 2], end] for body in bodies(tokenizer, words, texts)]
     return torch.tensor([row + [padding] * (length - len(row)) for row in rows], device=text_encoder.device)

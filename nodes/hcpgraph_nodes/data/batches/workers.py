@@ -49,7 +49,7 @@ class Stream:
         parcel = pack(read)
         get_ready([__name__, *parcel.modules])
         self._reads = _Reads(parcel)
-        self._options = {"num_workers": workers, "prefetch_factor": prefetch, "pin_memory": pin}
+        self._workers, self._prefetch, self._pin = workers, prefetch, pin
         self._steps = _Steps()
         self._readers = Readers()
         self._loader: DataLoader[Any] | None = None
@@ -99,7 +99,9 @@ class Stream:
                 worker_init_fn=_begin,
                 multiprocessing_context=self._readers,
                 generator=torch.Generator(),
-                **self._options,
+                num_workers=self._workers,
+                prefetch_factor=self._prefetch,
+                pin_memory=self._pin,
             )
         try:
             self._iterator = iter(self._loader)

@@ -15,7 +15,7 @@ from hcpgraph import GraphError
 
 from ..base import WrapPluginBlock
 from . import decompose
-from .shapes import reshaped
+from .shapes import bias_of, reshaped, weight_of
 
 EXTRA = ("alpha", "dora_scale", "diff_b")
 """Suffixes that an adapter of any kind may have in a file."""
@@ -69,12 +69,13 @@ class AdapterBlock(WrapPluginBlock):
         self.rank = rank
         self.alpha = alpha
         self.strength = strength
-        self.shape: tuple[int, ...] = tuple(layer.weight.shape)
-        self.device: torch.device = layer.weight.device
+        weight = weight_of(layer)
+        self.shape: tuple[int, ...] = tuple(weight.shape)
+        self.device: torch.device = weight.device
         self.grouped: bool = getattr(layer, "groups", 1) > 1
         self.dropout = nn.Dropout(dropout)
         self.bias = nn.Parameter(torch.zeros(self.shape[0], device=self.device)) if bias else None
-        self.dora_scale = nn.Parameter(decompose.magnitude(layer.weight)) if decomposed else None
+        self.dora_scale = nn.Parameter(decompose.magnitude(weight)) if decomposed else None
 
     @property
     def factor(self) -> float:
@@ -131,12 +132,14 @@ class AdapterBlock(WrapPluginBlock):
 
     def forward(self, host: Callable[..., Tensor], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         layer = layer_of(host)
+        weight = weight_of(layer)
         with precise(x):
-            difference = self._difference(layer.weight)
+            difference = self._difference(weight)
         bias = None if self.bias is None else self.bias * self.strength
         if self.merges(host, layer, x):
-            total = layer.bias if bias is None else bias if layer.bias is None else layer.bias + bias
-            return operate(layer, x, layer.weight + difference, total)
+            own = bias_of(layer)
+            total = own if bias is None else bias if own is None else own + bias
+            return operate(layer, x, weight + difference, total)
         output = host(x, *args, **kwargs)
         return output + operate(layer, self.branch_input(x), difference, bias).to(output.dtype)
 
@@ -147,7 +150,7 @@ class AdapterBlock(WrapPluginBlock):
         """
         return (
             bare(host, layer)
-            and layer.weight.dtype is x.dtype is torch.float32
+            and weight_of(layer).dtype is x.dtype is torch.float32
             and not (self.training and self.dropout.p)
             and not torch.is_autocast_enabled(x.device.type)
         )
@@ -225,7 +228,8 @@ def bare(host: Callable[..., Any], layer: nn.Module) -> bool:
 def operate(layer: nn.Module, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """What a Linear or Conv2d layer does, with another weight and bias."""
     if isinstance(layer, nn.Conv2d):
-        return layer._conv_forward(x, weight, bias)
+        output: Tensor = layer._conv_forward(x, weight, bias)
+        return output
     return functional.linear(x, weight, bias)
 
 

@@ -20,7 +20,8 @@ from .shapes import misfit
 def magnitude(weight: Tensor, axis: int = 0) -> Tensor:
     """The L2 norms of a weight over all axes but one, float32; every other axis has size 1."""
     others = [other for other in range(weight.dim()) if other != axis]
-    return torch.linalg.vector_norm(weight.detach().float(), dim=others, keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(weight.detach().float(), dim=others, keepdim=True)
+    return norm
 
 
 def axis_of(scale: Tensor) -> int:

@@ -12,6 +12,7 @@ from hcpgraph import GraphError, GraphErrors
 from ..base import SHOWN, Plugin
 from .adapter import AdapterBlock
 from .selector import near_misses, select, within
+from .shapes import weight_of
 
 
 def by_layer(
@@ -93,7 +94,7 @@ def ranks_of(
 
 
 def _whole(rank: float, layer: nn.Module) -> int:
-    return int(rank) if rank >= 1 else max(1, round(rank * len(layer.weight)))
+    return int(rank) if rank >= 1 else max(1, round(rank * len(weight_of(layer))))
 
 
 def groups(

@@ -98,8 +98,8 @@ class _Hadamard(torch.autograd.Function):
         return (a1 @ b1) * (a2 @ b2)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # type: ignore[override]
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         a1, b1, a2, b2 = ctx.saved_tensors
         first, second = gradient * (a2 @ b2), gradient * (a1 @ b1)
         return first @ b1.T, a1.T @ first, second @ b2.T, a2.T @ second

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from .adapter import EXTRA, AdapterBlock, layer_of, operate
 from .loha import rebuilt
-from .shapes import complete, factors, misfit, reshaped, width
+from .shapes import complete, factors, misfit, reshaped, weight_of, width
 
 Size = tuple[int, int]
 
@@ -64,7 +64,7 @@ class LokrBlock(AdapterBlock):
     @staticmethod
     def sizes(layer: nn.Module, rank: int, factor: int | None, both: bool) -> tuple[Size, tuple[bool, bool]]:
         """Size of w1, and whether w1 and w2 are products: only where that makes them smaller, and w1 only if `both`."""
-        out, inner = layer.weight.shape[:2]
+        out, inner = weight_of(layer).shape[:2]
         (out1, out2), (in1, in2) = factors(out, factor), factors(inner, factor)
         return (out1, in1), (both and rank < max(out1, in1) / 2, rank < max(out2, in2) / 2)
 
@@ -108,7 +108,7 @@ class LokrBlock(AdapterBlock):
             width(path, name, tensors[name], axis)
             for axis, name in enumerate(("lokr_w1_a", "lokr_w1_b") if split[0] else ("lokr_w1", "lokr_w1"))
         )
-        shape = layer.weight.shape
+        shape = weight_of(layer).shape
         if shape[0] % first[0] or shape[1] % first[1]:
             name = "lokr_w1_a" if split[0] else "lokr_w1"
             raise misfit(path, name, tensors[name], (shape[0], shape[1]))

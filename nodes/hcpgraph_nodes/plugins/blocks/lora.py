@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import sqrt
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,9 @@ from torch.nn import functional
 
 from .adapter import EXTRA, AdapterBlock, bare, layer_of, operate, precise
 from .decompose import axis_of, ratio
-from .shapes import complete, misfit, reshaped, width
+from .shapes import bias_of, complete, misfit, reshaped, weight_of, width
+
+N = TypeVar("N", bound=nn.Module)
 
 
 class LoraBlock(AdapterBlock):
@@ -37,17 +39,17 @@ class LoraBlock(AdapterBlock):
 
     def __init__(self, layer: nn.Module, *, tucker: bool = False, **options: Any) -> None:
         super().__init__(layer, **options)
-        self.mid: nn.Module | None = None
+        self.mid: nn.Conv2d | None = None
         rank, made = self.rank, {"bias": False, "device": self.device, "dtype": torch.float32}
         if isinstance(layer, nn.Conv2d):
             whole = {name: getattr(layer, name) for name in ("stride", "padding", "dilation", "padding_mode")}
             inner = layer.in_channels // layer.groups
             if tucker and len(self.shape) == 4 and self.shape[2:] != (1, 1):
-                self.down: nn.Module = _empty(nn.Conv2d, inner, rank, 1, **made)
+                self.down: nn.Linear | nn.Conv2d = _empty(nn.Conv2d, inner, rank, 1, **made)
                 self.mid = _empty(nn.Conv2d, rank, rank, layer.kernel_size, **whole, **made)
             else:
                 self.down = _empty(nn.Conv2d, inner, rank, layer.kernel_size, **whole, **made)
-            self.up: nn.Module = _empty(nn.Conv2d, rank, layer.out_channels, 1, **made)
+            self.up: nn.Linear | nn.Conv2d = _empty(nn.Conv2d, rank, layer.out_channels, 1, **made)
         else:
             self.down = _empty(nn.Linear, self.shape[1], rank, **made)
             self.up = _empty(nn.Linear, rank, self.shape[0], **made)
@@ -65,7 +67,9 @@ class LoraBlock(AdapterBlock):
         return product.reshape(self.shape) * self.factor
 
     def tensors(self) -> dict[str, Tensor]:
-        up, down, extra = self.up.weight, self.down.weight, self.extra_tensors()
+        extra = self.extra_tensors()
+        up: Tensor = self.up.weight
+        down: Tensor = self.down.weight
         if self.start_up is not None and self.start_down is not None:
             up, down = torch.cat((up, -self.start_up), 1), torch.cat((down, self.start_down))
             extra["alpha"] = extra["alpha"] * 2
@@ -156,16 +160,17 @@ class LoraBlock(AdapterBlock):
         if not torch.is_grad_enabled() and self.merges(host, layer, x):
             return super().forward(host, x, *args, **kwargs)
         assert self.dora_scale is not None
+        weight, bias = weight_of(layer), bias_of(layer)
         with precise(x):
             with torch.no_grad():
-                whole = layer.weight.float() + self.change()
+                whole = weight.float() + self.change()
             share = self.along(ratio(self.dora_scale, whole).flatten())
             own, branch = (share - 1) * self.strength, share * self.scale
         output = host(x, *args, **kwargs)
         if bare(host, layer):
-            plain = output if layer.bias is None else output - self.along(layer.bias)
+            plain = output if bias is None else output - self.along(bias)
         else:
-            plain = operate(layer, x, layer.weight, None)
+            plain = operate(layer, x, weight, None)
         changed = own.to(plain.dtype) * plain + branch.to(plain.dtype) * self._branch(x)
         output = output + changed.to(output.dtype)
         return output if self.bias is None else self.with_bias(output, self.bias)
@@ -177,5 +182,6 @@ class LoraBlock(AdapterBlock):
         self.mid.weight.copy_(reshaped(path, "mid", value, self.mid.weight.shape))
 
 
-def _empty(cls: type[nn.Module], *args: Any, **kwargs: Any) -> nn.Module:
-    return nn.utils.skip_init(cls, *args, **kwargs)
+def _empty(cls: type[N], *args: Any, **kwargs: Any) -> N:
+    made: N = nn.utils.skip_init(cls, *args, **kwargs)
+    return made

@@ -35,7 +35,8 @@ class NormBlock(AdapterBlock):
         return self.diff
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"diff": self.diff} | ({} if self.bias is None else {"diff_b": self.bias})
+        found: dict[str, Tensor] = {"diff": self.diff}
+        return found if self.bias is None else found | {"diff_b": self.bias}
 
     @classmethod
     def from_tensors(cls, layer: nn.Module, tensors: Mapping[str, Tensor], *, strength: float, path: str) -> Self:
@@ -51,6 +52,7 @@ class NormBlock(AdapterBlock):
             normed = functional.group_norm(x.float(), layer.num_groups, eps=layer.eps)
             column = (-1, *(1,) * (x.dim() - 2))
         else:
+            assert isinstance(layer, nn.LayerNorm)
             normed = functional.layer_norm(x.float(), layer.normalized_shape, eps=layer.eps)
             column = (-1,)
         change = normed * self.diff.reshape(column)

@@ -1,13 +1,25 @@
-"""Tensors from files in the shapes that a layer needs, and the sizes of what an adapter puts at a layer."""
+"""Tensors of a layer, those from files in the shapes that it needs, and the sizes of what an adapter puts at it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isqrt, prod
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from hcpgraph import GraphError
+
+
+def weight_of(layer: nn.Module) -> Tensor:
+    """The weight of a Linear, a convolution, an embedding or a norm with one."""
+    assert isinstance(layer.weight, Tensor)
+    return layer.weight
+
+
+def bias_of(layer: nn.Module) -> Tensor | None:
+    """The bias of such a layer, if it has one."""
+    assert layer.bias is None or isinstance(layer.bias, Tensor)
+    return layer.bias
 
 
 def misfit(path: str, name: str, value: Tensor, shape: Sequence[int]) -> GraphError:
