@@ -1,7 +1,8 @@
 """Files and folders that a reader sees as they were or as they are, never half of them, also after a power cut.
 
 What is written lies beside its place under a name that begins with a dot, is brought to the disk, and takes its place
-by one rename. Nothing else in the engine or in our packs writes a file that is read again; a test reads the sources.
+by one rename; file systems with a journal keep the order of renames. Nothing else in the engine or in our packs writes
+a file that is read again; a test reads the sources.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -43,9 +44,7 @@ def replacing(path: Path, *, keep: bool = False) -> Iterator[Path]:
             for folder, _, files in os.walk(fresh):
                 for name in files:
                     _settle(Path(folder, name))
-                _settle_folder(Path(folder))
             _take_place(fresh, path, waiting, keep)
-        _settle_folder(path.parent)
     finally:
         if fresh.is_dir():
             shutil.rmtree(fresh, ignore_errors=True)
@@ -94,13 +93,3 @@ def _settle(file: Path) -> None:
     """What was written is on the disk before the name says that it is."""
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
-
-
-def _settle_folder(folder: Path) -> None:
-    """The names in a folder are on the disk, where the system can do that for folders."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
