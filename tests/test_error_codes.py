@@ -14,7 +14,7 @@ from hcpgraph.cli import main
 from hcpgraph.error_codes import FILE, error_codes, languages
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = re.compile(r"[EW]_[A-Z][A-Z0-9_]*")
+CODE = re.compile(r"[EWI]_[A-Z][A-Z0-9_]*")
 NAMES = re.compile(
     r"[a-z]+[._][a-z_.]+[a-z]"  # model.load, clip_skip
     r"|--[a-z-]+"

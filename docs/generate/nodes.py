@@ -80,9 +80,9 @@ TEXTS = {
 FOLDER = "reference"
 
 
-def pages(language: str, registry: Registry | None = None) -> dict[str, str]:
+def pages(language: str) -> dict[str, str]:
     """Path below the pages of a language -> Markdown; the first one lists the others."""
-    registry = registry or hcpgraph.default_registry()
+    registry = hcpgraph.default_registry()
     say = TEXTS[language]
     names: dict[str, str] = {}
     for pack in registry.packs.values():
