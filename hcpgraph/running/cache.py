@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import private
 from .codec import NoCodec, read_folder, write_folder
 
 DEFAULT_BYTES = 4 << 30
@@ -94,7 +95,7 @@ class Marks:
 
 def _version(tensor: Any) -> int:
     """Counter of a tensor; one made in inference mode has none and cannot be changed outside of it."""
-    return 0 if tensor.is_inference() else int(tensor._version)
+    return 0 if tensor.is_inference() else private.tensor_version(tensor)
 
 
 class Cache:

@@ -6,8 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from aiohttp.http_exceptions import HttpProcessingError
-
+from .. import private
 from ..checking.analyse import default_roots
 from ..declaring.pack import from_folder
 from .queue.database import Jobs
@@ -41,7 +40,7 @@ class _Malformed(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, HttpProcessingError | ConnectionError)
+        return not isinstance(error, (private.malformed_request(), ConnectionError))
 
 
 def log_to_stderr() -> None:

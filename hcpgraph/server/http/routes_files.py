@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.web_request import BaseRequest
 
 from ...errors import GraphErrors
 from ..helpers import opened, thumbs
@@ -31,7 +30,7 @@ def add(app: web.Application) -> None:
 class Plain(web.FileResponse):
     """A file as it is: a `.gz` that lies beside it is another file, and is never sent in its place."""
 
-    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         headers = request.headers.copy()
         headers.popall(hdrs.ACCEPT_ENCODING, None)
         return await super().prepare(request.clone(headers=headers))

@@ -17,8 +17,8 @@ from secrets import token_hex
 from typing import BinaryIO, Literal
 
 from aiohttp import BodyPartReader, MultipartReader
-from aiohttp.http_exceptions import HttpProcessingError
 
+from ... import private
 from ...errors import HIDDEN, GraphErrors
 from ...paths import Roots
 from ..schema.wire import Uploaded
@@ -112,7 +112,7 @@ async def receive(reader: MultipartReader, roots: Roots) -> Uploaded:
 async def _next(reader: MultipartReader) -> MultipartReader | BodyPartReader | None:
     try:
         return await reader.next()
-    except (ValueError, HttpProcessingError) as error:
+    except (ValueError, private.malformed_request()) as error:
         raise GraphErrors.one(
             "E_UPLOAD", f"the upload is malformed: {str(error) or type(error).__name__}"[:200]
         ) from None

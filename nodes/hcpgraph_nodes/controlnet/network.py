@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
+from .. import private
 from ..families.ldm_names import UNetNames
 from ..families.weights import build
 from ..model.handles import Denoiser
@@ -83,16 +84,15 @@ def made_of(denoiser: Denoiser, config: Mapping[str, Any], seed: int) -> nn.Modu
         seed: Of the draws.
     """
     from accelerate import init_empty_weights
-    from diffusers.models.controlnets.controlnet import ControlNetConditioningEmbedding
 
     with init_empty_weights():
         shapes = {name: value.shape for name, value in network(config).state_dict().items()}
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        reader = ControlNetConditioningEmbedding(
+        reader = private.condition_reader(
             config["block_out_channels"][0],
             config["conditioning_channels"],
-            tuple(config["conditioning_embedding_out_channels"]),
+            config["conditioning_embedding_out_channels"],
         ).state_dict()
     encoder = denoiser.root.module.state_dict()
     state: dict[str, Tensor] = {}

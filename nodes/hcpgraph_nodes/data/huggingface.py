@@ -18,6 +18,7 @@ from hcpgraph.errors import did_you_mean, listed
 from hcpgraph.fingerprint import stamp
 from hcpgraph.widgets import Hint, PathPicker
 
+from .. import private
 from ..image.color import RGB, HexColor, rgb
 from ..image.read import Header, read_header, read_picture, reason
 from .sources.caption_files import clean
@@ -231,13 +232,9 @@ def _words(table: Any, pictures: str) -> Iterator[dict[str, str]]:
 
 def _inside(ctx: Context, path: str) -> list[Path]:
     """Where files may lie that a table names: a table from elsewhere could name any picture of this machine."""
-    import datasets
-
     if not path.startswith("hub:"):
         return [ctx.run.roots.root(path.partition(":")[0]), ctx.path("cache:huggingface", must_exist=False)]
-    return [
-        Path(os.path.realpath(folder)) for folder in (datasets.config.HF_CACHE_HOME, datasets.config.HF_DATASETS_CACHE)
-    ]
+    return [Path(os.path.realpath(folder)) for folder in private.table_folders()]
 
 
 def _headers(
@@ -247,7 +244,7 @@ def _headers(
     import datasets
 
     narrow = table.select_columns([column]).cast_column(column, datasets.Image(decode=False)).with_format(None)
-    known_by = [table._fingerprint, column, *_stamps(table), code_of(__name__, "PIL")]
+    known_by = [private.table_fingerprint(table), column, *_stamps(table), code_of(__name__, "PIL")]
     key = sha256("\0".join(known_by).encode()).hexdigest()
     source = Pictures(narrow, column, key)
     file = ctx.path(f"cache:huggingface-sizes/{key[:32]}.json", must_exist=False)

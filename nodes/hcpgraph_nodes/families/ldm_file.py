@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hcpgraph import GraphError
 
+from .. import private
 from .ldm_names import UNetNames
 from .ldm_vae import original_vae
 from .open_clip import from_open_clip, to_open_clip
@@ -38,8 +39,6 @@ def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
         path: A whole checkpoint, or the file of a VAE alone in the original layout or in that of diffusers.
         config: Its configuration.
     """
-    from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
-
     whole = any(key.startswith(VAE) for key in marks(path)[1])
     found = {key.removeprefix(VAE): value for key, value in _read(path, VAE if whole else "").items()}
     state = {key: value for key, value in found.items() if key.startswith(VAE_PARTS)}
@@ -47,8 +46,7 @@ def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
         raise GraphError("E_WEIGHTS", f"{path.name} has no weights of a VAE", hint="give a VAE or a full checkpoint")
     if DIFFUSERS_VAE in state:
         return state
-    converted: dict[str, Tensor] = convert_ldm_vae_checkpoint(state, config=dict(config))
-    return converted
+    return private.vae_weights(state, config)
 
 
 def text_state(path: Path, prefix: str, config: Mapping[str, Any], *, open_clip: bool) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
+from .. import private
 from ..model.handles import Handle
 from .weights import build
 
@@ -122,8 +123,7 @@ def text_model(part: TextPart, config: Config) -> nn.Module:
     if known.get("eos_token_id") == OLD_EOS and known.get("vocab_size", 0) >= CLIP_END + 1:
         known["eos_token_id"] = CLIP_END
     settings = transformers.CLIPTextConfig(**known)
-    made: nn.Module = getattr(transformers, part.cls)._from_config(settings, attn_implementation="sdpa")
-    return made
+    return private.text_network(part.cls, settings)
 
 
 def text_networks(parts: Sequence[TextPart], configs: Iterable[Config]) -> nn.Module:

@@ -7,11 +7,12 @@ projection transposed. Source of the names: `TextTransformer` in https://github.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from .. import private
 
 OUTER = {
     "text_model.embeddings.position_embedding.weight": "positional_embedding",
@@ -38,11 +39,7 @@ def from_open_clip(state: Mapping[str, Tensor], prefix: str, config: Mapping[str
         prefix: What the model's names begin with in the file.
         config: Configuration of the text model.
     """
-    from diffusers.loaders.single_file_utils import convert_open_clip_checkpoint
-
-    model = SimpleNamespace(config=SimpleNamespace(hidden_size=config["hidden_size"]))
-    converted: dict[str, Tensor] = convert_open_clip_checkpoint(model, dict(state), prefix=prefix)
-    return converted
+    return private.open_clip_weights(state, config["hidden_size"], prefix)
 
 
 def to_open_clip(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import torch
 from hcpgraph import Facts, GraphError, Port, node
 from hcpgraph.widgets import Hint
 
+from .. import private
 from .compiled import Compiling
 from .handles import Handle, component
 
@@ -64,20 +65,14 @@ def find_compiler(device: torch.device) -> None:
     Raises:
         GraphError: E_COMPILE, with what to install.
     """
-    from torch._inductor.cpp_builder import get_cpp_compiler
-    from torch._inductor.exc import InvalidCxxCompiler
-    from torch.utils._triton import has_triton
-
-    if device.type == "cuda" and not has_triton():
+    if device.type == "cuda" and not private.has_triton():
         raise GraphError("E_COMPILE", "torch.compile needs Triton for this GPU", hint="pip install triton")
-    try:
-        get_cpp_compiler()
-    except InvalidCxxCompiler:
+    if not private.has_cpp_compiler():
         raise GraphError(
             "E_COMPILE",
             "torch.compile needs a C++ compiler, and finds none",
             hint="install g++ (apt install g++, dnf install gcc-c++), clang (xcode-select --install) or MSVC",
-        ) from None
+        )
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
         raise GraphError(
             "E_COMPILE",

@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
 
 from hcpgraph import GraphError
 
+from .. import private
 from .call import Call, Plugin
 from .root import Root
 
@@ -132,25 +132,24 @@ class CompiledStack:
         An error that eager raises too tells more, and what is set up at a first call, such as the hooks by which
         transformers notes hidden states, is there the second time.
         """
-        from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
-
+        too_many, untraceable = private.compile_errors()
         arguments = (stack, inputs, args, kwargs)
         try:
             try:
                 return self._run(*arguments)
-            except FailOnRecompileLimitHit:
+            except too_many:
                 raise
-            except TorchDynamoException:
+            except untraceable:
                 with torch.no_grad(), torch.random.fork_rng(devices=self._devices()):
                     self._within(self._eager, *arguments)
                 return self._run(*arguments)
-        except FailOnRecompileLimitHit:
+        except too_many:
             raise GraphError(
                 "E_COMPILE",
                 f"the model was compiled {GRAPHS} times and still meets something new",
                 hint="set dynamic in model.compile, use fewer sizes of pictures, or take the model before it",
             ) from None
-        except TorchDynamoException as error:
+        except untraceable as error:
             raise GraphError(
                 "E_COMPILE",
                 f"the model with its plugins cannot be compiled: {_first_lines(error)}",
@@ -158,9 +157,7 @@ class CompiledStack:
             ) from error
 
     def _run(self, *arguments: Any) -> Any:
-        from torch._dynamo.config import patch
-
-        with patch(TRACING | {"recompile_limit": GRAPHS}):
+        with private.tracing(TRACING | {"recompile_limit": GRAPHS}):
             return self._within(self._compiled, *arguments)
 
     def _within(self, run: Callable[..., Any], *arguments: Any) -> Any:
@@ -178,8 +175,7 @@ class CompiledStack:
     def _check(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Compare outputs and gradients with eager, of a random projection of the outputs."""
         # leaves of their own: the gradients of what came before are neither needed nor touched
-        inputs, args, kwargs = tree_map_only(
-            Tensor,
+        inputs, args, kwargs = private.map_tensors(
             lambda value: value.detach().requires_grad_(value.requires_grad),
             (dict(call.inputs), args, kwargs),
         )
@@ -230,9 +226,7 @@ def _options(how: Compiling) -> dict[str, Any] | None:
     """Random numbers as in eager, so that a run with dropout is the same with and without compiling."""
     if how.backend != "inductor":
         return None
-    from torch._inductor import list_mode_options
-
-    return {**list_mode_options(how.mode), "fallback_random": True}
+    return {**private.inductor_options(how.mode), "fallback_random": True}
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

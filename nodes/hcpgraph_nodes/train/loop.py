@@ -11,6 +11,7 @@ from pydantic import Field
 from hcpgraph import Body, Cancelled, Context, GraphError, Many, node
 from hcpgraph.running.step import StepModule
 from hcpgraph.widgets import Hint, Seed, Slider
+from hcpgraph_nodes import private
 from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart
 from hcpgraph_nodes.train.accumulation import Accumulation
 from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, reach, restore, weights_now
@@ -170,11 +171,10 @@ def loop(
 
 
 def make_accelerator(ctx: Context, mixed_precision: str) -> Accelerator:
-    """An accelerator on the run's device; accelerate keeps one state a process, which is set anew for every loop."""
+    """An accelerator on the run's device, set up anew for every loop."""
     from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
 
-    AcceleratorState._reset_state(reset_partial_state=True)
+    private.forget_accelerator()
     if mixed_precision == "fp16" and ctx.device.type == "cpu":
         raise GraphError(
             "E_SETTING", "fp16 training needs an accelerator", port="mixed_precision", hint="use bf16 or no"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import private
+
 Size = tuple[int, int]
 
 
@@ -26,7 +28,7 @@ def resized(picture: np.ndarray, size: Size) -> np.ndarray:
     from torch.nn.functional import interpolate
 
     shrinks = size[0] < before[0] or size[1] < before[1]
-    if shrinks and not hasattr(torch.ops.aten, "_upsample_lanczos2d_aa"):
+    if shrinks and not private.scales_with_lanczos():
         from PIL import Image
 
         return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from hcpgraph import GraphError
 
+from ... import private
 from ..base import WrapPluginBlock
 from . import decompose
 from .shapes import bias_of, reshaped, weight_of
@@ -228,8 +229,7 @@ def bare(host: Callable[..., Any], layer: nn.Module) -> bool:
 def operate(layer: nn.Module, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """What a Linear or Conv2d layer does, with another weight and bias."""
     if isinstance(layer, nn.Conv2d):
-        output: Tensor = layer._conv_forward(x, weight, bias)
-        return output
+        return private.convolved(layer, x, weight, bias)
     return functional.linear(x, weight, bias)
 
 
