@@ -24,12 +24,12 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _stat(path: Path) -> Stat:
-    found = path.stat()
+def _stat(path: str | Path) -> Stat:
+    found = os.stat(path)
     return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
 
 
-def stamp(path: Path) -> str:
+def stamp(path: str | Path) -> str:
     """What changes whenever a file is written anew: size, mtime, inode, ctime."""
     return repr(_stat(path))
 

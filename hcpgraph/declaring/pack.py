@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -22,12 +23,15 @@ from ..version import __version__
 
 ENTRY_POINTS = "hcpgraph.packs"
 ENGINE = Path(__file__).resolve().parents[1]
-DECLARING = (
-    "types.py",
-    "widgets.py",
-    "importing.py",
-    *(f"declaring/{name}.py" for name in ("spec", "node", "docstring", "pack", "manifest")),
-)
+DECLARING = [
+    str(ENGINE / name)
+    for name in (
+        "types.py",
+        "widgets.py",
+        "importing.py",
+        *(f"declaring/{name}.py" for name in ("spec", "node", "docstring", "pack", "manifest")),
+    )
+]
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,21 @@ class Pack:
     version: str = "0"
 
     def files(self) -> list[Path]:
-        return sorted(path for path in self.folder.rglob("*.py") if "__pycache__" not in path.parts)
+        return [Path(path) for path in self._paths()]
+
+    def _paths(self) -> list[str]:
+        """Plain texts: they are listed and stamped for every node that is added to a graph."""
+        found = []
+        for folder, names, files in os.walk(self.folder):
+            names[:] = [name for name in names if name != "__pycache__"]
+            found += [os.path.join(folder, name) for name in files if name.endswith(".py")]
+        return sorted(found)
 
     def stamp(self) -> str:
         """Changes when a file of the pack or of the engine's declaration layer changes."""
-        digest = hashlib.sha256(f"{__version__}\0{sys.version_info[:2]}\0{self.module}".encode())
-        for path in [*self.files(), *(ENGINE / name for name in DECLARING)]:
-            digest.update(f"{path}\0{stamp(path)}\n".encode())
-        return digest.hexdigest()[:24]
+        parts = [__version__, str(sys.version_info[:2]), str(self.module)]
+        parts += [f"{path}\0{stamp(path)}" for path in (*self._paths(), *DECLARING)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
     def modules(self) -> Iterator[str]:
         """Names of the modules to import, importable in this process after `prepare`."""
