@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 import hcpgraph
@@ -21,7 +19,7 @@ from hcpgraph.cli import main
 
 from ..engine.training_graphs import SLOWLY
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")]
 STEPS, EVERY = 6, 2
 LONGEST = 240
 OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
@@ -149,9 +147,9 @@ def checkpoints(workspace: Path) -> list[Path]:
     return sorted((workspace / "cache/train").glob("*/step-*"))
 
 
-def stop(arguments: list[str], workspace: Path, number: signal.Signals, env: dict[str, str]) -> None:
+def stop(arguments: list[str], workspace: Path, number: signal.Signals) -> None:
     """Run and stop it once the first checkpoint is there."""
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + LONGEST
     while not checkpoints(workspace):
         assert process.poll() is None, process.stderr.read()
@@ -178,11 +176,9 @@ def test_resumed_equals_uninterrupted_bit_for_bit(seed: int, tmp_path: Path) -> 
     drawn(made).save(graph)
     script.write_text(SLOWLY)
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    stop([sys.executable, str(script), "run", str(graph), "--workspace", str(stopped)], stopped, made["signal"], env)
+    stop([sys.executable, str(script), "run", str(graph), "--workspace", str(stopped)], stopped, made["signal"])
     kept = [int(path.name.removeprefix("step-")) for path in checkpoints(stopped)]
     assert kept and 0 < kept[-1] < STEPS
-    torch.set_num_threads(1)
     resumed = CliRunner().invoke(main, ["run", "--resume", "last", "--workspace", str(stopped)])
     assert resumed.exit_code == 0, resumed.stderr
     assert f"going on: checkpoint of step {kept[-1]} of {STEPS}" in resumed.stderr

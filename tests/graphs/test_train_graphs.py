@@ -46,11 +46,18 @@ def run(workspace: Path, name: str, inputs: dict[str, Any]) -> Result:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path, tiny_sdxl_folder: Path) -> Iterator[Path]:
+def furnished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path, tiny_sdxl_folder: Path) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("train")
     furnish(root, tiny_folder, tiny_sdxl_folder)
     yield root
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def workspace(furnished: Path) -> Iterator[Path]:
+    """The models and pictures of all tests, and no results of another."""
+    yield furnished
+    shutil.rmtree(furnished / "out", ignore_errors=True)
 
 
 def test_every_algorithm_has_both_graphs() -> None:

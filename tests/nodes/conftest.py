@@ -77,7 +77,6 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from hcpgraph_nodes.families.clip_bpe import clip_tokenizer
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("tiny") / "sd"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -103,7 +102,6 @@ def tiny_sd2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from hcpgraph_nodes.families.clip_bpe import clip_tokenizer
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("tiny") / "sd2"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
@@ -129,7 +127,6 @@ def tiny_sdxl_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from hcpgraph_nodes.families.clip_bpe import clip_tokenizer
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("tiny") / "sdxl"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)

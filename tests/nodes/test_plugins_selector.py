@@ -59,11 +59,11 @@ def test_unreadable_selectors(selector: str) -> None:
 
 def test_a_slow_expression_is_stopped() -> None:
     layers = {"a" * 60 + "c": nn.Linear(1, 1)}
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(GraphError) as caught:
         select(layers, ["re:(?:a|aa)+$"])
     assert caught.value.problem.code == "E_SELECTOR"
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_near_misses_look_at_parts_of_long_names():
