@@ -18,7 +18,6 @@ LAYERS = [r"re:.*attn1\.to_q", r"re:.*resnets\.0\.conv1"]
 ROWS, STEPS = 4, 2
 SMALL = {"resolution": 8, "channels": [8], "heads": 2, "text_width": 16, "vae_channels": [4], "attention": []}
 """One resolution, and attention in the middle block alone: torch.compile takes seconds for every block."""
-CASES = ("plain", "checkpointing", "compiled")
 
 
 class Step(nn.Module):
@@ -86,7 +85,7 @@ def train(case: str, workspace: Path, rows: slice) -> dict[str, torch.Tensor]:
     return found | {name: weight.detach() for name, weight in weights.items()}
 
 
-def one_of_two(rank: int, workspace: Path, port: int) -> None:
+def one_of_two(rank: int, workspace: Path, port: int, cases: tuple[str, ...]) -> None:
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -96,26 +95,32 @@ def one_of_two(rank: int, workspace: Path, port: int) -> None:
         "GLOO_SOCKET_IFNAME": "lo",
         "ACCELERATE_USE_CPU": "true",
     }
-    torch.set_num_threads(1)
     half = ROWS // 2
-    found = {case: train(case, workspace, slice(rank * half, (rank + 1) * half)) for case in CASES}
+    found = {case: train(case, workspace, slice(rank * half, (rank + 1) * half)) for case in cases}
     torch.save(found, workspace / f"{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo over the loopback device")
-def test_two_processes_train_as_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "cases",
+    [
+        pytest.param(("plain", "checkpointing"), marks=pytest.mark.slow),
+        pytest.param(("compiled",), marks=pytest.mark.long),
+    ],
+    ids="-".join,
+)
+def test_two_processes_train_as_one(cases: tuple[str, ...], tmp_path: Path) -> None:
     """Two branches with LoRAs of their own over one UNet: in eager, with gradient checkpointing, compiled."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(one_of_two, (tmp_path, port), nprocs=2)
+    mp.spawn(one_of_two, (tmp_path, port, cases), nprocs=2)
     whole = train("plain", tmp_path, slice(None))
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     half = train("plain", tmp_path, slice(ROWS // 2))
     assert len(whole) > 10 and any((half[name] - whole[name]).abs().max() > 1e-2 for name in whole)
-    for case in CASES:
+    for case in cases:
         assert first[case].keys() == whole.keys()
         for name, expected in whole.items():
             assert torch.equal(first[case][name], second[case][name]), "the processes agree"
