@@ -58,6 +58,7 @@ def table_widths(path: str) -> list[int]:
     return [line.count(" |") for line in prose(path).splitlines() if line.startswith("| ")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [page for page in PAGES if blocks(page, "python") and "zh-CN" not in page])
 def test_the_nodes_of_the_docs_work_as_a_pack(path, tmp_path):
     code = "\n\n".join(blocks(path, "python"))

@@ -9,7 +9,7 @@ import pytest
 
 from ..engine.training_graphs import PACK, SLOWLY, training
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")]
 STEPS = 40
 LONGEST = 120
 

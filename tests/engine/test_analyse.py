@@ -8,6 +8,7 @@ from hcpgraph.checking.analyse import satisfies
 from .support import codes, graph, module, problems, run
 
 
+@pytest.mark.slow
 def test_every_problem_is_told_at_once():
     g = graph({"a": "toy.add", "b": ("toy.repeat", {"times": -1, "tims": 2}), "c": ("nope.nope", {}), "r": "toy.read"},
               {"x.a": "a.out"})  # fmt: skip

@@ -88,6 +88,7 @@ def kinds(value):
     return (isinstance(value, bool), isinstance(value, (int, float)), value)
 
 
+@pytest.mark.slow
 @given(graphs())
 @few
 def test_every_graph_is_read_back_as_it_was(graph):
@@ -109,6 +110,7 @@ def test_random_bytes_never_crash(data):
         loads(data)
 
 
+@pytest.mark.slow
 @given(graphs(), st.data())
 @few
 def test_a_damaged_file_never_crashes(graph, data):

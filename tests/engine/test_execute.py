@@ -33,6 +33,7 @@ def test_a_diamond_runs_its_top_once(workspace, calls):
     assert calls == ["top", "l", "r", "end"] and done.ran == ["n", *calls]
 
 
+@pytest.mark.slow
 def test_ten_thousand_nodes_in_a_row(workspace):
     size = 10_000
     g = graph({"n0": ("toy.number", {"value": 1}), **{f"n{i}": ("toy.add", {"plus": 1}) for i in range(1, size)}},

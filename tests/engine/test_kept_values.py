@@ -114,6 +114,7 @@ def helped(a: float = 0.0) -> float:
 '''
 
 
+@pytest.mark.slow
 def test_a_helper_of_an_installed_pack_that_is_edited_runs_its_readers_again(tmp_path):
     """Two packs as pip installs them; a node of the first stands on a helper and a table of the second."""
     site = tmp_path / "site-packages"

@@ -111,6 +111,7 @@ commands.run("-c", "from hcpgraph.processes.commands import end_with_stdin; impo
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill", "interrupt"])
 def test_a_command_ends_with_its_parent(how: str, tmp_path: Path) -> None:
     told = tmp_path / "pid"

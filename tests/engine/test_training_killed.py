@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import hcpgraph
 
 from .training_graphs import PACK, training
@@ -46,6 +48,7 @@ def checkpoints(workspace: Path) -> list[str]:
     return sorted(path.name for path in (workspace / "cache/train").rglob("step-*"))
 
 
+@pytest.mark.slow
 def test_kill_9_while_a_checkpoint_is_written_loses_only_the_steps_since_the_last_one(workspace, tmp_path):
     graph = tmp_path / "graph.json"
     training(STEPS, drift=True, checkpoint_every=5).save(graph)

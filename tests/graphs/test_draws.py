@@ -82,6 +82,7 @@ def alone(tmp_path: Path) -> tuple[np.ndarray, np.ndarray]:
     return latents, noise
 
 
+@pytest.mark.slow
 def test_outside_row_i_is_drawn_with_the_very_seed_plus_i(alone: tuple[np.ndarray, np.ndarray]) -> None:
     rows = [torch.randn((1, *alone[1].shape[1:]), generator=torch.Generator().manual_seed(5 + i)) for i in range(2)]
     assert np.array_equal(alone[1], torch.cat(rows).numpy())

@@ -1,5 +1,6 @@
 """The compiled step of a real (tiny) diffusion model against the same loop written with diffusers."""
 
+import pytest
 import torch
 
 import hcpgraph
@@ -9,6 +10,7 @@ from .hand_written import by_hand, drawn
 STEPS = 50
 
 
+@pytest.mark.slow
 def test_fifty_steps_are_equal_bit_for_bit(workspace):
     parts = hcpgraph.run(
         drawn(STEPS),

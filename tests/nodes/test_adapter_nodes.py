@@ -109,6 +109,7 @@ def test_recomputed_activations_give_the_same_gradients(workspace: Path, name: s
     assert all(torch.equal(a, b) and a.abs().max() > 0 for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.slow
 def test_a_merged_model_gives_what_the_attached_adapters_give(workspace: Path, model) -> None:
     for name in NODES:
         result = stir(attach(workspace, model.denoiser, name))

@@ -67,6 +67,7 @@ def output(handle) -> torch.Tensor:
         return predict(handle, noisy, Timesteps(torch.tensor([500])), text).data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_a_training_in_two_parts_is_that_in_one_and_can_be_merged(tmp_path: Path, adapter: str) -> None:
     trained(tmp_path / "parts", 2, adapter)

@@ -196,6 +196,7 @@ def test_features_cross_the_borders_of_checkpointed_parts() -> None:
     assert how.backend.frame_count == 2
 
 
+@pytest.mark.slow
 def test_text_encoders_and_autoencoders(workspace: Path) -> None:
     model = load_model(context(workspace), path="models:tiny")
     words = Captions(("a cat", "a dog"))
@@ -312,6 +313,7 @@ def test_too_many_sizes(monkeypatch) -> None:
     assert caught.value.problem.code == "E_COMPILE" and "dynamic" in caught.value.problem.hint
 
 
+@pytest.mark.slow
 def test_training_in_a_graph_is_the_same(tmp_path: Path) -> None:
     """Full fine-tuning in a loop: `model.compile` on the wire to the prediction changes no loss."""
     curves = []

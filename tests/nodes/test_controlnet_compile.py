@@ -39,6 +39,7 @@ def run(handle) -> torch.Tensor:
     return predict(handle, NOISY, TIME, TEXT).data
 
 
+@pytest.mark.slow
 def test_steps_of_training_share_a_graph(workspace: Path) -> None:
     """With gradient checkpointing in both, and a ControlNet whose own wire is compiled too."""
     denoiser = new_model(context(workspace), **{**SMALL, "text_width": 32}, checkpointing=True).denoiser
@@ -62,6 +63,7 @@ def test_steps_of_training_share_a_graph(workspace: Path) -> None:
         assert counter.frame_count == 1
 
 
+@pytest.mark.slow
 def test_sampling_needs_a_graph_with_and_one_without_it(workspace: Path) -> None:
     denoiser = load_model(context(workspace), path="models:tiny").denoiser
     net = control(workspace, denoiser)
@@ -77,6 +79,7 @@ def test_sampling_needs_a_graph_with_and_one_without_it(workspace: Path) -> None
     assert counter.frame_count == 2
 
 
+@pytest.mark.slow
 def test_wrong_gradients_of_the_controlnet_end_the_training(workspace: Path) -> None:
     class Changed(torch.autograd.Function):
         @staticmethod
@@ -97,6 +100,7 @@ def test_wrong_gradients_of_the_controlnet_end_the_training(workspace: Path) -> 
     assert caught.value.problem.code == "E_COMPILE_GRADIENTS" and "controlnet_mid_block" in caught.value.problem.message
 
 
+@pytest.mark.slow
 def test_what_was_compiled_goes_with_the_controlnet(workspace: Path) -> None:
     base = new_model(context(workspace), **{**SMALL, "text_width": 32}).denoiser
     compiled = replace(base, compiling=Compiling("eager"))

@@ -226,6 +226,7 @@ def data(workspace: Path) -> Path:
     return workspace
 
 
+@pytest.mark.slow
 def test_a_graph_trains_previews_saves_and_goes_on(data: Path) -> None:
     """Two steps and two more are four in one go; the UNet stays as it is."""
     from diffusers import UNet2DConditionModel

@@ -177,6 +177,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(os.name == "nt", reason="no signals to a process group here")
 def test_workers_ignore_sigint_and_die_with_their_parent(tmp_path: Path) -> None:

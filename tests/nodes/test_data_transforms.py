@@ -128,6 +128,7 @@ def chain(data: Dataset) -> Dataset:
     return crop_jitter(flip(data), max_zoom=1.5)
 
 
+@pytest.mark.slow
 def test_workers_ranks_and_history_change_nothing() -> None:
     data = chain(ramps())
     alone, two = loader(data), loader(data, workers=2)

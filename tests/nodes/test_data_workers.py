@@ -69,6 +69,7 @@ class Dying(Transform):
         return views
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL here")
 def test_a_worker_that_dies_is_an_error_with_a_name() -> None:
     made = Loader(bucketed(Dying()), 2, workers=1)
@@ -76,6 +77,7 @@ def test_a_worker_that_dies_is_an_error_with_a_name() -> None:
         made.batch(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["closed", "forgotten", "forgotten in a cycle"])
 def test_workers_end_with_their_loader(how: str) -> None:
     gc.collect()
@@ -100,6 +102,7 @@ def test_workers_end_with_their_loader(how: str) -> None:
     assert [worker.exitcode for worker in workers] == [0, 0], "they were asked to end, not killed after waiting in vain"
 
 
+@pytest.mark.slow
 def test_pictures_and_transforms_of_a_pack_folder(tmp_path: Path) -> None:
     result = hcpgraph.run(painted(), targets=["loader.out"], workspace=tmp_path, packs=[PACK])
     assert result.status == "done", result.failed
@@ -129,6 +132,7 @@ def test_a_class_that_readers_cannot_import_is_named(monkeypatch: pytest.MonkeyP
         made.batch(0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no forkserver here")
 def test_a_forkserver_that_was_killed_is_started_again() -> None:
     from hcpgraph.processes.readers import _server
@@ -179,6 +183,7 @@ except GraphError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

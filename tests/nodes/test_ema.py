@@ -50,6 +50,7 @@ def run(workspace: Path, steps: int, **options):
     return hcpgraph.run(averaging(steps), workspace=workspace, targets=["last", "averaged", "new"], **options)
 
 
+@pytest.mark.slow
 def test_the_average_equals_a_reference_and_survives_a_resume_bit_for_bit(tmp_path: Path) -> None:
     by_step = [run(tmp_path / "resumed", steps) for steps in range(1, STEPS + 1)]
     reference = weights(by_step[0], "last")
@@ -66,6 +67,7 @@ def test_the_average_equals_a_reference_and_survives_a_resume_bit_for_bit(tmp_pa
     assert any(not torch.equal(a, b) for a, b in zip(weights(whole, "last"), weights(whole, "averaged"), strict=True))
 
 
+@pytest.mark.slow
 def test_the_average_does_not_change_the_training(tmp_path: Path) -> None:
     plain = drawn(STEPS)
     plain.add("flow.after", "last")
@@ -76,6 +78,7 @@ def test_the_average_does_not_change_the_training(tmp_path: Path) -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_second_run_trains_nothing_and_finds_the_average_again(tmp_path: Path) -> None:
     cache = Cache()
     first = run(tmp_path, STEPS, cache=cache)

@@ -124,6 +124,7 @@ class Slow(Transform):
         return views
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL there")
 def test_two_runs_at_once_one_killed_and_one_after_them(workspace: Path, folder: Path) -> None:

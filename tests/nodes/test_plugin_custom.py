@@ -171,6 +171,7 @@ def tint(ctx: Context, model: M) -> Adapted[M]:
 '''
 
 
+@pytest.mark.slow
 def test_nodes_of_a_pack_are_trained_with_a_side_input_of_every_step(tmp_path: Path) -> None:
     pack = tmp_path / "pack"
     pack.mkdir()

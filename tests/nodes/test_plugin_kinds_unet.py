@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from hcpgraph_nodes.diffusion.guide import guide
 from hcpgraph_nodes.diffusion.predict import predict
@@ -54,6 +55,7 @@ def test_two_branches_of_a_step_on_a_unet_with_and_without_checkpointing(workspa
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.slow
 def test_every_kind_compiles_into_one_graph(workspace: Path) -> None:
     base = load_model(context(workspace), path="models:tiny").denoiser
     handle = on_unet(base, workspace, 1)

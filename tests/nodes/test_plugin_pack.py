@@ -85,6 +85,7 @@ def call(*arguments: object, code: int = 0):
     return result
 
 
+@pytest.mark.slow
 def test_it_is_validated_run_and_trained(file: Path, pack: Path, tmp_path: Path) -> None:
     assert "E_TYPE_UNKNOWN" in call("validate", file, code=2).output
     call("validate", file, "--pack", pack)

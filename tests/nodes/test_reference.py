@@ -140,6 +140,7 @@ def same(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.slow
 def test_prior_preservation_in_a_graph(tmp_path: Path) -> None:
     """The reference is the model before training, also where a run goes on from a checkpoint."""
     targets = ["last", "before", "train.losses"]

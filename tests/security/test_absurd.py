@@ -174,6 +174,7 @@ def test_very_many_faults_of_one_node(tmp_path, live, name):
     assert len(reply["problems"]) == 21 and not reply["ok"]
 
 
+@pytest.mark.slow
 def test_very_many_faulty_nodes(tmp_path, live):
     data = text({f"n{i}": {"type": "no.such", "version": 1} for i in range(20_000)})
     said = told(tmp_path, data)

@@ -60,6 +60,7 @@ def checks(live):
     return [child for child in psutil.Process(live.process.pid).children(recursive=True) if "check" in words(child)]
 
 
+@pytest.mark.slow
 def test_the_last_line_is_the_report(live):
     told = lines(live.request("POST", "/api/data-report", json_body={"graph": graph(), "lang": "zh-CN", "samples": 2}))
     assert {line["kind"] for line in told[:-1]} <= {"progress"}
@@ -104,6 +105,7 @@ def test_a_page_that_hangs_up_ends_the_process(live):
     until(lambda: checks(live), lambda found: process not in found)
 
 
+@pytest.mark.slow
 def test_the_next_report_of_a_graph_ends_the_one_before(live):
     replies = []
 

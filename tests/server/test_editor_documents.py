@@ -69,6 +69,7 @@ def _drawn_once(before: document.Graph, after: document.Graph) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "seed"), [("quickstart/train_lora", 1), ("quickstart/train_lora", 2), ("train/lora", 3)]
 )

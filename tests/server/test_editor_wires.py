@@ -37,6 +37,7 @@ def _is_at(problem: Problem, node: str, port: str) -> bool:
     return found.startswith(f"{node}/") or (found == node and str(problem.port).partition(".")[0] == port)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "tries"), TRIES)
 def test_a_wire_is_offered_if_and_only_if_the_engine_takes_it(name: str, tries: int, tmp_path: Path) -> None:
     registry, roots = default_registry(), Roots(tmp_path)

@@ -45,6 +45,7 @@ def test_it_ends_cleanly_and_leaves_no_process(tmp_path):
     assert not left
 
 
+@pytest.mark.slow
 def test_the_token_is_new_at_every_start(tmp_path):
     command = [sys.executable, "-m", "hcpgraph.cli", "serve", "--no-browser", "--port", "0"]
     found = []
@@ -142,6 +143,7 @@ def in_pool(use, **options):
     return asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_helper_that_dies_or_hangs_is_replaced():
     async def use(pool):
         with pytest.raises(GraphErrors, match="E_BUSY"):

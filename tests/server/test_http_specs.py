@@ -105,6 +105,7 @@ def test_check_tells_types_facts_and_what_runs_once(live):
     assert len(check["hash"]) == 64
 
 
+@pytest.mark.slow
 def test_a_check_of_each_template_agrees_with_the_engine(live):
     families = set()
     for entry in live.get("/api/templates", "TemplateEntry[]"):

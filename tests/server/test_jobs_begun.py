@@ -29,6 +29,7 @@ def made_before_an_upgrade(workspace):
         place.rename(place.with_name(f"{place.name[:-4]}0000"))
 
 
+@pytest.mark.slow
 def test_it_asks_before_it_queues_what_was_begun(live):
     def sent(steps, **more):
         return live.request("POST", "/api/jobs", json_body={"graph": json.loads(training(steps).dump()), **more})

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from tests.server.serving import alive, graph, until
 
 
@@ -40,6 +42,7 @@ def check(server, ended, running, first, later, seen, worker):
     assert server.queue("done") == [first, later, ended]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_stopped_keeps_queue_and_history(start):
     server = start()
     jobs = begin(server)
@@ -51,6 +54,7 @@ def test_a_server_that_is_stopped_keeps_queue_and_history(start):
     assert again.get(f"/api/jobs/{jobs[1]}/record")["status"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_keeps_queue_and_history(start):
     server = start()
     jobs = begin(server)
@@ -60,6 +64,7 @@ def test_a_server_that_is_killed_keeps_queue_and_history(start):
     check(start(), *jobs, seen, worker)
 
 
+@pytest.mark.slow
 def test_a_server_and_its_worker_that_are_killed_together_leave_a_whole_record(start):
     """What a loss of power does, as far as it can be done here."""
     server = start()

@@ -171,6 +171,7 @@ def test_only_what_has_ended_is_forgotten_and_it_does_not_come_back(tmp_path):
     scenario(tmp_path, steps)
 
 
+@pytest.mark.slow
 def test_two_servers_do_not_share_a_queue(tmp_path):
     async def steps(jobs):
         with pytest.raises(GraphErrors) as error:

@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 import hcpgraph.testing
 from tests.server.serving import PACK, alive, drawn, graph, until
 
@@ -98,6 +100,7 @@ def test_a_restart_by_hand_ends_what_runs(server):
     assert server.ready()["pid"] != before
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_listen_is_ended_after_a_while(start):
     server = start(seconds=3.0)
     id = server.run(graph(w=("lively.wait", {"gate": "never", "deaf": True})))
@@ -111,6 +114,7 @@ def test_a_run_that_does_not_listen_is_ended_after_a_while(start):
     assert server.wait(after)["status"] == "done"
 
 
+@pytest.mark.slow
 def test_edited_packs_are_what_the_next_job_runs(start, tmp_path):
     pack = tmp_path / "own"
     pack.mkdir()

@@ -103,6 +103,7 @@ def test_nothing_is_trained_or_written_for_a_count(outlines, workspace):
     assert not (workspace / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_route_answers_beside_a_running_job_once_the_layers_are_known(server):
     question = {"graph": drawn(model()), "node": "lora", "setting": "layers", "patterns": [LORA]}
     job = server.run(graph(w=("lively.wait", {"gate": "layers"})))
