@@ -3,7 +3,7 @@
 # make test   install into .venv, then every check and the whole test suite
 # make e2e    the editor in a real browser
 # make quick  the checks and the fast tests (≤ 3 minutes)
-# make slow   the tests that take minutes each, which `make test` leaves out
+# make slow   the long tests, which `make test` leaves out
 # make docs   the documentation as a site: site/index.html
 PYTHON ?= python3
 VENV := .venv
@@ -58,8 +58,9 @@ lint-web: web/node_modules/.tools
 	$(BIN)/python web/tool.py run biome ci .
 	$(BIN)/python web/tool.py run vitest run
 
+# the whole suite names its slowest tests: what takes long there is marked `slow` or `long` (pyproject.toml)
 test: lint lint-web web
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
 	$(BIN)/python web/tool.py e2e
 
 # the editor in a real browser, against the real server and worker
