@@ -30,7 +30,7 @@ GIVEN_A_FREE_PATH = {
     "families/saving.py:save_folder",
     "families/weights.py:write_json",
     "families/weights.py:write_weights",
-    "image/png.py:_replace",
+    "image/png.py:_write",
     "image/png.py:encode",
     "model/folder.py:write_folder",
     "model/save.py:save_model.write",
@@ -38,16 +38,15 @@ GIVEN_A_FREE_PATH = {
 }
 """What writes where `ctx.output` said, or into memory."""
 CACHES_AND_CHECKPOINTS = {
-    "data/headers.py:_Memory._open",
+    "data/sources/headers.py:_Memory._open",
     "data/openmoji.py:_rasterised",
-    "data/openmoji.py:_write",
-    "data/remembered.py:write_remembered",
-    "data/store.py:SampleStore._append",
-    "data/store.py:SampleStore._do",
-    "data/store.py:SampleStore._map",
-    "data/store.py:SampleStore._pack",
-    "data/store.py:SampleStore._transaction",
-    "data/store.py:SampleStore.trim",
+    "data/sources/side_files.py:write_remembered",
+    "data/batches/store.py:SampleStore._append",
+    "data/batches/store.py:SampleStore._do",
+    "data/batches/store.py:SampleStore._map",
+    "data/batches/store.py:SampleStore._pack",
+    "data/batches/store.py:SampleStore._transaction",
+    "data/batches/store.py:SampleStore.trim",
     "model/encoder.py:_digest",
     "model/encoder.py:_recall",
     "model/encoder.py:_remember",
@@ -73,7 +72,8 @@ def test_nodes_write_nowhere_else():
 
 def test_the_scan_sees_every_way_to_write():
     for text in ("p.write_text('')", "open(p, 'w')", "p.open(mode='ab')", "os.replace(a, b)", "image.save(p)",
-                 "save_file(x, p)", "shutil.rmtree(p)", "p.unlink()", "os.fdopen(f, 'r+b')", "sqlite3.connect(p)"):  # fmt: skip
+                 "save_file(x, p)", "shutil.rmtree(p)", "p.unlink()", "os.fdopen(f, 'r+b')", "sqlite3.connect(p)",
+                 "write_text(p, '')", "write_bytes(p, b)", "replacing(p)"):  # fmt: skip
         assert writing_functions(f"def f():\n    {text}") == {"f"}, text
     assert writing_functions("def f():\n    open(p, 'rb'); open(p); 'a'.replace('a', 'b')") == set()
 

@@ -7,6 +7,8 @@ METHODS = {
     "rmtree", "save", "save_file", "save_pretrained", "save_to_disk", "savez", "symlink_to", "to_csv",
     "to_parquet", "touch", "truncate", "unlink", "write_bytes", "write_text",
 }  # fmt: skip
+FUNCTIONS = {"replacing", "save_file", "write_bytes", "write_text"}
+"""By their bare name: those of `hcpgraph.atomic`, and of safetensors."""
 QUALIFIED = {("os", "replace"), ("os", "remove"), ("os", "open"), ("shutil", "move"), ("sqlite3", "connect")}
 
 
@@ -28,7 +30,7 @@ def writing_functions(source):
 
 def _writes(call):
     name, owner = _name(call.func)
-    if (name in METHODS and isinstance(call.func, ast.Attribute)) or name == "save_file" or (owner, name) in QUALIFIED:
+    if name in (METHODS if isinstance(call.func, ast.Attribute) else FUNCTIONS) or (owner, name) in QUALIFIED:
         return True
     if name not in ("open", "fdopen"):
         return False
