@@ -39,7 +39,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def process_state() -> dict[str, Any]:
     """What all tests of a process share."""
     found: dict[str, Any] = {f"${name}": value for name, value in os.environ.items()}
-    found.pop("$PYTEST_CURRENT_TEST", None)
+    for changed_by_others in ("$PYTEST_CURRENT_TEST", "$LD_LIBRARY_PATH"):  # pytest at every test, cv2 when imported
+        found.pop(changed_by_others, None)
     found |= {"the working folder": os.getcwd(), "sys.path": list(sys.path)}
     found |= {number.name: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if torch := sys.modules.get("torch"):

@@ -7,7 +7,7 @@ import pytest
 
 import hcpgraph
 import hcpgraph.testing
-from tests.server.serving import ENDED, PACK, drawn, graph
+from tests.server.serving import ENDED, PACK, drawn, graph, until
 
 
 @pytest.fixture
@@ -111,6 +111,7 @@ def test_the_problem_of_a_failed_node_is_reported(server):
 
 
 def test_a_graph_that_cannot_run_is_refused_before_it_is_queued(server):
+    until(lambda: server.queue("queued", "running"), lambda left: left == [])  # else one of them may write the file
     before = server.queue(*ENDED, "queued", "running")
     for bad, code in (
         (graph(x=("no.such", {})), "E_TYPE_UNKNOWN"),
