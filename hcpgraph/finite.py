@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def all_finite(value: Any) -> bool:
             if not is_finite(item):
                 return False
         elif isinstance(item, float):
-            if item - item != 0:
+            if not math.isfinite(item):
                 return False
         elif isinstance(item, Mapping):
             stack += item.values()

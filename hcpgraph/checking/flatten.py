@@ -7,7 +7,7 @@ sort orders everything and finds every cycle (DESIGN §5.1).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -28,10 +28,10 @@ def flatten(graph: Graph, registry: Registry) -> Flat:
     """
     flat = Flat()
     wires: dict[str, str] = {}
-    targets: dict[str, list[str]] = {}
-    sources: dict[str, str] = {}
-    if not _inline(flat, graph, registry, wires, targets, sources):
+    space = _Space(flat, graph, [_Frame(graph, "", "", None, (), None, {})])
+    if not _inline(space, registry, wires):
         return Flat(problems=flat.problems[-1:])
+    targets, sources = space.targets, space.sources
     flat.exports = {port: _split(_follow(sources, port)) for port in sources}
     _prune_regions(flat)
     _connect(flat, wires)
@@ -60,22 +60,28 @@ class _Frame:
     given: Mapping[str, Any]
 
 
-def _inline(
-    flat: Flat,
-    graph: Graph,
-    registry: Registry,
-    wires: dict[str, str],
-    targets: dict[str, list[str]],
-    sources: dict[str, str],
-) -> bool:
-    """Copy nodes and wires of all bodies into one space; False if there are too many.
+@dataclass(slots=True)
+class _Space:
+    """Where all bodies are copied to.
 
-    `targets` and `sources` map what instances show to the outside to what it stands for.
+    Attributes:
+        stack: Bodies that wait for it.
+        targets, sources: What instances show to the outside -> what it stands for.
     """
+
+    flat: Flat
+    graph: Graph
+    stack: list[_Frame]
+    targets: dict[str, list[str]] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def _inline(space: _Space, registry: Registry, wires: dict[str, str]) -> bool:
+    """Copy nodes and wires of all bodies into one space; False if there are too many."""
+    flat = space.flat
     pending: list[tuple[str, str]] = []
-    stack = [_Frame(graph, "", "", None, (), None, {})]
-    while stack:
-        frame = stack.pop()
+    while space.stack:
+        frame = space.stack.pop()
         prefix = frame.prefix
         promoted = {
             f"{prefix}{target}": value
@@ -99,7 +105,7 @@ def _inline(
             settings = dict(entry.settings)
             mode = frame.mode or entry.mode
             if entry.type.startswith("graph:"):
-                _enter(flat, graph, stack, frame, id, entry, parent, mode, promoted, targets, sources)
+                _enter(space, frame, id, entry, parent, mode, promoted)
                 continue
             for name in [key for key in promoted if key.startswith(f"{full}.")]:
                 settings[name[len(full) + 1 :]] = promoted[name]
@@ -115,8 +121,8 @@ def _inline(
             )
         pending += [(prefix + target, prefix + source) for target, source in frame.body.edges.items()]
     for target, source in pending:
-        source = _follow(sources, source)
-        for inner in _expand(targets, target):
+        source = _follow(space.sources, source)
+        for inner in _expand(space.targets, target):
             if inner in wires:
                 id, port = _split(inner)
                 message = f"'{inner}' is fed twice: from {wires[inner]} and, through a subgraph, from {source}"
@@ -127,18 +133,15 @@ def _inline(
 
 
 def _enter(
-    flat: Flat,
-    graph: Graph,
-    stack: list[_Frame],
+    space: _Space,
     frame: _Frame,
     id: str,
     entry: Any,
     parent: str | None,
     mode: str | None,
     promoted: Mapping[str, Any],
-    targets: dict[str, list[str]],
-    sources: dict[str, str],
 ) -> None:
+    flat, graph = space.flat, space.graph
     name, full = entry.type[len("graph:") :], frame.prefix + id
     body = graph.graphs.get(name)
     if body is None:
@@ -160,11 +163,13 @@ def _enter(
                        did_you_mean(setting, body.interface.inputs, "promoted names"))  # fmt: skip
     inner = f"{full}/"
     for port, inside in body.interface.inputs.items():
-        targets[f"{full}.{port}"] = [inner + target for target in inside]
+        space.targets[f"{full}.{port}"] = [inner + target for target in inside]
     for port, source in body.interface.outputs.items():
-        sources[f"{full}.{port}"] = inner + source
+        space.sources[f"{full}.{port}"] = inner + source
     streams = f"{_stream(frame, entry.stream or id)}/"
-    stack.append(_Frame(body, inner, streams, parent, (*frame.names, name), mode if mode == "mute" else None, given))
+    space.stack.append(
+        _Frame(body, inner, streams, parent, (*frame.names, name), mode if mode == "mute" else None, given)
+    )
 
 
 def _split(source: str) -> Source:

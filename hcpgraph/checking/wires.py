@@ -46,11 +46,11 @@ def infer(
             bound[id], agreed[id] = {}, {}
             _inputs(flat, node, node.spec.inputs, node.inputs, registry, wires, bound[id], agreed[id])
             _settings_wires(flat, node, registry, wires)
-            _sources(node, node.spec.entries, wires, bound[id], agreed[id], settings[id], registry, resolve, flat)
+            _sources(node, node.spec.entries, wires, bound[id], agreed[id], settings[id], registry, resolve)
         if ends:
             if node.spec.exits:
                 _inputs(flat, node, node.spec.exits, node.exits, registry, wires, bound[id], agreed[id])
-            _sources(node, node.spec.outputs, wires, bound[id], agreed[id], settings[id], registry, resolve, flat)
+            _sources(node, node.spec.outputs, wires, bound[id], agreed[id], settings[id], registry, resolve)
     return wires
 
 
@@ -131,7 +131,6 @@ def _sources(
     settings: Mapping[str, Any],
     registry: Registry,
     resolve: Resolve,
-    flat: Flat,
 ) -> None:
     for port in ports:
         source = (node.id, port.name)
@@ -154,21 +153,14 @@ def _sources(
                     if name in wires.facts.get(first, {}):
                         facts[name] = wires.facts[first][name]
             else:
-                value = _evaluate(declared, settings, registry, resolve, flat, node)
+                value = _evaluate(declared, settings, registry, resolve)
                 if value is not None:
                     facts[name] = (value, f"{node.id}.{port.name}")
         if facts:
             wires.facts[source] = facts
 
 
-def _evaluate(
-    declared: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    registry: Registry,
-    resolve: Resolve,
-    flat: Flat,
-    node: FlatNode,
-) -> Any:
+def _evaluate(declared: Mapping[str, Any], settings: Mapping[str, Any], registry: Registry, resolve: Resolve) -> Any:
     """The value of a Setting or Probe fact; None while it is unknown, be it because a probed file is damaged."""
     if "setting" in declared:
         value = settings.get(declared["setting"])

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
+    *,
     graph: Path,
     pairs: tuple[str, ...],
     as_json: bool,
@@ -78,7 +79,17 @@ def command(
     options = reporter.Options(samples=samples, decode=decode, language=language)
     try:
         with stoppable() as cancel, _Following() if follow else _display(as_json) as progress:
-            made = _made(reporter, graph, pairs, registry, workspace, roots, options, progress, cancel)
+            made = _made(
+                reporter,
+                graph,
+                pairs,
+                registry,
+                workspace=workspace,
+                roots=roots,
+                options=options,
+                progress=progress,
+                cancel=cancel,
+            )
     except GraphErrors as errors:
         if not as_json:
             raise
@@ -115,6 +126,7 @@ def _made(
     path: Path,
     pairs: Iterable[str],
     registry: Registry,
+    *,
     workspace: Path | None,
     roots: dict[str, Path],
     options: Any,

@@ -39,6 +39,7 @@ PARTS = ("denoiser", "text_encoder")
 @root_option
 @pack_option
 def command(
+    *,
     source: Path,
     target: Path,
     layout: str,

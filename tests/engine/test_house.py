@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
 import tomllib
 from pathlib import Path
@@ -73,6 +74,19 @@ def test_type_checkers_of_others_read_our_types():
     folders = [ROOT / folder for folder in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
     assert folders == [ENGINE, NODES]
     assert [folder.name for folder in folders if not (folder / "py.typed").is_file()] == []
+
+
+def test_no_call_takes_nine_values_in_a_row():
+    """What is decorated is called by its decorator: parameters of nodes are ports and settings, of commands options."""
+    long = [
+        f"{path.relative_to(ROOT)}:{found.lineno}: {found.name}"
+        for folder in (ENGINE, NODES)
+        for path in folder.rglob("*.py")
+        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef) and not found.decorator_list
+        if len({arg.arg for arg in (*found.args.posonlyargs, *found.args.args)} - {"self", "cls"}) >= 9
+    ]
+    assert long == []
 
 
 def test_our_packs_import_public_modules_of_the_engine_alone():

@@ -10,6 +10,7 @@ import torch
 
 from hcpgraph import Context, GraphError
 from hcpgraph.context import RunState, Scope
+from hcpgraph.errors import listed
 from hcpgraph.paths import Roots
 
 from ..families.registry import FAMILIES
@@ -23,7 +24,7 @@ from ..plugins.save import write
 from .canonical import TITLES, Components, kind_at
 from .names import DENOISER, TEXT, Names
 from .peft_config import METADATA
-from .reading import listed, read, refuse_nothing, refuse_unknown
+from .reading import read, refuse_nothing, refuse_unknown
 from .source import Source, open_source
 
 STALE = (METADATA, "format", "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")

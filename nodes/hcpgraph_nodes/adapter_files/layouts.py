@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from hcpgraph import GraphError
+from hcpgraph.errors import listed
 
 from .canonical import ALPHA, BIAS, DIFF, DORA, DOWN, MID, TITLES, UP, Components, Layers, Weights, is_norm, kinds_of
 from .hcp_scale import scale_of_alpha
@@ -16,7 +17,6 @@ from .peft_writing import peft_metadata, peft_state
 
 Layout = Literal["kohya", "peft", "hcp"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
-SHOWN = 20
 NORM = {DIFF: "w_norm", BIAS: "b_norm"}
 """LyCORIS' names for the change of a normalisation."""
 REMEDY = "write the kohya layout, or make a plain LoRA of it first with plugin.convert_to_lora"
@@ -70,10 +70,9 @@ def written(layout: str, components: Components, names: Spelling) -> tuple[dict[
         GraphError: E_ADAPTER, the layout has no place for them; all reasons at once.
     """
     if reasons := refusals(layout, components):
-        shown = "; ".join(reasons[:SHOWN]) + (f" … and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else "")
         only_alone = all(reason.startswith(ALONE) for reason in reasons)
         hint = "save each component into a file of its own" if only_alone else REMEDY
-        raise GraphError("E_ADAPTER", shown, hint=hint)
+        raise GraphError("E_ADAPTER", listed(reasons, "; "), hint=hint)
     return WRITERS[layout](components, names)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from torch import Tensor, nn, tensor, zeros
 
 from hcpgraph import GraphError
+from hcpgraph.errors import listed
 from hcpgraph.finite import READ, refuse_not_finite
 
 from ..plugins.blocks.kinds import BLOCKS
@@ -34,7 +36,6 @@ from .peft_config import PeftConfig, PeftConfigs
 from .source import Source
 from .suffixes import BRANCH_BIAS, Key, is_word, other_kinds, take_apart, words_in
 
-SHOWN = 20
 SECTIONS = {False: ("lora", "base", "plugin"), True: ("lora_ema", "base_ema", "plugin_ema")}
 """Sections of HCP-Diffusion's files, of the trained weights and of their moving average."""
 
@@ -138,12 +139,6 @@ def refuse_nothing(found: Found, source: Source, component: str) -> None:
     )
 
 
-def listed(items: Sequence[str]) -> str:
-    """Up to 20 of them, and how many more there are."""
-    more = f" … and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + more
-
-
 def _section(source: Source, averages: bool) -> list[tuple[str, Tensor]]:
     """The keys of the section that is wanted, without its name; a file without sections is one."""
     sections = {key.partition(":")[0] for key in source.state if ":" in key}
@@ -212,10 +207,7 @@ def _settle(weights: Weights, layer: nn.Module) -> str | None:
 def _as_convolution(weights: Weights, inner: Sequence[int]) -> None:
     """Give the matrices that ComfyUI's trainer and some linear LoRAs hold for a convolution its four axes."""
     down, up = weights[DOWN], weights[UP]
-    size = 1
-    for each in inner:
-        size *= each
-    if down.dim() == 2 and down.shape[1] == size:
+    if down.dim() == 2 and down.shape[1] == prod(inner):
         weights[DOWN] = down.reshape(len(down), *inner)
     if up.dim() == 2:
         weights[UP] = up.reshape(*up.shape, 1, 1)

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from hcpgraph import GraphError
 
+from ..messages import first_line
+
 PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 SUFFIXES = (".safetensors", *PICKLES)
@@ -86,10 +88,9 @@ def _unpickled(file: Path) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a pickle may raise, some of it without a word
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise GraphError(
             "E_FILE",
-            f"{file.name} cannot be read as plain tensors: {reason}",
+            f"{file.name} cannot be read as plain tensors: {first_line(error)}",
             hint="only tensors are ever taken from pickles; convert it to safetensors where you trust it",
         ) from None
 

@@ -21,6 +21,7 @@ from hcpgraph.widgets import Hint, PathPicker
 from .. import private
 from ..image.color import RGB, HexColor, rgb
 from ..image.read import Header, read_header, read_picture, reason
+from ..messages import first_line
 from .sources.caption_files import clean
 from .sources.captions import filled, require_captions
 from .sources.dataset import Dataset, Sample
@@ -168,7 +169,7 @@ def _loaded(ctx: Context, path: str, split: str, subset: str, revision: str) -> 
         if not isinstance(table, datasets.Dataset):
             raise TypeError(f"'{split}' gives {type(table).__name__}: name one split")
     except Exception as error:  # readers of a dozen formats and an HTTP client: whatever they raise
-        first = str(error).partition("\n")[0]
+        first = first_line(error)
         message = first if folder is None else first.replace(str(folder), path)
         raise GraphError(
             "E_DATA",

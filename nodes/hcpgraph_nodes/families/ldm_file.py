@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from hcpgraph import GraphError
+from hcpgraph.errors import listed
 
 from .. import private
 from .ldm_names import UNetNames
@@ -66,10 +67,9 @@ def unet_keys(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[st
     names = UNetNames(config)
     places = {name: names.to_ldm(name) for name in state}
     if homeless := [name for name, place in places.items() if place is None]:
-        more = f" … and {len(homeless) - 20} more" if len(homeless) > 20 else ""
         raise GraphError(
             "E_LAYOUT",
-            f"the UNet has weights that the original layout has no place for: {', '.join(homeless[:20])}{more}",
+            f"the UNet has weights that the original layout has no place for: {listed(homeless)}",
             hint="save it as a folder",
         )
     return {f"{UNET}{places[name]}": value for name, value in state.items()}

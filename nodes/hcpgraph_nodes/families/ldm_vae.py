@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from hcpgraph import GraphError
+from hcpgraph.errors import listed
 
 ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
 OUTER = {"conv_in": "conv_in", "conv_norm_out": "norm_out", "conv_out": "conv_out"}
@@ -44,8 +45,7 @@ def original_vae(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict
     if homeless:
         raise GraphError(
             "E_LAYOUT",
-            f"the VAE has weights that the original layout has no place for: {', '.join(homeless[:20])}"
-            + (f" … and {len(homeless) - 20} more" if len(homeless) > 20 else ""),
+            f"the VAE has weights that the original layout has no place for: {listed(homeless)}",
             hint="save it as a folder",
         )
     return found

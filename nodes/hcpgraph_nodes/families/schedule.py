@@ -9,9 +9,9 @@ import torch
 
 from hcpgraph import GraphError
 
+from ..messages import first_line
 from ..types import NoiseSchedule
 from .file_marks import HINT, IMPOSSIBLE, message
-from .weights import first_line
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 KNOWN_SCHEDULERS = frozenset(

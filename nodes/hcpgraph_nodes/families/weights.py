@@ -17,6 +17,8 @@ from hcpgraph import GraphError
 from hcpgraph.atomic import replacing
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 
+from ..messages import first_line
+
 REFUSED = ("auto_map", "quantization_config")
 NEEDED = {
     "UNet2DConditionModel": ("block_out_channels", "down_block_types"),
@@ -189,11 +191,6 @@ def build(
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" … ({len(names)})" if len(names) > 4 else "")
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the explanations below."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:

@@ -13,11 +13,12 @@ from pydantic import Field
 from torch import Tensor
 
 from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph.errors import listed
 from hcpgraph.finite import READ, refuse_not_finite
 from hcpgraph.widgets import Hint, LayerPicker, ModelPicker, Slider
 
 from .handles import component
-from .save_part import KEY, SHOWN, M, chosen_weights
+from .save_part import KEY, M, chosen_weights
 
 
 @node("model.load_part", effects=("read", "resource"), title="Load part")
@@ -65,9 +66,8 @@ def load_part(
         if key in own and own[key].shape != value.shape
     ]
     if found := unknown + shapes:
-        more = f" … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         hint = "the file is of another model or another part of it; allow_unknown leaves out what the model lacks"
-        raise GraphError("E_PART", "; ".join(found[:SHOWN]) + more, port="path", hint=hint)
+        raise GraphError("E_PART", listed(found, "; "), port="path", hint=hint)
     taken = [key for key in chosen_weights(model, layers) if key in part]
     if not taken:
         raise GraphError(

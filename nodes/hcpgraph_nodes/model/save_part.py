@@ -23,7 +23,6 @@ from .handles import Handle, component
 
 M = TypeVar("M", bound=Handle)
 KEY = "base:"
-SHOWN = 20
 
 
 @node("model.save_part", effects="write", title="Save part")

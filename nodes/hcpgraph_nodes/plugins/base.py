@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hcpgraph import GraphError
+from hcpgraph.errors import listed
 from hcpgraph.types import port_type
 
 from ..model import call
@@ -18,8 +19,6 @@ from ..model.root import twin
 from .blocks.block import Block
 from .blocks.hooks import Hook, Wrap
 from .blocks.selector import Point, near_misses, points, within
-
-SHOWN = 20
 
 
 class WrapPluginBlock(Block):
@@ -158,10 +157,9 @@ def fill(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
         if name in state and state[name].shape != value.shape
     ]
     if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise GraphError(
             "E_STATE",
-            f"the weights do not fit: {'; '.join(wrong[:SHOWN])}{more}",
+            f"the weights do not fit: {listed(wrong, '; ')}",
             hint="attach plugins of the same kinds to the same layers, in the same order",
         )
     for name, value in own.items():

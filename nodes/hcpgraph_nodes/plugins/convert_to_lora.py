@@ -10,11 +10,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.errors import listed
 from hcpgraph.widgets import Slider
 
 from ..model.handles import component
 from .attach import Adapted, M, adapted
-from .base import SHOWN, Adapter, Plugin, placed
+from .base import Adapter, Plugin, placed
 from .blocks.adapter import AdapterBlock
 from .blocks.lora import LoraBlock
 from .blocks.shapes import weight_of
@@ -111,10 +112,9 @@ def _refuse(adapter: Adapter, layers: Mapping[str, nn.Module]) -> None:
         if not isinstance(block, AdapterBlock) or not isinstance(layers[path], nn.Linear | nn.Conv2d)
     ]
     if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise GraphError(
             "E_ADAPTER",
-            f"no LoRA stands for {', '.join(wrong[:SHOWN])}{more}",
+            f"no LoRA stands for {listed(wrong)}",
             port="adapter",
             hint="merge it into the weights with plugin.merge",
         )

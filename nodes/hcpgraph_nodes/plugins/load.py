@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hcpgraph import Context, node
+from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, ModelPicker, Slider
 
 from ..adapter_files.canonical import kind_at
 from ..adapter_files.names import Names
-from ..adapter_files.reading import listed, read, refuse_nothing, refuse_unknown
+from ..adapter_files.reading import read, refuse_nothing, refuse_unknown
 from ..adapter_files.source import SUFFIXES, open_source
 from ..model.handles import component
 from .attach import Adapted, M, adapted

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from hcpgraph import Facts, GraphError, Port, node
+from hcpgraph.errors import listed
 
 from ..model.handles import Handle, component
 from .attach import M
-from .base import SHOWN
 from .blocks.adapter import AdapterBlock
 from .blocks.shapes import bias_of, weight_of
 
@@ -54,7 +54,7 @@ def merged_weights(model: Handle) -> Mapping[int, Tensor]:
     if others:
         raise GraphError(
             "E_MERGE",
-            f"these plugins are no change of weights: {_some(others)}",
+            f"these plugins are no change of weights: {listed(others)}",
             port="model",
             hint="merge first, and attach them to the merged model",
         )
@@ -76,12 +76,8 @@ def merged_weights(model: Handle) -> Mapping[int, Tensor]:
     if homeless:
         raise GraphError(
             "E_MERGE",
-            f"these layers have no bias that could take the change of it: {_some(homeless)}",
+            f"these layers have no bias that could take the change of it: {listed(homeless)}",
             port="model",
             hint="train without bias to merge",
         )
     return values
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from hcpgraph import Context
-from hcpgraph.errors import GraphError, did_you_mean
+from hcpgraph.errors import GraphError, did_you_mean, listed
 
 from ..types import Captions
 from .draws import draw_keys
@@ -15,7 +15,6 @@ from .fill import slots
 from .line_file import read_lines
 
 CAPTION_ALONE = ["{caption}"]
-SHOWN = 20
 
 
 def lines(ctx: Context, templates: Sequence[str], file: str | None) -> tuple[str, ...]:
@@ -66,8 +65,7 @@ def _check(wanted: frozenset[str], own: Sequence[Mapping[str, str]], words: Mapp
     missing = Counter(name for values in own for name in sorted(wanted - values.keys()))
     if not missing:
         return
-    listed = ", ".join(f"{{{name}}} ({count} of {len(own)} captions)" for name, count in missing.most_common(SHOWN))
-    more = f" … and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+    shown = listed(f"{{{name}}} ({count} of {len(own)} captions)" for name, count in missing.most_common())
     known = {"caption", *words, *(name for values in own for name in values)}
     hint = did_you_mean(missing.most_common(1)[0][0], known, "slots")
-    raise GraphError("E_SLOT", f"slots without a value: {listed}{more}", hint=hint)
+    raise GraphError("E_SLOT", f"slots without a value: {shown}", hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -9,6 +10,7 @@ import torch
 from pydantic import Field
 
 from hcpgraph import Body, Cancelled, Context, GraphError, Many, node
+from hcpgraph.finite import is_finite
 from hcpgraph.running.step import StepModule
 from hcpgraph.widgets import Hint, Seed, Slider
 from hcpgraph_nodes import private
@@ -113,7 +115,7 @@ def loop(
             curve["loss"].append((first + offset + 1, value))
             ctx.metric(first + offset + 1, loss=value, lr=curve["lr"][first + offset - begin][1])
         pending.clear()
-        if values[-1] != values[-1]:
+        if math.isnan(values[-1]):
             raise GraphError(
                 "E_LOSS_NAN",
                 f"the loss is not a number at step {done}",
@@ -193,9 +195,7 @@ def _update(accelerator: Accelerator, optimizers: tuple[Optimizer, ...]) -> None
         if item.clip > 0:
             torch.nn.utils.clip_grad_norm_(item.names.values(), item.clip)
     finite = scaler is None or all(
-        tensor.grad is None or bool(torch.isfinite(tensor.grad).all())
-        for item in optimizers
-        for tensor in item.names.values()
+        tensor.grad is None or is_finite(tensor.grad) for item in optimizers for tensor in item.names.values()
     )
     if finite:
         for item in optimizers:

@@ -20,9 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from hcpgraph import GraphError
+from hcpgraph.errors import listed
 from hcpgraph.finite import READ, refuse_not_finite
 
 from ..adapter_files.suffixes import take_apart
+from ..messages import first_line
 from ..model.handles import TextEncoder
 from .bundle import PREFIX, bundled
 
@@ -38,7 +40,6 @@ WIDTHS = {
 }
 TENSORS = (".safetensors",)
 PICKLES = (".pt", ".bin", ".ckpt")
-SHOWN = 20
 
 
 def read_words(path: Path) -> dict[str, Vectors]:
@@ -142,8 +143,7 @@ def _content(path: Path) -> tuple[Any, Mapping[str, str]]:
     except (SafetensorError, OSError) as error:
         raise _no_word(path.name, f"it cannot be read: {error}") from None
     except Exception as error:  # whatever a pickle may raise
-        reason = str(error).strip().split("\n")[0]
-        raise _no_word(path.name, f"it holds more than weights, or is damaged: {reason}") from None
+        raise _no_word(path.name, f"it holds more than weights, or is damaged: {first_line(error)}") from None
 
 
 def _parsed(data: Any, file: str) -> tuple[Vectors | None, dict[str, Vectors]]:
@@ -199,8 +199,7 @@ def _checked(value: Any, name: str, file: str) -> Tensor:
 
 
 def _unknown(file: str, keys: Mapping[str, Any]) -> GraphError:
-    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-    return _no_word(file, f"keys that belong to no word: {', '.join(sorted(keys)[:SHOWN])}{more}")
+    return _no_word(file, f"keys that belong to no word: {listed(sorted(keys))}")
 
 
 def _no_word(file: str, reason: str, hint: str = "choose an embedding") -> GraphError:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from hcpgraph.errors import GraphError, did_you_mean, listed
 
+from ...messages import first_line
+
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
 CAPTION_COLUMNS = ("caption", "text", "prompt")
 PICTURE_COLUMNS = ("file_name", "filename", "file", "image", "picture", "path", "name", "id")
@@ -167,7 +169,7 @@ def _parquet(path: Path) -> Rows:
                     number += 1
                     yield Row(f"{path.name}:{number}", values)
     except (pa.ArrowException, OSError) as error:
-        first = str(error).partition("\n")[0].replace(str(path), path.name)
+        first = first_line(error).replace(str(path), path.name)
         raise GraphError(
             "E_LIST", f"'{path.name}' cannot be read as Parquet: {first}", hint="write the file again"
         ) from None

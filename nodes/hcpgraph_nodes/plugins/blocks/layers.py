@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from hcpgraph import GraphError, GraphErrors
+from hcpgraph.errors import listed
 
-from ..base import SHOWN, Plugin
+from ..base import Plugin
 from .adapter import AdapterBlock
 from .selector import near_misses, select, within
 from .shapes import weight_of
@@ -86,9 +87,9 @@ def ranks_of(
     """
     odd = [value for value in (rank, *entries.values()) if value >= 1 and value != int(value)]
     if odd:
-        listed = ", ".join(f"{value:g}" for value in odd[:SHOWN])
+        shown = listed(f"{value:g}" for value in odd)
         hint = "give a whole number, or a share between 0 and 1 of each layer's outputs"
-        raise GraphError("E_SETTING", f"no rank: {listed}", port="rank" if odd[0] == rank else "ranks", hint=hint)
+        raise GraphError("E_SETTING", f"no rank: {shown}", port="rank" if odd[0] == rank else "ranks", hint=hint)
     special = by_layer(entries, list(chosen), layers, "ranks")
     return {path: _whole(special.get(path, rank), layer) for path, layer in chosen.items()}
 
