@@ -30,16 +30,13 @@ KINDS = frozenset(get_args(Kind))
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
 
-FLUSH_SECONDS = 0.25
-URGENT = frozenset({"run_started", "node_failed", "artifact", "run_done"})
-
 
 class EventLog:
     """The event stream of one run.
 
     Args:
         run: Id of the run.
-        path: File for the JSON lines, or None.
+        path: File for the JSON lines, or None; every line is written when its event happens.
         listener: Called with every event in the thread that made it.
     """
 
@@ -49,10 +46,9 @@ class EventLog:
         self.listener = listener
         self._file: IO[str] | None = None
         self._encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=True).encode
-        self._flushed = time.monotonic()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8")
+            self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def emit(self, kind: Kind, node: str | None = None, **fields: Any) -> None:
         self.seq += 1
@@ -62,10 +58,6 @@ class EventLog:
         event.update(fields)
         if self._file is not None:
             self._file.write(self._encode(event) + "\n")
-            now = time.monotonic()
-            if kind in URGENT or now - self._flushed > FLUSH_SECONDS:
-                self._file.flush()
-                self._flushed = now
         if self.listener is not None:
             self.listener(event)
 

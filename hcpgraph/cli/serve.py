@@ -9,12 +9,14 @@ import signal
 import threading
 import webbrowser
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import GraphErrors
 from .common import CANCELLED, Command, allow_write_option, pack_option, root_option, said, workspace_option
+from .signals import HANGUP, leave, stopping
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -111,14 +113,17 @@ def _url(runner: web.AppRunner, host: str, token: str) -> str:
 
 
 def _stop_signals() -> asyncio.Event:
-    """An event that Ctrl-C and SIGTERM set; a second one ends the process at once."""
+    """An event that Ctrl-C, SIGTERM and a closed terminal set; a second of the first two ends the process at once."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    terminals = [number for number in (0, 1, 2) if os.isatty(number)]
 
-    def stop(*_: object) -> None:
-        if stopped.is_set():
+    def stop(number: int, frame: FrameType | None) -> None:
+        if number == HANGUP:
+            leave(terminals)
+        elif stopped.is_set():
             os._exit(CANCELLED)
         loop.call_soon_threadsafe(stopped.set)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stopping():
         signal.signal(number, stop)
     return stopped

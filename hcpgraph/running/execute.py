@@ -190,13 +190,13 @@ class Execution:
             ports = self._ports(node, impl)
             outputs = as_outputs(impl, self._call(node, impl, ports, key))
             self._unchanged(id)
-        except (Cancelled, KeyboardInterrupt):
+        except Cancelled:
             raise
         except GraphErrors as errors:
             self._fail(id, joined(id, errors))
             return
-        except Exception as error:
-            if impl is None:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            if impl is None or (isinstance(error, KeyboardInterrupt) and self.run.cancel.is_set()):
                 raise
             self._fail(id, failed(id, impl, ports, error), traceback.format_exc())
             return

@@ -8,7 +8,7 @@ from ..declaring.node import Impl
 from ..errors import GraphError, GraphErrors
 
 
-def failed(id: str, impl: Impl, ports: list[Any], error: Exception) -> GraphError:
+def failed(id: str, impl: Impl, ports: list[Any], error: BaseException) -> GraphError:
     """The error of a node with what stood at its ports; an error that already names a node stays as it is."""
     if isinstance(error, GraphErrors):
         return joined(id, error)

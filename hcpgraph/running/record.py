@@ -28,6 +28,7 @@ from ..requests import Requests
 from ..version import __version__, package_version
 from .cache import DiskCache
 from .execute import Execution
+from .interrupts import interruptible
 from .options import Options
 from .origin import not_finite
 
@@ -104,11 +105,15 @@ def execute(prepared: Plan, places: Roots, prints: Fingerprints, options: Option
     log.emit("run_started", nodes=len(prepared.analysis.flat.nodes), targets=prepared.targets)
     status, warnings = "failed", list[Problem]()
     try:
-        job.go()
-        status = "failed" if job.failed else "done"
-        warnings += not_finite(job)
+        with interruptible(options.cancel):
+            job.go()
+            status = "failed" if job.failed else "done"
+            warnings += not_finite(job)
     except Cancelled:
         status = "cancelled"
+    except KeyboardInterrupt:
+        status = "cancelled"
+        raise
     finally:
         seconds = time.perf_counter() - started
         log.emit("run_done", status=status, seconds=round(seconds, 3))

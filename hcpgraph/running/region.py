@@ -344,9 +344,9 @@ class BoundBody(Body[Any, Any]):
                 if frees:
                     for slot in frees:
                         slots[slot] = None
-        except (Cancelled, KeyboardInterrupt):
+        except Cancelled:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             layout = self.layout_of(op)
             raise failed(layout.id, layout.impl, flat_arguments(layout.arguments, slots), error) from error
 

@@ -51,7 +51,8 @@ def test_a_server_that_is_stopped_keeps_queue_and_history(start):
     assert not alive(worker)
     again = start()
     check(again, *jobs, seen, worker)
-    assert again.get(f"/api/jobs/{jobs[1]}/record")["status"] == "cancelled"
+    record = until(lambda: again.get(f"/api/jobs/{jobs[1]}/record"), lambda record: record["status"] != "cancelled")
+    assert (record["status"], record["reason"]["code"]) == ("failed", "E_INTERRUPTED"), "as the job says"
 
 
 @pytest.mark.slow

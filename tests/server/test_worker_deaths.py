@@ -41,6 +41,18 @@ def test_a_worker_that_is_killed_fails_its_job_and_the_next_one_runs(server):
     assert not alive(before)
 
 
+def test_a_worker_that_is_asked_to_end_stops_its_job_first(server):
+    """As a service manager does, which asks every process of a service."""
+    id = server.run(graph(c=("lively.count", {"steps": 900, "pause": 500, "gate": "never"})))
+    server.wait_for_event(id, lambda event: event["kind"] == "metric" and event["step"] == 500)
+    os.kill(server.worker()["pid"], signal.SIGTERM)
+    job = server.wait(id)
+    assert (job["status"], job["reason"]["code"]) == ("failed", "E_INTERRUPTED")
+    record = until(lambda: server.get(f"/api/jobs/{id}/record"), lambda record: record["status"] == "failed")
+    assert record["reason"]["code"] == "E_INTERRUPTED"
+    assert server.wait(server.run(graph(p=("lively.pid", {}))))["status"] == "done"
+
+
 def test_a_worker_that_ends_by_itself_is_told_with_its_exit_code_and_node(server):
     id = server.run(graph(d=("lively.die", {"code": 7})))
     job = server.wait(id)

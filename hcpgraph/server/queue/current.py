@@ -80,6 +80,11 @@ class Running:
             self.worker.say({"do": "cancel", "job": self.job.id})
         asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._insist)
 
+    @property
+    def unasked(self) -> bool:
+        """Whether it was stopped, and not by anybody here."""
+        return self.told_end and self.status == "cancelled" and not self._cancelled
+
     def request(self, what: str) -> None:
         """Ask its training loop for something."""
         self.worker.say({"do": "request", "job": self.job.id, "what": what})
@@ -122,6 +127,12 @@ class Running:
         self.give_up(Problem("E_KILLED", message))
 
 
+def signalled(work: Work, roots: Roots, packs: Iterable[Path], device: str) -> Problem:
+    """Why a job failed that its worker stopped because somebody asked that process to end."""
+    hint = kept(work, roots, packs, device) or "run it again"
+    return Problem("E_INTERRUPTED", "the worker process was asked to end while this ran", hint=hint)
+
+
 def interrupted(work: Work, roots: Roots, packs: Iterable[Path], device: str) -> Problem:
     """Why a job failed that ran when its server ended."""
     hint = kept(work, roots, packs, device) or "run it again"
@@ -150,14 +161,18 @@ def kept(work: Work, roots: Roots, packs: Iterable[Path], device: str) -> str | 
 
 
 def conclude(run: Run, job: Job) -> list[dict[str, Any]]:
-    """Make the files of a run whole whose process died; gives the events that nobody was told.
+    """Make the files of a run whole whose process died, and have them say what its job says; gives the events that
+    nobody was told.
 
     Raises:
         OSError: the disk does not take it.
     """
-    if run.fold.status is not None or not (run.fold.seq or run.journal.path.exists()):
-        return []
     reason = Problem(**job.reason) if job.reason else Problem("E_KILLED", "the run was ended")
+    if run.fold.status is not None:
+        conclude_record(run.folder, job.status, reason)
+        return []
+    if not (run.fold.seq or run.journal.path.exists()):
+        return []
     endings: list[dict[str, Any]] = []
     if job.status == "failed":
         endings += [

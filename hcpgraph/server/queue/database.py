@@ -25,11 +25,12 @@ from .tables import one, unusable, upgrade
 
 RECENT = 20
 
-COLUMNS = """id, status, title, graph_hash, targets, created, started, ended, reason, artifacts, picture,
-  CASE WHEN status = 'queued' THEN
-    (SELECT count(*) FROM jobs AS other WHERE other.status = 'queued' AND other.place <= jobs.place) ELSE 0 END
-  AS position"""
-WORK = f"{COLUMNS}, graph, force, allow_write, resume"
+COLUMNS = "id, status, title, graph_hash, targets, created, started, ended, reason, artifacts, picture"
+POSITION = """CASE WHEN status = 'queued' THEN
+  (SELECT count(*) FROM jobs AS other WHERE other.status = 'queued' AND other.place <= jobs.place) ELSE 0 END"""
+"""Place in the queue, from 1: it counts the jobs before one, so that many are not asked by it."""
+ONE = f"{COLUMNS}, {POSITION} AS position"
+WORK = f"{ONE}, graph, force, allow_write, resume"
 ORDER = "CASE status WHEN 'running' THEN 0 WHEN 'queued' THEN 1 ELSE 2 END, place, created DESC, id DESC"
 
 
@@ -111,10 +112,10 @@ class Jobs:
         Raises:
             GraphErrors: E_NOT_FOUND.
         """
-        row = await one(self._db, f"SELECT {COLUMNS} FROM jobs WHERE id = ? AND NOT hidden", (id,))
+        row = await one(self._db, f"SELECT {ONE} FROM jobs WHERE id = ? AND NOT hidden", (id,))
         if row is None:
             raise GraphErrors.one("E_NOT_FOUND", f"there is no job '{id}'")
-        return _job(row)
+        return _job(row, row["position"])
 
     async def graph(self, id: str) -> str | None:
         """The graph that was sent; None for a run that was not made here.
@@ -147,7 +148,9 @@ class Jobs:
         rows = await self._db.execute_fetchall(
             f"SELECT {COLUMNS} FROM jobs WHERE {where} ORDER BY {ORDER} LIMIT ?", (*values, *more)
         )
-        return [_job(row) for row in rows]
+        order = await self._order() if "queued" in wanted else []
+        places = {id: place for place, id in enumerate(order, 1)}
+        return [_job(row, places.get(row["id"], 0)) for row in rows]
 
     async def queue(self) -> list[Job]:
         """Everything queued or running, and the last of what has ended: what a page shows at first."""
@@ -191,6 +194,11 @@ class Jobs:
             )
             return done.rowcount > 0
 
+    async def correct(self, id: str, status: Status) -> None:
+        """Say of an ended job how it really ended."""
+        async with self._writing() as db:
+            await db.execute("UPDATE jobs SET status = ?, reason = NULL WHERE id = ?", (status, id))
+
     async def cancel_queued(self, id: str) -> bool:
         """Take a job out of the queue; False, and no change, if it is not in it."""
         async with self._writing() as db:
@@ -210,8 +218,7 @@ class Jobs:
         if before is not None:
             await self.get(before)
         async with self._writing() as db:
-            rows = await db.execute_fetchall("SELECT id FROM jobs WHERE status = 'queued' ORDER BY place")
-            order = [row["id"] for row in rows]
+            order = await self._order()
             if id not in order:
                 hint = "only what is queued can be moved"
                 raise GraphErrors.one("E_CONFLICT", f"'{job.title or id}' is not in the queue any more", hint=hint)
@@ -272,6 +279,11 @@ class Jobs:
         row = await one(self._db, "SELECT value FROM notes WHERE name = ?", (name,))
         return None if row is None else dict(json.loads(row[0]))
 
+    async def _order(self) -> list[str]:
+        """Ids of the queued jobs, in their order."""
+        rows = await self._db.execute_fetchall("SELECT id FROM jobs WHERE status = 'queued' ORDER BY place")
+        return [row["id"] for row in rows]
+
     @property
     def _db(self) -> aiosqlite.Connection:
         if self._connection is None:
@@ -294,17 +306,17 @@ class Jobs:
 
 def _work(row: sqlite3.Row) -> Work:
     targets, force, allow_write = (json.loads(row[name]) for name in ("targets", "force", "allow_write"))
-    return Work(_job(row), row["graph"], targets, force, allow_write, bool(row["resume"]))
+    return Work(_job(row, row["position"]), row["graph"], targets, force, allow_write, bool(row["resume"]))
 
 
-def _job(row: sqlite3.Row) -> Job:
+def _job(row: sqlite3.Row, position: int) -> Job:
     return Job(
         id=row["id"],
         status=row["status"],
         title=row["title"],
         graph_hash=row["graph_hash"],
         targets=json.loads(row["targets"]),
-        position=row["position"],
+        position=position,
         created=row["created"],
         started=row["started"],
         ended=row["ended"],

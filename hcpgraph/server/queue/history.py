@@ -48,7 +48,7 @@ def recorded(folder: Path, known: Collection[str]) -> list[Recorded]:
 
 
 def conclude_record(folder: Path, status: str, reason: Problem) -> None:
-    """Write into the record of a run whose process died how it ended; a record that says so itself stays as it is.
+    """Write into the record of a run how its job ended, where it says something else or nothing.
 
     Raises:
         OSError: the disk does not take it.
@@ -56,7 +56,7 @@ def conclude_record(folder: Path, status: str, reason: Problem) -> None:
     from ...running.record import write_json
 
     entry = _entry(folder)
-    if entry is not None and entry.get("status") == "running":
+    if entry is not None and entry.get("status") != status:
         write_json(folder / "run.json", {**entry, "status": status, "reason": reason.to_json()})
 
 

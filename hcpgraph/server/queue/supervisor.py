@@ -10,8 +10,9 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from ...errors import GraphErrors, Problem
 from ...paths import Roots
 from ...requests import REQUESTS
 from ...version import __version__
-from .current import Running, conclude, interrupted
+from .current import Running, conclude, interrupted, signalled
 from .database import Jobs
 from .history import recorded
 from .hub import Hub, Message
-from .job import Job, Work
+from .job import Job, Status, Work
 from .keeper import Keeper
 from .meter import Meter
 from .process import Process, gone, identity
@@ -212,7 +213,11 @@ class Supervisor:
         if known is not None:
             await gone(known, STOP_SECONDS)
         for id in left:
-            await self._conclude(await self.runs.get(id), await self.jobs.get(id))
+            run = await self.runs.get(id)
+            if run.fold.status == "done":  # its worker came to the end of it without a server
+                await self.jobs.correct(id, "done")
+                await self._tell_queue()
+            await self._conclude(run, await self.jobs.get(id))
         while not self._stopping:
             try:
                 if await self._keeper.have(self._started) and (running := await self._next()) is not None:
@@ -259,17 +264,22 @@ class Supervisor:
         self._keeper.busy(True)
         await self._tell_queue()
         await running.go()
-        if running.told_end and not (self._stopping and running.status != "done"):
-            status, problem = running.status, running.problem
-        elif self._stopping:
+        status: Status
+        problem: Problem | None
+        if self._stopping and running.status != "done":
             status, problem = "failed", await self._interrupted(running.work)
+        elif running.unasked:
+            status, problem = "failed", await self._interrupted(running.work, signalled)
+        elif running.told_end:
+            status, problem = running.status, running.problem
         else:
             status, problem = await asyncio.to_thread(
                 running.post_mortem, self.roots, self.packs, self._keeper.device or "cpu"
             )
-        await self.jobs.note(job.id, len(run.fold.artifacts), run.fold.picture())
+        noted = await self.jobs.note(job.id, len(run.fold.artifacts), run.fold.picture())
+        reason = problem.to_json() if problem else None
+        await self._conclude(run, replace(noted, status=status, reason=reason, ended=time.time()))
         await self.jobs.finish(job.id, status, problem)
-        await self._conclude(run, await self.jobs.get(job.id))
         async with self._claiming:
             self._current = None
         self.runs.end(job.id)
@@ -280,8 +290,8 @@ class Supervisor:
         if running.replace and self._keeper.worker is worker:
             await self._keeper.end()
 
-    async def _interrupted(self, work: Work) -> Problem:
-        return await asyncio.to_thread(interrupted, work, self.roots, self.packs, self._keeper.device or "cpu")
+    async def _interrupted(self, work: Work, why: Callable[..., Problem] = interrupted) -> Problem:
+        return await asyncio.to_thread(why, work, self.roots, self.packs, self._keeper.device or "cpu")
 
     async def _conclude(self, run: Run, job: Job) -> None:
         """Make the record of a run whole, where its worker could not."""

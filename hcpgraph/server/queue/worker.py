@@ -118,6 +118,10 @@ class Worker:
         with suppress(ValueError):
             for line in lines:
                 self._hear(json.loads(line))
+        self.leave()
+
+    def leave(self) -> None:
+        """Stop what runs, which keeps a checkpoint, and end."""
         for job in list(self._jobs.values()):
             job.cancel.set()
         if not self._busy and not self._jobs:  # whatever goes on, there is nothing to keep
@@ -272,6 +276,7 @@ def main() -> None:
     packs = tuple(Path(pack) for pack in settings["packs"])
     roots = Roots(Path(settings["workspace"]), overrides).allowing(settings["allow_write"])
     worker = Worker(voice, roots, packs, settings["warm"])
+    signal.signal(signal.SIGTERM, lambda *_: worker.leave())
     threading.Thread(target=worker.listen, args=(hears,), name="ears", daemon=True).start()
     default_registry(packs)
     threading.Thread(target=worker.answer, name="layers", daemon=True).start()

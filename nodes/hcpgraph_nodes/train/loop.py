@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -40,7 +41,7 @@ class Outcome(NamedTuple):
     "train.loop",
     effects="random",
     mutates=("optimizer",),
-    resumes=("steps", "checkpoint_every", "keep", "log_every"),
+    resumes=("steps", "checkpoint_every", "checkpoint_minutes", "keep", "log_every"),
     title="Training loop",
 )
 def loop(
@@ -53,6 +54,7 @@ def loop(
     accumulate: Annotated[int, Field(ge=1)] = 1,
     mixed_precision: Literal["no", "bf16", "fp16"] = "no",
     checkpoint_every: Annotated[int, Field(ge=0), Hint(advanced=True)] = 0,
+    checkpoint_minutes: Annotated[float, Field(ge=0), Hint(advanced=True)] = 10.0,
     keep: Annotated[int, Field(ge=1), Hint(advanced=True)] = 2,
     log_every: Annotated[int, Field(ge=1), Hint(advanced=True)] = 10,
 ) -> Outcome:
@@ -70,6 +72,7 @@ def loop(
         accumulate: Passes of the region per optimizer step; each loss is averaged over all samples of all of them.
         mixed_precision: Autocast of the forward pass; weights and optimizer stay in float32.
         checkpoint_every: Steps between checkpoints; 0 keeps one at the end and when the run is stopped.
+        checkpoint_minutes: Keep one after this many minutes without, too; 0 does not.
         keep: How many of the latest checkpoints are kept.
         log_every: Steps between reports of the loss; every step is recorded all the same.
 
@@ -123,10 +126,14 @@ def loop(
                 hint="lower the learning rate, or train without fp16; the last checkpoint is kept",
             )
 
+    kept_at = time.monotonic()
+
     def keep_checkpoint() -> None:
+        nonlocal kept_at
         forgotten = store.save(done, capture(done, optimizer, module.instances, curve, scaler))
         uri = ctx.run.roots.uri(store.path(done))
         ctx.run.events.emit("checkpoint", ctx.node, step=done, uri=uri, forgotten=forgotten)
+        kept_at = time.monotonic()
 
     names = (item.names.values() for item in optimizer)
     gradients = Accumulation(accelerator, model, module, accumulate, chain.from_iterable(names))
@@ -149,6 +156,7 @@ def loop(
             requests.sampling = False
             last = requests.take("stop") or done == end
             due = last or requests.take("save") or (checkpoint_every > 0 and done % checkpoint_every == 0)
+            due = due or 0 < checkpoint_minutes * 60 <= time.monotonic() - kept_at
             if done % log_every == 0 or due:
                 flush()
                 ctx.progress(done, end, loss=curve["loss"][-1][1], lr=curve["lr"][-1][1])

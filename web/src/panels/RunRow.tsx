@@ -70,10 +70,23 @@ export const RunRow = memo(function RunRow({ job, chosen, onChoose }: RunRowProp
           onClick={() => cancelRun(job.id)}
         />
       )}
+      {isInterrupted(job) && (
+        <IconButton
+          size="s"
+          label={t("dock.runs.goOn", { title })}
+          icon={<RotateCw size={13} />}
+          onClick={() => attempt(() => runAgain(job))}
+        />
+      )}
       <RunMenu job={job} title={title} />
     </div>
   );
 });
+
+/** Whether a run ended because a process did, so that going on is what one wants. */
+function isInterrupted(job: Job): boolean {
+  return !isOpen(job) && (job.reason?.code === "E_INTERRUPTED" || job.reason?.code === "E_KILLED");
+}
 
 function RunMenu({ job, title }: { job: Job; title: string }) {
   const { t } = useTranslation();
