@@ -66,7 +66,8 @@ def test_a_node_of_a_region_that_ends_the_process_is_named(ending, workspace):
     g.connect("again.index", "stops.step")
     g.connect("stops.out", "again.next")
     done = hcpgraph.run(g, workspace=workspace, packs=[FOLDER, ending])
-    assert done.status == "failed" and "SystemExit: no more" in str(done.failed["stops"])
+    problem = done.failed["again"].problem
+    assert (done.status, problem.node) == ("failed", "stops") and "SystemExit: no more" in problem.message
 
 
 SCRIPT = """
