@@ -231,12 +231,20 @@ export class Editor {
     return this.dock.getByRole("tabpanel", { name: panel });
   }
 
+  /** It is called Queue while another job runs, and the inspector has a section Run. */
+  get runButton(): Locator {
+    return this.button(/^(Run|Queue)( ?\d+)?$/).first();
+  }
+
+  /** The ids of all jobs so far, for `newJob`. */
+  async known(): Promise<Set<string>> {
+    return new Set((await this.server.jobs()).map((job) => job.id));
+  }
+
   /** The button Run; gives the job that came of it. */
   async run(): Promise<Job> {
-    const before = new Set((await this.server.jobs()).map((job) => job.id));
-    await this.button(/^(Run|Queue)( ?\d+)?$/)
-      .first()
-      .click();
+    const before = await this.known();
+    await this.runButton.click();
     return this.newJob(before);
   }
 

@@ -72,8 +72,8 @@ it("asks whether a training goes on that was begun before an upgrade", async () 
     await rename(join(kept, name), join(kept, `${name.slice(0, -4)}0000`));
   }
   await editor.openSaved("begun-more", toyGraph("Begun", { "loop.steps": 5, "loop.seed": 9 }));
-  const before = new Set((await server.jobs()).map((job) => job.id));
-  await editor.button(/^Run$/).first().click();
+  const before = await editor.known();
+  await editor.runButton.click();
   const dialog = page.getByRole("alertdialog", { name: /begun with something else/ });
   await dialog.getByText(/3 of 5 steps .* torch 1\.0 \(now/).waitFor();
   expect((await server.jobs()).length).toBe(before.size);

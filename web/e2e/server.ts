@@ -89,13 +89,6 @@ export class Server {
   snapshot = (id: string): Promise<Snapshot> => this.get(`/api/jobs/${id}`);
   series = (id: string): Promise<Series> => this.get(`/api/jobs/${id}/series`);
 
-  /** The job that was made last. */
-  async lastJob(): Promise<Job> {
-    const newest = (await this.jobs()).sort((a, b) => b.created - a.created)[0];
-    if (!newest) throw new Error("nothing was queued");
-    return newest;
-  }
-
   /** A run once it is over. */
   async ended(id: string): Promise<Job> {
     return until(`the end of ${id}`, async () => {

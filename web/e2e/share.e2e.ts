@@ -113,10 +113,7 @@ it("shows what a graph from elsewhere would load, before it opens and before it 
   await editor.drop(editor.canvas, [json("stranger.json", JSON.stringify(withObject("os:system")))]);
   await opened.getByRole("button", { name: "Open", exact: true }).click();
   await editor.node("scheduler").waitFor();
-  await editor
-    .button(/^Run( ?\d+)?$/)
-    .first()
-    .click();
+  await editor.runButton.click();
   await asked.getByRole("button", { name: "Run", exact: true }).click();
   // It is not run: the server refuses, and the list of problems says why.
   await (await editor.show("Problems"))
@@ -128,25 +125,16 @@ it("shows what a graph from elsewhere would load, before it opens and before it 
 
   await editor.drop(editor.canvas, [json("friend.json", JSON.stringify(withObject("diffusers:DDIMScheduler")))]);
   await editor.node("scheduler").waitFor();
-  await editor
-    .button(/^Run( ?\d+)?$/)
-    .first()
-    .click();
+  await editor.runButton.click();
   await asked.getByRole("region", { name: "Python objects" }).getByText("trusted", { exact: true }).waitFor();
   await asked.getByRole("button", { name: "Cancel" }).click();
   expect((await server.jobs()).length).toBe(jobs);
-  await editor
-    .button(/^Run( ?\d+)?$/)
-    .first()
-    .click();
+  await editor.runButton.click();
+  const before = await editor.known();
   await asked.getByRole("button", { name: "Run", exact: true }).click();
-  await editor.finished(await server.lastJob());
+  await editor.finished(await editor.newJob(before));
   // Once is enough for a document.
-  await editor
-    .button(/^Run( ?\d+)?$/)
-    .first()
-    .click();
-  await editor.newJob(new Set([(await server.lastJob()).id]));
+  await editor.finished(await editor.run());
 });
 
 /** A picture whose scheduler is a class that the file names. */
@@ -166,12 +154,11 @@ it("lets a run write elsewhere only where its switch is on, and asks again for t
   graph.nodes.around = { type: "flow.reroute", version: 1 };
   graph.edges = { ...graph.edges, "around.value": "where.out", "save.path": "around.out" };
   await editor.openSaved("elsewhere", graph);
-  const run = editor.button(/^Run( ?\d+)?$/).first();
   const asked = page.getByRole("alertdialog", { name: /^Run “/ });
   const go = asked.getByRole("button", { name: "Run", exact: true });
   for (let time = 0; time < 2; time++) {
-    const before = new Set((await server.jobs()).map((job) => job.id));
-    await run.click();
+    const before = await editor.known();
+    await editor.runButton.click();
     const writes = asked.getByRole("region", { name: "Writes" });
     await writes.getByText("data:drawn.png").waitFor();
     await writes.getByText("not allowed to write there").waitFor();
