@@ -11,7 +11,8 @@ export const CHECKOUT = resolve(import.meta.dirname, "../..");
 const PYTHON = process.env.HCPGRAPH_PYTHON ?? join(CHECKOUT, ".venv/bin/python");
 /** How long something may take that the machine does at its own speed: nothing is measured here. */
 export const PATIENCE = 600_000;
-const OFFLINE = { HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false" };
+/** No network, and one thread for torch: what runs side by side does not fight for cores. */
+const QUIET = { HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false", OMP_NUM_THREADS: "1", MKL_NUM_THREADS: "1" };
 
 /** `hcpgraph serve` with a new workspace and its real worker. */
 export class Server {
@@ -31,7 +32,7 @@ export class Server {
     const child = spawn(
       PYTHON,
       ["-m", "hcpgraph.cli", "serve", "--workspace", workspace, "--port", "0", "--no-browser"],
-      { cwd: CHECKOUT, env: { ...process.env, ...OFFLINE }, stdio: ["ignore", "pipe", "pipe"] },
+      { cwd: CHECKOUT, env: { ...process.env, ...QUIET }, stdio: ["ignore", "pipe", "pipe"] },
     );
     let errors = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -139,7 +140,7 @@ export async function until<T>(what: string, look: () => Promise<T | null>, pati
 export async function cli(...command: string[]): Promise<string> {
   const child = spawn(PYTHON, ["-m", "hcpgraph.cli", ...command], {
     cwd: CHECKOUT,
-    env: { ...process.env, ...OFFLINE },
+    env: { ...process.env, ...QUIET },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [out, errors] = ["", ""];
