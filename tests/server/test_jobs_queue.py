@@ -213,6 +213,4 @@ def _load(data):
 
 
 def _until_listed(server, id):
-    from tests.server.serving import until
-
     until(lambda: server.queue(*ENDED), lambda ids: id in ids)
