@@ -38,12 +38,16 @@ class EventLog:
         run: Id of the run.
         path: File for the JSON lines, or None; every line is written when its event happens.
         listener: Called with every event in the thread that made it.
+
+    Attributes:
+        broken: Why the file ends before the run did; None where it does not.
     """
 
     def __init__(self, run: str, path: Path | None = None, listener: Listener | None = None) -> None:
         self.run = run
         self.seq = 0
         self.listener = listener
+        self.broken: str | None = None
         self._file: IO[str] | None = None
         self._encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=True).encode
         if path is not None:
@@ -57,14 +61,26 @@ class EventLog:
             event["node"] = node
         event.update(fields)
         if self._file is not None:
-            self._file.write(self._encode(event) + "\n")
+            try:
+                self._file.write(self._encode(event) + "\n")
+            except OSError as error:
+                self._stop(error)
         if self.listener is not None:
             self.listener(event)
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                self.broken = self.broken or str(error)
             self._file = None
+
+    def _stop(self, error: OSError) -> None:
+        """The disk takes no more: the run goes on without its record, and says so once."""
+        self.broken = error.strerror or str(error)
+        self.close()
+        self.emit("log", message=f"the record of this run ends here: {self.broken}", level="warning")
 
 
 def replay(path: Path, since: int = 0) -> Iterator[Event]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import replacing
+from ..disk import told_by_safetensors
 from ..types import registered_class, registered_name
 
 Tree = Any
@@ -112,7 +113,8 @@ def write_folder(folder: Path, value: Any, extra: Mapping[str, Any] | None = Non
         if rest:
             from safetensors.torch import save_file
 
-            save_file(_unshared(rest), fresh / "tensors.safetensors")
+            with told_by_safetensors():
+                save_file(_unshared(rest), fresh / "tensors.safetensors")
         described = {"value": tree, "pictures": sorted(drawn), **(extra or {})}
         (fresh / "value.json").write_text(json.dumps(described), encoding="utf-8")
 

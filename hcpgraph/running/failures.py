@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..declaring.node import Impl
+from ..disk import HINT, refused
 from ..errors import GraphError, GraphErrors
 
 
@@ -22,6 +23,8 @@ def failed(id: str, impl: Impl, ports: list[Any], error: BaseException) -> Graph
         for port, value in zip(impl.spec.inputs, ports, strict=False)
         if (described := _shape(value))
     )
+    if (said := refused(error)) is not None:
+        return GraphError("E_DISK", f"the disk refuses to be written: {said}", node=id, hint=HINT)
     text = str(error).strip().split("\n")[0]
     memory = "out of memory" in text.lower() or isinstance(error, MemoryError)
     hint = "lower the batch size or the resolution, or use --precision bf16" if memory else None

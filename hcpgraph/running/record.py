@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,9 +18,10 @@ from ..atomic import write_text
 from ..context import RunState
 from ..declaring.registry import Registry
 from ..declaring.sources import ENVIRONMENT
+from ..disk import HINT
 from ..document.embed import embed_text, scrub
 from ..document.required_files import with_requirements
-from ..errors import Cancelled, GraphError, Problem
+from ..errors import Cancelled, GraphError, GraphErrors, Problem
 from ..events import EventLog
 from ..fingerprint import Fingerprints
 from ..paths import Roots
@@ -73,7 +75,7 @@ def execute(prepared: Plan, places: Roots, prints: Fingerprints, options: Option
     id = options.run_id or new_id()
     folder = places.root("runs") / id if options.record else None
     graph = prepared.analysis.graph
-    log = EventLog(id, folder / "events.jsonl" if folder else None, options.on_event)
+    log = _begin(id, folder, options)
     state = RunState(
         id=id,
         roots=places,
@@ -99,9 +101,13 @@ def execute(prepared: Plan, places: Roots, prints: Fingerprints, options: Option
     entry = _entry(prepared, state)
     if folder:
         text = graph.dump()
-        write_text(folder / "graph.json", text)
         entry["graph_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-        write_json(folder / "run.json", entry)
+        try:
+            write_text(folder / "graph.json", text)
+            write_json(folder / "run.json", entry)
+        except OSError as error:
+            log.close()
+            raise _refused(folder, error) from None
     log.emit("run_started", nodes=len(prepared.analysis.flat.nodes), targets=prepared.targets)
     status, warnings = "failed", list[Problem]()
     try:
@@ -119,7 +125,7 @@ def execute(prepared: Plan, places: Roots, prints: Fingerprints, options: Option
         log.emit("run_done", status=status, seconds=round(seconds, 3))
         log.close()
         if folder:
-            write_json(folder / "run.json", entry | _ended(job, status, seconds, warnings))
+            warnings += _close(folder, entry | _ended(job, status, seconds, warnings), log)
     return Result(
         id,
         status,
@@ -133,6 +139,33 @@ def execute(prepared: Plan, places: Roots, prints: Fingerprints, options: Option
         folder,
         warnings,
     )
+
+
+def _begin(id: str, folder: Path | None, options: Options) -> EventLog:
+    try:
+        return EventLog(id, folder / "events.jsonl" if folder else None, options.on_event)
+    except OSError as error:
+        assert folder is not None
+        raise _refused(folder, error) from None
+
+
+def _refused(folder: Path, error: OSError) -> GraphErrors:
+    """The error of a run that cannot even be begun; it leaves nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    message = f"the record of the run cannot be written to {folder}: {error.strerror or error}"
+    return GraphErrors.one("E_DISK", message, hint=HINT)
+
+
+def _close(folder: Path, entry: dict[str, Any], log: EventLog) -> list[Problem]:
+    """Write how a run ended; a warning where its record is not whole."""
+    broken = log.broken
+    try:
+        write_json(folder / "run.json", entry | ({"record_ends": broken} if broken else {}))
+    except OSError as error:
+        broken = broken or error.strerror or str(error)
+    if broken is None:
+        return []
+    return [Problem("W_RECORD", f"the record in {folder} is not whole: {broken}", hint=HINT, severity="warning")]
 
 
 def _entry(prepared: Plan, state: RunState) -> dict[str, Any]:

@@ -14,6 +14,7 @@ PUBLIC = frozenset(
         "hcpgraph.context",
         "hcpgraph.data_report",
         "hcpgraph.declaring.sources",
+        "hcpgraph.disk",
         "hcpgraph.errors",
         "hcpgraph.events",
         "hcpgraph.fingerprint",

@@ -15,6 +15,7 @@ from torch import nn
 
 from hcpgraph import GraphError
 from hcpgraph.atomic import replacing
+from hcpgraph.disk import told_by_safetensors
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 
 from ..messages import first_line
@@ -200,16 +201,12 @@ def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mappi
         GraphError: E_NOT_FINITE; nothing is written.
         OSError: there is no place for it.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     refuse_not_finite(state.items(), f"'{path.name}'", WRITTEN)
     ready = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-    try:
-        with replacing(path) as fresh:
-            save_file(ready, fresh, dict(metadata))
-    except SafetensorError as error:
-        raise OSError(f"{path} cannot be written: {error}") from None
+    with replacing(path) as fresh, told_by_safetensors():
+        save_file(ready, fresh, dict(metadata))
 
 
 def write_json(path: Path, value: Any) -> None:
