@@ -56,6 +56,7 @@ lint: install-dev
 lint-web: web/node_modules/.tools
 	$(BIN)/python web/tool.py run tsc
 	$(BIN)/python web/tool.py run biome ci .
+	$(BIN)/python web/tool.py run knip
 	$(BIN)/python web/tool.py run vitest run
 
 # the whole suite names its slowest tests: what takes long there is marked `slow` or `long` (pyproject.toml)

@@ -95,7 +95,7 @@ class Context:
         scope: Position in the enclosing regions.
     """
 
-    __slots__ = ("_progressed", "artifacts", "key", "kin", "node", "reads", "run", "scope", "stream")
+    __slots__ = ("_progressed", "key", "kin", "node", "reads", "run", "scope", "stream")
 
     def __init__(
         self,
@@ -115,7 +115,6 @@ class Context:
         self.reads = reads
         self.run = run
         self.scope = scope
-        self.artifacts: list[Path] = []
         self._progressed = 0.0
 
     @property
@@ -200,7 +199,6 @@ class Context:
 
         Inside a training loop it carries the step, unless `fields` say another.
         """
-        self.artifacts.append(path)
         if self.scope.series is not None:
             fields.setdefault("step", self.scope.step)
         entry = {"node": self.node, "uri": self.run.roots.uri(path), "type": kind, **fields}

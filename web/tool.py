@@ -3,7 +3,7 @@
 python web/tool.py install [--build-only]    what package-lock.json names into web/node_modules
 python web/tool.py build                     the page into hcpgraph/server/static
 python web/tool.py types [--check]           src/api/schema.d.ts from `hcpgraph schema`
-python web/tool.py run NAME [ARGS…]          a program of node_modules/.bin: tsc, vitest, biome, vite …
+python web/tool.py run NAME [ARGS…]          a program of node_modules/.bin: tsc, vitest, biome, knip, vite …
 python web/tool.py e2e [FILES…]              the tests in a browser, on the page that was built
 python web/tool.py node FILE [ARGS…]         a script such as e2e/screenshots.mjs, with the same browser
 """

@@ -18,7 +18,7 @@ from ..paths import cache_folder
 from ..version import __version__, package_version
 
 PYTHON = (3, 11)
-NEEDED = ("torch", "torchvision", "diffusers", "transformers", "accelerate", "peft", "safetensors", "pillow", "numpy")
+NEEDED = ("torch", "torchvision", "diffusers", "transformers", "accelerate", "safetensors", "pillow", "numpy")
 LOW_DISK = 5 << 30
 
 

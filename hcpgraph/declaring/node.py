@@ -289,14 +289,8 @@ def _tuple_ports(id: str, hint: Any, helps: Mapping[str, str]) -> tuple[PortSpec
     cls = get_origin(hint) or hint
     renamed = dict(zip(getattr(cls, "__parameters__", ()), get_args(hint), strict=False))
     hints = get_type_hints(cls, include_extras=True)
-    ports = (
-        _port(id, name, hints[name], {name: "", **helps} if helps is _NO_HELP else helps, name in cls._field_defaults)
-        for name in cls._fields
-    )
+    ports = (_port(id, name, hints[name], helps, name in cls._field_defaults) for name in cls._fields)
     return tuple(replace(port, type=_rename(port.type, renamed)) for port in ports)
-
-
-_NO_HELP: Mapping[str, str] = {}
 
 
 def _rename(kind: str, renamed: Mapping[Any, Any]) -> str:

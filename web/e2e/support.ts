@@ -19,7 +19,7 @@ const USUAL: BrowserContextOptions = {
 /** What the browser itself lists where the server says no to a wish; what the page makes of it is what tests look at. */
 const REFUSED = /^Failed to load resource: .* status of (409|413|422) /;
 
-export async function launch(): Promise<Browser> {
+async function launch(): Promise<Browser> {
   const executablePath = process.env.HCPGRAPH_CHROMIUM;
   return chromium.launch({ ...(executablePath && { executablePath }), args: ["--no-sandbox", "--disable-gpu"] });
 }

@@ -10,7 +10,7 @@ function read(language: Language): Texts {
   return Object.assign({}, ...files.map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")))) as Texts;
 }
 
-export const TEXTS: Readonly<Record<Language, Texts>> = { en: read("en"), "zh-CN": read("zh-CN") };
+const TEXTS: Readonly<Record<Language, Texts>> = { en: read("en"), "zh-CN": read("zh-CN") };
 
 /** What the page says for a key. */
 export function text(language: Language, key: string): string {

@@ -17,7 +17,7 @@ export function nodeAtKeys(): string | null {
 }
 
 /** Bring a node into sight without changing the zoom, and give it the keyboard. */
-export function goTo(id: string): void {
+function goTo(id: string): void {
   selectOnly([id]);
   reveal(id);
   // The node may only come into the page when it comes into sight.

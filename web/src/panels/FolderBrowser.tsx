@@ -36,7 +36,7 @@ const ICONS: Record<FileEntry["kind"], ReactNode> = {
 };
 
 /** "out:cats/one" -> "out:cats", "out:cats" -> "out:", "out:" -> null. */
-export function parentOf(uri: string): string | null {
+function parentOf(uri: string): string | null {
   const colon = uri.indexOf(":") + 1;
   const path = uri.slice(colon).replace(/\/+$/, "");
   if (path === "") return null;

@@ -16,7 +16,7 @@ export {
   setTitle,
 } from "./nodes";
 export { copy, duplicate, paste } from "./paste";
-export { moveNodes, placeNodes, resetSize, resizeNode } from "./places";
+export { moveNodes, placeNodes, resizeNode } from "./places";
 export { resetSetting, setInterfaceValue, setSetting } from "./settings";
-export { addReroute, passage, splice, spliceable } from "./splice";
+export { addReroute, splice, spliceable } from "./splice";
 export { connect, disconnect, reconnect, reorderWire } from "./wires";

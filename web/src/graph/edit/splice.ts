@@ -22,7 +22,7 @@ export interface Passage {
 }
 
 /** Whether a node can be put on a wire, and through which of its ports; only unused inputs are taken. */
-export function passage(
+function passage(
   graph: GraphFile,
   path: BodyPath,
   node: string,

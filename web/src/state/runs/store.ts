@@ -41,7 +41,7 @@ export interface RunStore {
   forget(id: string): void;
 }
 
-export const MOST_COMPARED = 7;
+const MOST_COMPARED = 7;
 const REMEMBERED = "hcpgraph.runs";
 
 const NOTHING: Pick<RunStore, "nodes" | "series" | "artifacts" | "log"> = {
