@@ -50,13 +50,13 @@ def validate(
     return [*checked.problems, *registry.problems]
 
 
-def checked(graph: Graph, registry: Registry, roots: Roots) -> Analysis:
-    """The analysis of a graph that is about to run.
+def checked(graph: Graph, registry: Registry, roots: Roots, targets: Iterable[str] | None = None) -> Analysis:
+    """The analysis of a graph that is about to run, or of the part that targets need.
 
     Raises:
         GraphErrors: it has errors.
     """
-    found = analyse(graph, registry, roots, files=True)
+    found = analyse(graph, registry, roots, files=True, targets=targets)
     if found.errors:
         raise GraphErrors([*found.errors, *registry.problems])
     return found
@@ -78,7 +78,9 @@ def plan(graph: GraphLike, options: Options | None = None, **given: Unpack[Given
     changed = with_settings(
         open_graph(graph), asked.settings or {}, registry, seed=asked.seed, precision=asked.precision
     )
-    return _planned(checked(changed, registry, asked.places), asked, _prints(asked.places), known_only=True)
+    return _planned(
+        checked(changed, registry, asked.places, asked.targets), asked, _prints(asked.places), known_only=True
+    )
 
 
 def run(graph: GraphLike, options: Options | None = None, **given: Unpack[Given]) -> Result:
@@ -101,7 +103,7 @@ def run(graph: GraphLike, options: Options | None = None, **given: Unpack[Given]
     if any(note.severity == "error" for note in notes):
         raise GraphErrors(notes)
     prints = _prints(places)
-    analysis = checked(changed, registry, places)
+    analysis = checked(changed, registry, places, asked.targets)
     _check_force(asked.forced, analysis)
     prepared = settled(_planned(analysis, asked, prints), places, resume=asked.resume, force=asked.forced)
     result = execute(prepared, places, prints, asked, device=pick_device(asked.device))

@@ -19,6 +19,7 @@ from . import settings as setting_rules
 from .flat import Flat, FlatNode, owns
 from .flatten import flatten
 from .order import Order, sort
+from .part import part
 from .touches import refused, touches
 from .weight_flow import Weights, weigh
 from .wires import Wires, infer
@@ -64,7 +65,9 @@ class Analysis:
         return [problem for problem in self.problems if problem.severity == "error"]
 
 
-def analyse(graph: Graph, registry: Registry, roots: Roots, *, files: bool = False) -> Analysis:
+def analyse(
+    graph: Graph, registry: Registry, roots: Roots, *, files: bool = False, targets: Iterable[str] | None = None
+) -> Analysis:
     """Check a graph.
 
     Args:
@@ -72,8 +75,11 @@ def analyse(graph: Graph, registry: Registry, roots: Roots, *, files: bool = Fal
         registry: The node types there are.
         roots: Where `root:relative` paths lie.
         files: Whether a missing input file is an error (it is when the graph is about to run here).
+        targets: Check what these need and nothing else; None checks all.
     """
     flat = flatten(graph, registry)
+    if targets is not None:
+        flat = part(flat, targets)
     order = sort(flat)
     settings = {
         id: {**node.spec.defaults, **node.settings} if node.spec else node.settings for id, node in flat.nodes.items()

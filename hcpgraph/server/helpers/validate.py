@@ -125,7 +125,7 @@ def plan(data: bytes, roots: Roots, packs: Packs, device: str) -> str:
     sent = submitted(data)
     targets = texts(sent.fields, "targets")
     registry = default_registry(packs)
-    found = analyse(sent.graph, registry, roots, files=True)
+    found = analyse(sent.graph, registry, roots, files=True, targets=targets or None)
     if found.errors:
         return json.dumps({"ok": False, "targets": targets or [], "nodes": [], "problems": told(found.problems)})
     try:

@@ -260,7 +260,7 @@ def _to_run(data: bytes, roots: Roots, packs: Packs, device: str | None) -> Summ
     graph = written_out(sent.graph, registry)
     here, _ = locate(graph, roots)
     places = roots.allowing(texts(sent.fields, "allow_write"))
-    found = analyse(here, registry, places, files=True)
+    found = analyse(here, registry, places, files=True, targets=texts(sent.fields, "targets") or None)
     problems = found.problems
     if device is not None and not found.errors and not yes(sent.fields, "resume"):
         problems = [*problems, *undecided(found, places, sent.fields, device)]

@@ -144,7 +144,7 @@ def kept(work: Work, roots: Roots, packs: Iterable[Path], device: str) -> str | 
     try:
         registry, graph = default_registry(packs), loads(work.graph)
         prepared = planned(
-            analyse(graph, registry, roots.allowing(work.allow_write)),
+            analyse(graph, registry, roots.allowing(work.allow_write), targets=work.targets or None),
             roots,
             targets=work.targets or None,
             device=device,
