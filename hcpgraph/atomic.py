@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
+
+UMASK = os.umask(0o022)
+os.umask(UMASK)
 
 
 @contextmanager
@@ -90,6 +94,8 @@ def _take_place(fresh: Path, path: Path, waiting: Path, keep: bool) -> None:
 
 
 def _settle(file: Path) -> None:
-    """What was written is on the disk before the name says that it is."""
+    """What was written is on the disk before the name says that it is, and can be read by whom the user lets read."""
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
+    if stat.S_IMODE(file.stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR:  # as libraries leave it that write privately
+        file.chmod(0o666 & ~UMASK)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hcpgraph_nodes.families.file_marks import CONFIGS
 from hcpgraph_nodes.families.probe import probe_family, safetensors_header
+from hcpgraph_nodes.families.weights import write_weights
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.new import new_model
 from hcpgraph_nodes.model.save import save_model
@@ -230,3 +231,24 @@ def test_vae_of_a_file(family_files: Path, tmp_path: Path, kind: str) -> None:
     found = vae.root.module.state_dict()
     assert vae.config["scaling_factor"] == 0.13025
     assert own.keys() == found.keys() and all(torch.equal(own[key], found[key]) for key in own)
+
+
+def test_equal_weights_make_equal_files_that_others_may_read(tmp_path: Path) -> None:
+    state = {"b": torch.ones(3), "a": torch.zeros(2, 2)}
+    metadata = {"z": "1", "ss_tag": 'ü"\\\n\x01', "format": "pt", "hcpgraph": '{"format":"hcpgraph/1"}', "m": "猫"}
+    for number in range(4):
+        turned = dict([*metadata.items()][number:] + [*metadata.items()][:number])
+        write_weights(tmp_path / f"{number}.safetensors", state, turned)
+    files = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+    assert len(set(files)) == 1
+    with safe_open(tmp_path / "0.safetensors", "pt") as file:
+        assert file.metadata() == metadata and file.get_tensor("b").equal(state["b"])
+    (tmp_path / "plain").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_weights_without_metadata_are_written_too(tmp_path: Path) -> None:
+    write_weights(tmp_path / "a.safetensors", {"a": torch.ones(1)}, {})
+    with safe_open(tmp_path / "a.safetensors", "pt") as file:
+        assert file.get_tensor("a").item() == 1

@@ -207,6 +207,22 @@ def write_weights(path: Path, state: Mapping[str, torch.Tensor], metadata: Mappi
     ready = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     with replacing(path) as fresh, told_by_safetensors():
         save_file(ready, fresh, dict(metadata))
+        if metadata:
+            _in_order(fresh)
+
+
+def _in_order(path: Path) -> None:
+    """Sort the metadata in the header of a .safetensors file, which the library writes in any order: equal weights make
+    equal files. The format: https://github.com/huggingface/safetensors#format.
+    """
+    with path.open("rb+") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(text) <= size, "the header is written as the library writes it"
+        file.seek(8)
+        file.write(text.ljust(size))
 
 
 def write_json(path: Path, value: Any) -> None:
