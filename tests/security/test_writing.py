@@ -28,6 +28,7 @@ GIVEN_A_FREE_PATH = {
     "families/kl_vae.py:KlVae.save_vae",
     "families/saving.py:_component",
     "families/saving.py:save_folder",
+    "families/weights.py:_in_order",
     "families/weights.py:write_json",
     "families/weights.py:write_weights",
     "image/png.py:_write",

@@ -92,8 +92,8 @@ class Live:
         return self.shaped(self.request(method, path, json_body=data, **more), shape)
 
     def shaped(self, reply, shape=None):
-        """The JSON of a reply that must be 200 and of this shape."""
-        assert reply.status == 200, (reply.status, reply.body[:2000])
+        """The JSON of a reply that must be a success and of this shape."""
+        assert reply.status in (200, 201), (reply.status, reply.body[:2000])
         assert reply.headers["Content-Type"].startswith("application/json")
         data = reply.json()
         if shape:

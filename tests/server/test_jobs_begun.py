@@ -35,7 +35,7 @@ def test_it_asks_before_it_queues_what_was_begun(live):
         return live.request("POST", "/api/jobs", json_body={"graph": json.loads(training(steps).dump()), **more})
 
     def ran(reply):
-        assert reply.status == 200, reply.body
+        assert reply.status == 201, reply.body
         id = reply.json()["id"]
         snapshot = until(
             lambda: live.get(f"/api/jobs/{id}"), lambda it: it["job"]["status"] not in ("queued", "running")

@@ -43,6 +43,11 @@ def test_jobs_run_in_the_order_of_the_queue(server, blocked):
     assert server.queue("done")[:5] == [first, c, b, a, blocked], "newest first: by the time they were sent"
 
 
+def test_a_queued_job_is_201_as_the_api_says(server):
+    reply = server.request("POST", "/api/jobs", json_body={"graph": quick()})
+    assert reply.status == 201 and server.wait(reply.json()["id"])["status"] == "done"
+
+
 def test_cancel_says_the_same_in_every_state_and_any_number_of_times(server, blocked):
     queued = server.run(quick())
     assert [server.cancel(queued)["status"] for _ in range(3)] == ["cancelled"] * 3

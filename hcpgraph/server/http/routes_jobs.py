@@ -85,7 +85,7 @@ async def submit(request: web.Request) -> web.Response:
         resume=yes(sent.fields, "resume"),
         front=front,
     )
-    return json_reply(job.to_json())
+    return json_reply(job.to_json(), status=201)
 
 
 async def listing(request: web.Request) -> web.Response:
