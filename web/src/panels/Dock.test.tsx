@@ -91,6 +91,24 @@ it("counts open runs, moves a queued one and cancels", async () => {
   expect(within(history).getByText("Cancelled")).toBeDefined();
 });
 
+it("puts what was interrupted back into the queue by one click, and offers it for nothing else", async () => {
+  useSession.setState({ dock: { open: true, tab: "runs" } });
+  const reason = { code: "E_INTERRUPTED", message: "the server ended while this ran", severity: "error" as const };
+  useQueue.setState({ jobs: [job("y", "failed", { reason }), job("z", "failed"), job("x", "done")] });
+  const graph = { format: "hcpgraph/1" as const, nodes: {}, edges: {} };
+  const opened = { graph } as unknown as Awaited<ReturnType<typeof api.jobGraph>>;
+  vi.spyOn(api, "jobGraph").mockResolvedValue(opened);
+  const run = vi.spyOn(api, "run").mockResolvedValue(job("new", "queued", { position: 1 }));
+  render(<Dock />);
+  await screen.findByText("the server ended while this ran");
+  const offered = screen.getAllByLabelText(/back into the queue/);
+  expect(offered.map((button) => button.getAttribute("aria-label"))).toEqual([
+    "Put “Run y” back into the queue: it goes on from what is kept",
+  ]);
+  await userEvent.click(offered[0] as HTMLElement);
+  await vi.waitFor(() => expect(run).toHaveBeenCalledWith(expect.objectContaining({ graph, targets: ["save"] })));
+});
+
 it("tells the curves in words and as a table, and hides a series", async () => {
   const loss = { steps: [1, 2, 3], values: [0.5, 0.25, 0.125] };
   useSession.setState({ dock: { open: true, tab: "loss" } });
