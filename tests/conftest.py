@@ -22,12 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Ctrl-C means what it means in a terminal, also to what tests start, where a shell in the background ignores it.
     torch computes with one thread, also in what tests start: tests that run side by side do not fight for cores.
+    Variables that our nodes or torch set when they are first used stand from the beginning.
     """
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ["HCPGRAPH_CACHE"] = tempfile.mkdtemp(prefix="hcpgraph-tests-")
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.environ["HCPGRAPH_CACHE"]  # else torch sets it when it likes
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.environ["HCPGRAPH_CACHE"]
         os.environ[VARIABLE] = "1"
 
 
@@ -64,10 +65,9 @@ def nothing_leaks() -> Iterator[None]:
     if torch is not None:
         torch.set_rng_state(generators[2])
     after = process_state()
-    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    if torch is None:
-        changed = {name for name in changed if not name.startswith("torch's")}
-    assert not changed, {name: (before.get(name), after.get(name)) for name in changed}
+    names = [name for name in before | after if torch is not None or not name.startswith("torch's")]
+    changed = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+    assert changed == {}
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from hcpgraph.testing import context
 
 from .adapter_models import NOISY, PROMPT, TEXT, TEXT_LAYERS, TIME, UNET_LAYERS, attached, fill
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def model(workspace: Path):

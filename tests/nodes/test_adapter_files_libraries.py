@@ -17,6 +17,8 @@ from hcpgraph.testing import context
 
 from .adapter_models import NOISY, PROMPT, TEXT, TEXT_LAYERS, TIME, attached, random
 
+pytestmark = pytest.mark.slow
+
 LYCORIS = {
     "locon": {"algo": "lora"},
     "Tucker": {"algo": "lora", "use_tucker": True},

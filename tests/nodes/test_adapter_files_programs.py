@@ -20,6 +20,8 @@ from hcpgraph.testing import context
 
 from .adapter_models import NOISY, TEXT, TEXT_LAYERS, TIME, UNET_LAYERS, attached, random, weights_of
 
+pytestmark = pytest.mark.slow
+
 Q = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
 CONV = "down_blocks.0.resnets.0.conv1"
 WORD = "text_model.encoder.layers.1.self_attn.q_proj"

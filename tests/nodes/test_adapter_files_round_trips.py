@@ -18,6 +18,8 @@ from hcpgraph.testing import context
 
 from .adapter_models import attached
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = ("sd15", "sd2", "sdxl")
 VARIANTS = {
     "lora": "LoRA, LoCon",

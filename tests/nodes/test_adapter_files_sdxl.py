@@ -20,6 +20,8 @@ from hcpgraph.testing import context
 
 from .adapter_models import NOISY, PROMPT, TEXT_LAYERS, TIME, attached, fill, opened
 
+pytestmark = pytest.mark.slow
+
 Q = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
 
 

@@ -22,6 +22,8 @@ from hcpgraph.testing import context
 
 from .control_sets import control, pictures
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = ("a red cat", "two dogs on the beach")
 NEGATIVE = ("blurry", "bad picture")
 SIZE = {"width": 16, "height": 24}

@@ -27,6 +27,8 @@ from hcpgraph.testing import context
 
 from .control_sets import CHANNELS, NOISY, TIME, control, pictures, random
 
+pytestmark = pytest.mark.slow
+
 PROMPTS, NEGATIVE = ("a red cat", "two dogs on the beach"), ("blurry", "bad picture")
 SIZE = {"width": 16, "height": 24}
 PIPELINES = {"sd2": "StableDiffusionControlNetPipeline", "sdxl": "StableDiffusionXLControlNetPipeline"}
