@@ -81,7 +81,8 @@ def test_a_server_and_its_worker_that_are_killed_together_leave_a_whole_record(s
     events = again.wait_for_event(jobs[1], lambda event: event["kind"] == "run_done")
     assert events[:1] == disk
     assert events[-1]["kind"] == "run_done" and events[-1]["status"] == "failed"
-    record = again.get(f"/api/jobs/{jobs[1]}/record")
+    # The record is made whole after its events.
+    record = until(lambda: again.get(f"/api/jobs/{jobs[1]}/record"), lambda record: record["status"] != "running")
     assert (record["status"], record["reason"]["code"]) == ("failed", "E_INTERRUPTED")
     again.open("second")
     assert again.wait(jobs[2])["status"] == "done"
