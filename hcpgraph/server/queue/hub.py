@@ -208,9 +208,9 @@ class _Page:
         return [job for job in self._news if job in self._follows and self._follows[job].due <= now]
 
     async def _send_events(self, job: str) -> None:
-        journal, follow = self._journals(job), self._follows[job]
+        journal, follow = self._journals(job), self._follows.get(job)
         self._news.discard(job)
-        if journal is None:
+        if journal is None or follow is None:  # the page may stop to follow it while it is told of another
             return
         events = await journal.after(follow.since, BATCH)
         if self._follows.get(job) is not follow:
