@@ -343,8 +343,8 @@ def test_the_node(workspace: Path, monkeypatch) -> None:
     with pytest.raises(GraphError) as caught:
         compile_model(base, backend="aot_eager", mode="max-autotune")
     assert caught.value.problem.code == "E_SETTING"
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
-    with pytest.raises(GraphError) as caught:
+    # A configuration of torch is changed by its own means: monkeypatch would leave it without the name.
+    with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}), pytest.raises(GraphError) as caught:
         compile_model(base)
     assert caught.value.problem.code == "E_COMPILE" and "g++" in caught.value.problem.hint
     gpu = Handle(root=Root(Net, Placement(torch.device("cuda"))), family="sd15")

@@ -113,6 +113,7 @@ OWN = {
     "nodes/hcpgraph_nodes/data/batches/items.py:layout",
     "nodes/hcpgraph_nodes/data/sources/side_files.py:read_remembered",
     "nodes/hcpgraph_nodes/data/torchvision.py:_made",
+    "nodes/hcpgraph_nodes/families/weights.py:_in_order",
     "nodes/hcpgraph_nodes/report/words.py:_read",
 }
 """Functions that read JSON which this program wrote or ships, or has read strictly before."""
