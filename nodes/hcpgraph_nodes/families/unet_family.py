@@ -127,11 +127,7 @@ class UNetFamily(KlVae):
     # Opening and making
 
     def load_folder(self, path: Path, placement: Placement, prediction_type: str | None) -> Components:
-        """Handles of a diffusers folder; its configurations are read now, its weights when first used.
-
-        Raises:
-            GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, and at first use E_NO_SAFETENSORS, E_WEIGHTS.
-        """
+        """A diffusers folder, see `base.Family`."""
         unet, texts, vae, noise = self._described(path)
         named = (path / "model_index.json").is_file()
         index = read_config(path, "model_index.json") if named else {}
@@ -153,20 +149,7 @@ class UNetFamily(KlVae):
         config: Path | None,
         tell: Callable[[str], None],
     ) -> Components:
-        """Handles of a single .safetensors checkpoint in the original (LDM) layout; needs no network.
-
-        Args:
-            path: The checkpoint.
-            placement: Where the weights go.
-            prediction_type: What the model predicts; None: as the configuration or the file says.
-            config: A diffusers folder whose configurations describe the model; None: those that the file's header
-                holds, if `model.save` wrote it, else those of the released model.
-            tell: Takes a sentence about what the file leaves open.
-
-        Raises:
-            GraphError: E_PREDICTION (nothing says what it predicts), E_NO_SAFETENSORS, E_MODEL_FOLDER, E_MODEL_CLASS,
-                and at first use E_WEIGHTS.
-        """
+        """A single checkpoint in the original (LDM) layout, see `base.Family`."""
         metadata, keys = ldm_file.marks(path)
         written = file_marks.written_configs(metadata)
         described = None if config is None and written is None else self._described(config, written or {}, path.name)
@@ -291,16 +274,7 @@ class UNetFamily(KlVae):
     # Using
 
     def encode_prompt(self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int) -> Conditioning:
-        """Text embeddings (B, L, D), float32; L = 77 in released models, longer prompts are cut.
-
-        Args:
-            text_encoder: The text networks.
-            texts: B prompts.
-            clip_skip: How many more of the last layers to leave out than the family does.
-
-        Raises:
-            GraphError: E_CLIP_SKIP, a network has no more layers.
-        """
+        """Text embeddings, see `base.Family`; L = 77 in released models, longer prompts are cut."""
         layers = min(clip.config["num_hidden_layers"] for clip in text_encoder.clips)
         if clip_skip + self.skipped >= layers:
             raise GraphError(
@@ -320,18 +294,7 @@ class UNetFamily(KlVae):
         conditioning: Conditioning,
         sizes: Tensor | None = None,
     ) -> Tensor:
-        """The UNet's output (B, C, h, w), float32; `timesteps` is (B,) or a single number.
-
-        Args:
-            denoiser: The UNet.
-            noisy: Latents (B, C, h, w).
-            timesteps: Their noise levels.
-            conditioning: B embeddings.
-            sizes: Sizes of the pictures (B, 6) as CropInfo has them; only some families read them.
-
-        Raises:
-            GraphError: E_CHANNELS, the UNet reads latents of other channels.
-        """
+        """The UNet's output, see `base.Family`."""
         reads = denoiser.config.get("in_channels", 4)
         if noisy.shape[1] != reads:
             raise GraphError(
@@ -347,7 +310,7 @@ class UNetFamily(KlVae):
             return prediction
 
     def no_prompt(self, denoiser: Denoiser, positive: Conditioning) -> Conditioning | None:
-        """What guidance compares with where no negative prompt is given; None: the model needs one."""
+        """Zeros where the model says that they stand for no prompt, see `base.Family`."""
         if not denoiser.config.get(ZEROS):
             return None
         pooled = None if positive.pooled is None else torch.zeros_like(positive.pooled)
