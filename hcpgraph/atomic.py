@@ -95,7 +95,11 @@ def _take_place(fresh: Path, path: Path, waiting: Path, keep: bool) -> None:
 
 def _settle(file: Path) -> None:
     """What was written is on the disk before the name says that it is, and can be read by whom the user lets read."""
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())
+    # a checkpoint that was linked may be another user's, which cannot be opened for writing
+    opened = os.open(file, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
     if stat.S_IMODE(file.stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR:  # as libraries leave it that write privately
         file.chmod(0o666 & ~UMASK)

@@ -57,6 +57,7 @@ def test_a_full_disk_ends_a_training_with_what_to_do_and_the_record_says_where_i
     assert done.returncode == 1 and "Traceback" not in done.stderr
     told = json.loads(done.stdout)
     assert told["failed"]["train"]["code"] == "E_DISK" and "--out DIR" in told["failed"]["train"]["hint"]
+    assert "W_RECORD" in {problem["code"] for problem in told["problems"]}
     empty = [path for path in (tmp_path / "ws").rglob("*") if path.is_file() and path.stat().st_size == 0]
     assert not empty and not list((tmp_path / "ws").rglob("*.part"))
 

@@ -1,5 +1,6 @@
 """Ends that nobody planned: nodes that end the process, Ctrl-C in a script, checkpoints by the clock, events as they happen."""
 
+import json
 import os
 import signal
 import subprocess
@@ -31,6 +32,14 @@ def exit(*, code: int = 3) -> float:
 def interrupt() -> float:
     \"\"\"Do as if Ctrl-C had been pressed.\"\"\"
     raise KeyboardInterrupt
+
+@node("end.insist")
+def insist() -> float:
+    \"\"\"Press Ctrl-C twice.\"\"\"
+    import signal
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    return 0.0
 
 @node("end.inside")
 def inside(step: int) -> float:
@@ -85,6 +94,17 @@ step.StepModule.forward = slowly
 done = hcpgraph.run(sys.argv[1], packs=[sys.argv[2]], workspace=sys.argv[3])
 print("status", done.status, flush=True)
 """
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_second_ctrl_c_is_a_keyboard_interrupt_and_the_record_says_cancelled(ending, workspace):
+    """Sent from inside of a node, where a person would press it; afterwards the signal means what it meant before."""
+    g = graph({"insist": "end.insist"}, {})
+    with pytest.raises(KeyboardInterrupt):
+        hcpgraph.run(g, workspace=workspace, packs=[FOLDER, ending])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    (record,) = workspace.glob("runs/*/run.json")
+    assert json.loads(record.read_text())["status"] == "cancelled"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -1,4 +1,6 @@
-"""A notebook: jupyter's kernel reads with workers, is interrupted, starts anew, and leaves nothing behind."""
+"""A notebook: jupyter's kernel reads with workers, is interrupted, starts anew, and leaves nothing behind; its stop
+button ends a training well.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from typing import Any
 import psutil
 import pytest
 from jupyter_client.manager import KernelManager
+
+from ..engine.training_graphs import PACK, training
 
 MAKE = """
 from tests.nodes.ramps import Ramp
@@ -38,6 +42,23 @@ class Mine(Transform):
     pass
 
 made(Mine()).get_ready()
+"""
+
+
+TRAIN = """
+import sys
+import hcpgraph
+import hcpgraph.running.step as step
+
+real = step.StepModule.forward
+def slowly(self, *args, **kwargs):
+    import time
+    print("step", flush=True)
+    time.sleep(0.2)
+    return real(self, *args, **kwargs)
+step.StepModule.forward = slowly
+done = hcpgraph.run("graph.json", packs=[PACK], workspace="ws")
+print("status", done.status, len(done.failed))
 """
 
 
@@ -117,3 +138,13 @@ def test_a_notebook_reads_with_workers(notebook: Notebook) -> None:
     readers = notebook.readers()
     os.kill(notebook.manager.provisioner.pid, signal.SIGKILL)
     assert ended(readers)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.name == "nt", reason="no signals to a group here")
+def test_the_stop_button_of_a_notebook_keeps_a_checkpoint(notebook: Notebook, tmp_path: Path) -> None:
+    training(60, drift=True).save(tmp_path / "graph.json")
+    assert "step" in notebook.run(TRAIN.replace("PACK", repr(str(PACK))), until="step")
+    notebook.manager.interrupt_kernel()
+    assert notebook.hear(notebook.asked).endswith("status cancelled 0\n")
+    assert list((tmp_path / "ws/cache/train").rglob("step-*"))

@@ -46,15 +46,15 @@ def test_it_ends_cleanly_and_leaves_no_process(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_token_is_new_at_every_start(tmp_path):
+def test_the_token_is_new_at_every_start_and_a_closed_terminal_ends_it_too(tmp_path):
     command = [sys.executable, "-m", "hcpgraph.cli", "serve", "--no-browser", "--port", "0"]
     found = []
-    for _ in range(2):
+    for number in (signal.SIGTERM, signal.SIGHUP):
         process = subprocess.Popen(
             [*command, "--workspace", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         found.append(process.stdout.readline().decode().partition("token=")[2].strip())
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         assert process.wait(60) == 0
         process.stdout.close()
     assert len(set(found)) == 2 and all(len(token) >= 32 for token in found)

@@ -66,6 +66,19 @@ def test_a_server_that_is_killed_keeps_queue_and_history(start):
 
 
 @pytest.mark.slow
+def test_a_run_that_came_to_its_end_without_the_server_is_done(start):
+    """Its worker did not listen and finished; the next server takes the run for what it is."""
+    server = start()
+    id = server.run(graph(w=("lively.wait", {"gate": "late", "deaf": True})))
+    server.wait_for_event(id, lambda event: event["kind"] == "node_started")
+    server.process.kill()
+    server.process.wait()
+    server.open("late")
+    again = start()
+    assert until(lambda: again.job(id), lambda job: job["status"] == "done")["reason"] is None
+    assert again.get(f"/api/jobs/{id}/record")["status"] == "done"
+
+
 def test_a_server_and_its_worker_that_are_killed_together_leave_a_whole_record(start):
     """What a loss of power does, as far as it can be done here."""
     server = start()
