@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import GraphErrors
@@ -13,6 +14,9 @@ from .fileformat import MAX_BYTES, MAX_DEPTH
 
 if TYPE_CHECKING:
     from .graph import Graph
+
+Schemas = Callable[[str], Mapping[str, Mapping[str, Any]] | None]
+"""Node type -> the schemas of its settings; None for a type that nobody knows."""
 
 KEY = "hcpgraph"
 REMOVED = "removed:path"
@@ -42,15 +46,21 @@ _HAS_PATH = re.compile(
 )
 
 
-def scrub(graph: Graph) -> Graph:
+def scrub(graph: Graph, schemas: Schemas = lambda type: None) -> Graph:
     """A copy without absolute paths, home directories, file URIs, and without the values of secret settings.
 
-    A path becomes `removed:path`; a setting whose name is that of a secret is left out.
+    A path becomes `removed:path`; a setting whose name is that of a secret is left out. A setting that is declared as a
+    text and not as a path, such as a prompt, loses keys and passwords alone: "a cat in /etc/ style" is no path.
+
+    Args:
+        graph: The graph; it stays as it is.
+        schemas: What nodes declare. Settings of unknown nodes are taken for paths where they look like one.
     """
     clean = graph.copy()
     for _, body in clean.bodies():
         for node in body.nodes.values():
-            node.settings = _scrubbed(node.settings)
+            kept = {name for name in node.settings if _is_text(clean, node.type, name, schemas)}
+            node.settings = _scrubbed(node.settings, kept)
             node.title = _scrubbed(node.title)
         body.view.notes = _scrubbed(body.view.notes)
         body.view.frames = _scrubbed(body.view.frames)
@@ -64,9 +74,9 @@ def scrub(graph: Graph) -> Graph:
     return clean
 
 
-def embed_text(graph: Graph) -> str:
+def embed_text(graph: Graph, schemas: Schemas = lambda type: None) -> str:
     """The graph, scrubbed, as canonical JSON on one line: what is written into pictures and weight files."""
-    return canonical.one_line(canonical.graph_value(scrub(graph)))
+    return canonical.one_line(canonical.graph_value(scrub(graph, schemas)))
 
 
 def read(file: BinaryIO) -> bytes | str | None:
@@ -151,14 +161,37 @@ def _too_large() -> GraphErrors:
     return GraphErrors.one("E_TOO_LARGE", f"a graph has at most {MAX_BYTES // 2**20} MB")
 
 
-def _scrubbed(value: Any) -> Any:
+def _is_text(graph: Graph, type: str, setting: str, schemas: Schemas, depth: int = 0) -> bool:
+    """Whether a setting is declared as a text; one of a subgraph is what it is promoted from."""
+    inner = graph.graphs.get(type.removeprefix("graph:")) if type.startswith("graph:") else None
+    if inner is None:
+        return _declares_text((schemas(type) or {}).get(setting, {}))
+    targets = [target.partition(".") for target in inner.interface.inputs.get(setting, ())]
+    found = [
+        id in inner.nodes and depth < MAX_DEPTH and _is_text(graph, inner.nodes[id].type, name, schemas, depth + 1)
+        for id, _, name in targets
+    ]
+    return bool(found) and all(found)
+
+
+def _declares_text(schema: Any) -> bool:
+    if not isinstance(schema, Mapping) or schema.get("x-widget", {}).get("kind") in ("path", "model"):
+        return False
+    if several := schema.get("anyOf"):
+        return all(_declares_text(each) for each in several if each.get("type") != "null")
+    inner = {"array": "items", "object": "additionalProperties"}.get(schema.get("type", ""))
+    return schema.get("type") == "string" if inner is None else _declares_text(schema.get(inner))
+
+
+def _scrubbed(value: Any, texts: frozenset[str] | set[str] = frozenset(), kept: bool = False) -> Any:
+    """The value without what is private; `texts` are the entries whose words stay, `kept` says so of all of them."""
     if isinstance(value, str):
-        return _text(value)
+        return _SECRET.sub("", value) if kept else _text(value)
     if isinstance(value, list):
-        return [_scrubbed(item) for item in value]
+        return [_scrubbed(item, kept=kept) for item in value]
     if isinstance(value, dict):
         return {
-            _text(name): _scrubbed(item)
+            name if kept else _text(name): _scrubbed(item, kept=kept or name in texts)
             for name, item in value.items()
             if not (isinstance(item, str) and _SECRET_NAME.fullmatch(name))
         }

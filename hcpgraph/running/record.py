@@ -8,7 +8,7 @@ import platform
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..context import RunState
 from ..declaring.registry import Registry
 from ..declaring.sources import ENVIRONMENT
 from ..disk import HINT
-from ..document.embed import embed_text, scrub
+from ..document.embed import embed_text
 from ..document.required_files import with_requirements
 from ..errors import Cancelled, GraphError, GraphErrors, Problem
 from ..events import EventLog
@@ -226,11 +226,16 @@ def embedded(prepared: Plan, requests: Requests) -> Callable[[], str]:
     Loops that were stopped early have the steps they did, so that the text still gives what the file holds.
     """
 
+    specs = prepared.analysis.registry.specs
+
+    def schemas(type: str) -> Mapping[str, Mapping[str, Any]] | None:
+        return specs[type].settings if type in specs else None
+
     @lru_cache(maxsize=1)
     def text(shortened: tuple[tuple[str, int], ...]) -> str:
         graph = with_requirements(prepared.analysis.graph, prepared.keys.files)
         for loop, steps in shortened:
             graph.set(f"{loop}.steps", steps)
-        return embed_text(scrub(graph))
+        return embed_text(graph, schemas)
 
     return lambda: text(tuple(requests.shortened.items()))

@@ -237,3 +237,32 @@ def test_files_by_absolute_path_are_left_out():
     record = {"sha256": "0" * 64, "size": 1}
     g = Graph(requires={"files": {"data:cats/1.png": record, "/home/bob/1.png": record}})
     assert scrub(g).requires.files.keys() == {"data:cats/1.png"}
+
+
+SCHEMAS = {
+    "a.prompt": {"texts": {"type": "array", "items": {"type": "string"}}, "words": {"type": "object",
+                 "additionalProperties": {"type": "string"}}, "maybe": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+    "a.file": {"path": {"type": "string", "x-widget": {"kind": "path"}},
+               "model": {"type": "string", "x-widget": {"kind": "model"}}, "args": {"type": "object"}},
+}  # fmt: skip
+
+
+def test_texts_stay_and_what_is_declared_as_a_path_goes():
+    """A prompt may look like a path; a subgraph's setting is what it is promoted from."""
+    style, home = "a cat in /etc/ style, ~/ and/or C:/ /usr/bin", "/home/bob/cats"
+    g = Graph()
+    prompt = {"texts": [style, home], "words": {"/x/y": style}, "maybe": style}
+    g.add("a.prompt", "prompt", settings=prompt)
+    g.add("a.file", "file", settings={"path": home, "model": home, "args": {"root": home}})
+    inner = g.graphs["g"] = Drawing()
+    inner.add("a.prompt", "p")
+    inner.add("a.file", "f")
+    inner.interface.inputs = {"prompt": ["p.texts"], "file": ["f.path"], "both": ["p.maybe", "f.model"]}
+    g.add("graph:g", "instance", settings={"prompt": [style], "file": home, "both": home})
+    clean = scrub(g, SCHEMAS.get).nodes
+    assert clean["prompt"].settings == prompt
+    assert "bob" not in str(clean["file"].settings)
+    assert clean["instance"].settings == {"prompt": [style], "file": "removed:path", "both": "removed:path"}
+    g.add("a.prompt", "secret", settings={"texts": ["hf_bobABCDEFGHIJKLMNOPQRSTU cat"]})
+    assert scrub(g, SCHEMAS.get).nodes["secret"].settings == {"texts": [" cat"]}
+    assert loads(embed_text(g, SCHEMAS.get)).nodes["prompt"].settings == prompt

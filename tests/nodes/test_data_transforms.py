@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hcpgraph_nodes.data.albumentations import albumentations_transform
+from hcpgraph_nodes.data.albumentations import AlbumentationsTransform, albumentations_transform
 from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.color_jitter import ColorJitter, color_jitter
-from hcpgraph_nodes.data.crop_jitter import crop_jitter
+from hcpgraph_nodes.data.crop_jitter import CropJitter, crop_jitter
 from hcpgraph_nodes.data.flip import Flip, flip
 from hcpgraph_nodes.data.loader import Loader
 from hcpgraph_nodes.data.sources.dataset import Dataset, Sample
-from hcpgraph_nodes.data.torchvision import torchvision_transform
-from hcpgraph_nodes.data.transforms.transform import Views
+from hcpgraph_nodes.data.torchvision import TorchvisionTransform, torchvision_transform
+from hcpgraph_nodes.data.transforms.transform import Transform, Views
 from hcpgraph_nodes.python.object import PythonObject, python_object
 
 from hcpgraph import trust
@@ -72,6 +72,25 @@ def test_an_upended_crop_knows_its_corner() -> None:
     got = Flip(0, 1).apply(views, 0)
     assert got.corner == (4, 0) and np.array_equal(got.picture, whole[::-1][4:8])
     assert got.condition is not None and np.array_equal(got.condition, got.picture)
+
+
+@pytest.mark.usefixtures("trusting")
+def test_in_a_padded_bucket_no_transform_tells_a_corner_outside_of_the_picture() -> None:
+    """Of every kind of transform that there is, also of a subclass that somebody adds."""
+    v2 = python_object(path=f"{V2}:ColorJitter", args={"brightness": 0.1})
+    chains = {
+        Flip: [flip(ramps(), horizontal=h, vertical=v) for h, v in ((1, 0), (0, 1), (1, 1))],
+        ColorJitter: [color_jitter(ramps())],
+        CropJitter: [crop_jitter(ramps(), min_zoom=1.5, max_zoom=1.5)],
+        TorchvisionTransform: [torchvision_transform(ramps(), v2)],
+        AlbumentationsTransform: [albumentations_transform(ramps(), [albumentation("VerticalFlip", p=1.0)])],
+    }
+    ours = {kind.__name__ for kind in Transform.__subclasses__() if kind.__module__.startswith("hcpgraph_nodes.")}
+    assert ours == {kind.__name__ for kind in chains}, "a transform of another kind needs a line here"
+    for data in (data for several in chains.values() for data in several):
+        padded = Bucketed(data, (Bucket(64, 48, tuple(range(len(data)))),), "random", "pad_repeat", fit="pad")
+        sizes = Loader(padded, len(data), seed=4, flip=0.5).batch(0).sizes.data
+        assert (sizes >= 0).all() and (sizes[:, 2:4] == 0).all(), (data.samples[0].transforms, sizes.tolist())
 
 
 def test_crop_jitter_zooms_between_its_limits_and_tells_the_corner() -> None:

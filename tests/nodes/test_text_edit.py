@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
+import hcpgraph_nodes
 import pytest
 from hcpgraph_nodes.text import patterns
 from hcpgraph_nodes.text.affix import affix
@@ -17,6 +20,7 @@ from hcpgraph.errors import GraphError
 KEYS = (("cats", 0, 0), ("cats", 0, 1))
 OWN = ({"tags": "a, b", "class": "cat"}, {"class": "dog"})
 GIVEN = Captions(("one", ""), KEYS, OWN)
+LOCALE = json.loads((Path(hcpgraph_nodes.__file__).parent / "locales/zh-CN.json").read_text(encoding="utf-8"))
 
 
 def test_affix() -> None:
@@ -37,6 +41,20 @@ def test_replace_in_order() -> None:
     assert replace(given, find=["1", "girl, ", "re:_+"], replacement="").texts == ("longhair ^^", "", "a.a")
     assert replace(given).texts == ("1girl, long hair ^ ^", "", "a.a")
     assert replace(GIVEN, find=["one"], replacement="二👍") == Captions(("二👍", ""), KEYS, OWN)
+
+
+FACES = ("0_0", "(o)_(o)", "+_+", "+_-", "._.", "<o>_<o>", "<|>_<|>", "=_=", ">_<", "3_3", "6_9", ">_o", "@_@", "^_^",
+         "o_o", "u_u", "x_x", "|_|", "||_||")  # fmt: skip
+"""Tags that are faces, as taggers list them."""
+
+
+@pytest.mark.parametrize("texts", [replace.__doc__, LOCALE["text.replace:find"]])
+def test_the_pattern_of_the_docs_leaves_faces_alone(texts: str) -> None:
+    (pattern,) = set(re.findall("`(re:[^`]+)`", texts))
+    given = Captions((", ".join(FACES), "long_hair, fate_(series), one_a_day, a_b, 2_girls, black_long_hair"))
+    faces, tags = replace(given, find=[pattern], replacement=" ").texts
+    assert faces == given.texts[0]
+    assert tags == "long hair, fate (series), one a day, a_b, 2 girls, black long hair"
 
 
 @pytest.mark.parametrize(

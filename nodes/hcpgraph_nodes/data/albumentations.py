@@ -95,7 +95,8 @@ def albumentations_transform(
     python.object, for example albumentations:Rotate with {"limit": 10}; none of them is trusted until you say so with
     `hcpgraph trust add albumentations:Rotate`. Geometric transforms move picture, mask and condition alike; others
     change the picture alone. What they draw depends on the sample key alone. A transform that changes the size is an
-    error: sizes are the bucket's.
+    error: sizes are the bucket's. The crop corner that SDXL is told stays
+    that of the picture before: to mirror, take data.flip.
 
     Args:
         dataset: The pictures.

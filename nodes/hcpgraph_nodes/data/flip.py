@@ -39,7 +39,7 @@ def upended(views: Views) -> Views:
         picture=views.picture[::-1],
         mask=None if views.mask is None else views.mask[::-1],
         condition=None if views.condition is None else views.condition[::-1],
-        corner=(views.scaled[0] - views.corner[0] - views.picture.shape[0], views.corner[1]),
+        corner=(max(0, views.scaled[0] - views.corner[0] - views.picture.shape[0]), views.corner[1]),
     )
 
 

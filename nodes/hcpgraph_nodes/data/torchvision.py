@@ -75,7 +75,8 @@ def torchvision_transform(dataset: Dataset, transform: PythonObject) -> Dataset:
     that hcpgraph trusts are in `hcpgraph trust list`. Geometric transforms move picture, mask and condition alike, mask
     and condition with the nearest pixel; others change the picture alone. What it draws depends on the sample key
     alone: the generators of torch, NumPy and Python are seeded for it and put back. A transform that changes the size
-    is an error: sizes are the bucket's.
+    is an error: sizes are the bucket's. The crop corner that SDXL is told stays
+    that of the picture before: to mirror, take data.flip.
 
     Args:
         dataset: The pictures.

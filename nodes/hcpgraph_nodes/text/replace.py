@@ -27,7 +27,8 @@ def replace(
     Args:
         captions: B captions.
         find: What is replaced, one after the other. `re:` and a regular expression is what it matches:
-            `re:(\w)_(?=\w)` with the replacement `\1 ` makes spaces of underscores and leaves `^_^` alone.
+            `re:(?<=[^\W_]{2})_|_(?=[^\W_]{2})` with a space makes spaces of underscores beside two letters or digits,
+            and leaves `^_^`, `o_o` and `0_0` alone.
         replacement: What stands there instead; empty takes the pieces out. In patterns `\1` is the first group.
 
     Raises:
