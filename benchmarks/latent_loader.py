@@ -20,6 +20,7 @@ from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
 from hcpgraph_nodes.data.latent_loader import LatentLoader
 from hcpgraph_nodes.data.latents import LatentSet
 from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
+from hcpgraph_nodes.model.statistics import Statistics
 
 SHAPES = {"4x64x64": (4, 64, 64), "16x8x8": (16, 8, 8)}
 AT_ONCE = 64
@@ -31,7 +32,8 @@ def filled(store: SampleStore, shape: tuple[int, ...], samples: int) -> list[str
     sizes = np.array([512, 512, 0, 0, 512, 512], np.int64)
     for start in range(0, samples, AT_ONCE):
         part = keys[start : start + AT_ONCE]
-        store.put({key: {"latents": drawn.standard_normal(shape, np.float32), "sizes": sizes} for key in part})
+        drawn_of = {key: drawn.standard_normal((2, *shape), np.float32) for key in part}
+        store.put({key: {"mean": m, "deviation": d, "sizes": sizes} for key, (m, d) in drawn_of.items()})
     return keys
 
 
@@ -62,7 +64,9 @@ def measure(name: str, samples: int, batch: int, seconds: float) -> None:
         rows = ({index: (index,) for index in range(samples)},)
         found = []
         for items in (mapped, mapped.in_memory()):
-            found.append(speed(LatentLoader(LatentSet(bucketed(samples), items, rows, 0.18215), batch), seconds))
+            found.append(
+                speed(LatentLoader(LatentSet(bucketed(samples), items, rows, Statistics(0.18215)), batch), seconds)
+            )
         rates = (samples / (written - begun), samples / (checked - written), *found)
         told = zip(("written", "checked", "read from disk", "read from ram"), rates, strict=True)
         print(f"{name:>8}: " + ", ".join(f"{what} {rate:,.0f}/s" for what, rate in told))

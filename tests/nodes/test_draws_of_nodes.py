@@ -7,10 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from hcpgraph_nodes.data.batches.items import Items, layout, packed
+from hcpgraph_nodes.data.bucketing.bucketed import Bucket, Bucketed
+from hcpgraph_nodes.data.latent_loader import LatentLoader
+from hcpgraph_nodes.data.latents import LatentSet
+from hcpgraph_nodes.data.sources.dataset import Dataset, PictureFile, Sample
 from hcpgraph_nodes.model.handles import Weights
 from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.model.statistics import Statistics
 from hcpgraph_nodes.plugins.kinds import SinglePluginBlock
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.types import Captions, Conditioning, Images, Latents, Noise, Posterior
@@ -26,6 +33,7 @@ LAYERS = {"layers": [r"re:.*attn1\.to_q$"]}
 SETTINGS: dict[str, dict[str, Any]] = {
     "controlnet.new": {"channels": [4, 8]},
     "data.caption_dropout": {"probability": 0.5},
+    "data.latent_batch": {},
     "diffusion.encode_image": {},
     "diffusion.timesteps": {},
     "model.new": {"resolution": 16, "channels": [8, 16], "text_width": 16, "text_layers": 1, "vocab_size": 600},
@@ -66,6 +74,15 @@ def values(*shape: int) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 
+def latent_loader() -> LatentLoader:
+    """One encoded picture, a whole epoch."""
+    kind, content = packed({"mean": values(4, 8, 8).numpy(), "deviation": values(4, 8, 8).numpy(), "sizes": np.ones(6)})
+    items = Items([np.frombuffer(content, np.uint8)], [layout(kind)], np.zeros((1, 3), np.int64))
+    data = Dataset("one", (Sample(PictureFile("/one.png", (16, 16)), "", "one"),))
+    bucketed = Bucketed(data, (Bucket(16, 16, (0,)),), "center", "pad_repeat")
+    return LatentLoader(LatentSet(bucketed, items, ({0: (0,)},), Statistics(1.0)), 1)
+
+
 @pytest.fixture(scope="module")
 def inputs(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A value of every type that such a node takes, all without sample keys."""
@@ -82,6 +99,7 @@ def inputs(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "Captions": Captions(texts),
         "Conditioning": Conditioning(values(1, 77, 32)),
         "Images": Images(values(2, 3, 16, 16)),
+        "LatentLoader": latent_loader(),
         "Latents": Latents(values(2, 4, 8, 8)),
         "Noise": Noise(values(2, 4, 8, 8)),
         "Posterior": Posterior(values(2, 4, 8, 8), values(2, 4, 8, 8)),

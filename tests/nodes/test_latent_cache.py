@@ -42,7 +42,7 @@ def test_batches_equal_those_of_pictures(workspace: Path, folder: Path, leftover
     assert (made.batches_per_epoch, made.samples) == (plain.batches_per_epoch, plain.samples)
     for step in range(2 * plain.batches_per_epoch + 1):
         expected = plain.batch(step)
-        batch = latent_batch(context(workspace, step=step), made)
+        batch = latent_batch(context(workspace, step=step), made, mode="mean")
         assert batch.captions == expected.captions
         assert batch.latents.keys == batch.masks.keys == batch.sizes.keys == expected.images.keys
         mean = encode_image(context(workspace), vae, expected.images, mode="mean").data
@@ -52,6 +52,27 @@ def test_batches_equal_those_of_pictures(workspace: Path, folder: Path, leftover
         assert torch.equal(batch.sizes.data, expected.sizes.data)
         conditions = latent_conditions(context(workspace, step=step), made)
         assert expected.conditions is not None and torch.equal(conditions.data, expected.conditions.data)
+
+
+def test_every_epoch_draws_anew_what_a_picture_s_own_encoding_draws(workspace: Path, folder: Path) -> None:
+    """A sample of the posterior by sample key: equal to encoding in the step, and to itself in a resumed run."""
+    data = bucketed(folder, num_buckets=1)
+    cached, _ = encode(workspace, data)
+    vae = opened(workspace)
+    plain, made = Loader(data, 6, seed=3), LatentLoader(cached, 6, seed=3)
+    epochs = []
+    for step in (0, 1):
+        inside = context(workspace, step=step, node="encode")
+        drawn = latent_batch(inside, made).latents
+        expected = encode_image(context(workspace, step=step, node="encode"), vae, plain.batch(step).images)
+        torch.testing.assert_close(drawn.data, expected.data, rtol=1e-4, atol=1e-5)
+        resumed = latent_batch(context(workspace, step=step, node="encode"), LatentLoader(cached, 6, seed=3))
+        assert torch.equal(resumed.latents.data, drawn.data)
+        mean = latent_batch(inside, made, mode="mean").latents.data
+        assert (drawn.data - mean).abs().max() > 1e-4
+        order = np.argsort([str(data.dataset.samples[i].id) for i in made.order.group(step)[0].samples])
+        epochs.append((drawn.data[order], mean[order]))
+    assert torch.equal(epochs[0][1], epochs[1][1]) and not torch.equal(epochs[0][0], epochs[1][0])
 
 
 def test_ranks_take_the_same_samples_as_with_pictures(workspace: Path, folder: Path) -> None:
@@ -68,7 +89,7 @@ def test_ranks_take_the_same_samples_as_with_pictures(workspace: Path, folder: P
 def test_samples_without_masks_count_once_and_without_conditions_say_so(workspace: Path, folder: Path) -> None:
     made = LatentLoader(encode(workspace, bucketed(folder, num_buckets=1))[0], 2)
     batch = made.batch(0)
-    assert batch.masks.data.shape == (2, 1, *batch.latents.data.shape[2:]) and (batch.masks.data == 1).all()
+    assert batch.masks.data.shape == (2, 1, *batch.posterior.mean.shape[2:]) and (batch.masks.data == 1).all()
     with pytest.raises(GraphError, match=r"E_DATA .*the data set 'zoo' has no conditions"):
         latent_conditions(context(workspace), made)
 
@@ -197,7 +218,7 @@ def test_only_pictures_with_something_to_crop_have_variations(workspace: Path, f
     }
     assert seen == drawn
     again = LatentLoader(made, 2, seed=5)
-    assert torch.equal(again.batch(7).latents.data, loader.batch(7).latents.data)
+    assert torch.equal(again.batch(7).posterior.mean, loader.batch(7).posterior.mean)
 
 
 def test_the_same_bytes_are_one_item_with_one_draw(workspace: Path, folder: Path) -> None:

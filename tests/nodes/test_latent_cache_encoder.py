@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hcpgraph_nodes.data.latent_batch import latent_batch
 from hcpgraph_nodes.data.latent_loader import LatentLoader
 from hcpgraph_nodes.diffusion.encode_image import encode_image
 from hcpgraph_nodes.model.handles import Vae
@@ -61,7 +62,7 @@ def test_weights_count_and_are_not_read_once_all_is_cached(workspace: Path, fold
     config.write_text(config.read_text().replace("0.18215", "0.5"))
     told, scaled = ran(workspace, graph())
     before, after = (
-        LatentLoader(result.outputs["latents.out"], 6, shuffle=False).batch(0).latents.data
+        latent_batch(context(workspace), LatentLoader(result.outputs["latents.out"], 6, shuffle=False)).latents.data
         for result in (first, scaled)
     )
     assert told == "0 of 6 encoded", "latents are scaled after the cache"

@@ -126,6 +126,22 @@ class Slow(Transform):
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
+def test_two_runs_at_once_encode_every_picture_once(workspace: Path, folder: Path) -> None:
+    arguments = [str(workspace), str(folder), str(Path(__file__).resolve().parents[2])]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for one in both:
+        assert one.stdout is not None and one.stdout.readline() == "ready\n"
+    told = [answer.result()[0] for answer in [ThreadPoolExecutor(1).submit(one.communicate, "go\n") for one in both]]
+    assert sum(int(text.split()[0]) for text in told) == 6, told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL there")
 def test_two_runs_at_once_one_killed_and_one_after_them(workspace: Path, folder: Path) -> None:
     arguments = [str(workspace), str(folder), str(Path(__file__).resolve().parents[2])]

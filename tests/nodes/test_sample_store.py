@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -83,6 +86,95 @@ def test_a_damaged_item_counts_as_missing_and_is_made_again(store: SampleStore) 
     fresh.put({lost: arrays(keys.index(lost))})
     assert verified(SampleStore(store.folder), keys) == []
     assert all(same(fresh.open(keys).read(i), i) for i in range(10))
+
+
+@pytest.mark.parametrize("column", ["pack", "start", "size", "crc", "layout"])
+@pytest.mark.parametrize("value", [0, -1, 7, 2**40, 1.5, "x", "", "[]", b"\xff\xfe", b"", None])
+def test_a_damaged_entry_of_the_index_counts_as_missing_and_is_made_again(
+    store: SampleStore, column: str, value: object
+) -> None:
+    keys = [digest(i) for i in range(3)]
+    store.put({key: arrays(i) for i, key in enumerate(keys)})
+    with closing(sqlite3.connect(store.folder / "index.sqlite")) as index, index:
+        index.executescript(
+            "ALTER TABLE items RENAME TO strict; CREATE TABLE items AS SELECT * FROM strict; DROP TABLE strict;"
+        )  # whatever a bad disk leaves, constraints or not
+        index.execute(f"UPDATE items SET {column} = ? WHERE key = ?", (value, keys[1]))
+        index.execute("CREATE UNIQUE INDEX unique_keys ON items (key)")
+    again = SampleStore(store.folder)
+    assert verified(again, keys) == [keys[1]] and not again.get([keys[1]])
+    again.put({keys[1]: arrays(1)})
+    assert verified(again, keys) == [] and all(same(again.open(keys).read(i), i) for i in range(3))
+
+
+def test_a_layout_that_means_other_arrays_of_the_same_bytes_is_damage(store: SampleStore) -> None:
+    store.put({digest(0): arrays(0)})
+    with closing(sqlite3.connect(store.folder / "index.sqlite")) as index, index:
+        index.execute("UPDATE items SET layout = replace(layout, '[3,100]', '[100,3]')")
+    assert verified(SampleStore(store.folder), [digest(0)]) == [digest(0)]
+
+
+def test_an_index_without_a_table_begins_anew(store: SampleStore) -> None:
+    store.put({digest(0): arrays(0)})
+    with closing(sqlite3.connect(store.folder / "index.sqlite")) as index, index:
+        index.execute("DROP TABLE packs")
+    again = SampleStore(store.folder)
+    assert verified(again, [digest(0)]) == [digest(0)]
+    again.put({digest(0): arrays(0)})
+    assert verified(again, [digest(0)]) == []
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A folder on which nothing can be written: mounted so for root, else by its mode."""
+    if os.geteuid():
+        folder.chmod(0o555)
+        try:
+            yield
+        finally:
+            folder.chmod(0o755)
+        return
+    for command in (["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder]):
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("nothing can be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts of Linux")
+def test_a_complete_cache_on_a_read_only_disk_is_read_and_nothing_is_added(store: SampleStore) -> None:
+    keys = [digest(i) for i in range(3)]
+    store.put({key: arrays(i) for i, key in enumerate(keys)})
+    with read_only(store.folder):
+        closed = SampleStore(store.folder)
+        assert verified(closed, [*keys, digest(9)]) == [digest(9)]
+        items = closed.open(keys)
+        assert all(same(items.read(i), i) for i in range(3)) and same(closed.get(keys)[keys[2]], 2)
+        with pytest.raises(GraphError, match="E_DISK"):
+            closed.put({digest(9): arrays(9)})
+    assert verified(store, [*keys, digest(9)]) == [digest(9)]
+
+
+def test_what_a_run_claims_is_free_once_it_has_let_go_or_died(store: SampleStore) -> None:
+    keys = [digest(i) for i in range(6)]
+    with store.claims() as one, SampleStore(store.folder).claims() as other:
+        assert one.take(keys[:4]) == keys[:4] == one.take(keys[:4]) and other.take(keys) == keys[4:]
+        one.release(keys[:1])
+        assert other.take(keys) == [keys[0], *keys[4:]]
+    claim = f"from tests.nodes.test_sample_store import *; claims = SampleStore(Path({str(store.folder)!r})).claims()"
+    code = f"{claim}; claims.take([digest(i) for i in range(6)]); print('claimed', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as child:
+        assert child.stdout is not None and child.stdout.readline() == "claimed\n"
+        with store.claims() as living:
+            assert living.take(keys) == []
+            child.kill()
+            child.wait()
+            assert living.take(keys) == keys
+    assert [path.name for path in store.folder.iterdir() if path.suffix == ".making"] == []
 
 
 def test_a_pack_that_is_cut_off_or_gone(store: SampleStore) -> None:

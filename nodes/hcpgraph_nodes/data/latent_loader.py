@@ -14,16 +14,16 @@ from hcpgraph.rng import stream_seed
 from hcpgraph.types import port_type
 from hcpgraph.widgets import Seed, Slider
 
-from ..types import Captions, CropInfo, Images, Keys, Latents, LossMask
+from ..types import Captions, CropInfo, Images, Keys, LossMask, Posterior
 from .bucketing.order import Group
 from .latents import LatentSet
 from .loader import Loader
 
 
 class EncodedBatch(NamedTuple):
-    """What one step sees: latents, captions, loss weights, sizes; conditions where the data set has them."""
+    """What one step sees: a posterior, captions, loss weights, sizes; conditions where the data set has them."""
 
-    latents: Latents
+    posterior: Posterior
     captions: Captions
     masks: LossMask
     sizes: CropInfo
@@ -32,7 +32,7 @@ class EncodedBatch(NamedTuple):
     def copied(self) -> EncodedBatch:
         """The same over tensors of its own, which a node may change."""
         return EncodedBatch(
-            replace(self.latents, data=self.latents.data.clone()),
+            replace(self.posterior, mean=self.posterior.mean.clone(), deviation=self.posterior.deviation.clone()),
             self.captions,
             replace(self.masks, data=self.masks.data.clone()),
             replace(self.sizes, data=self.sizes.data.clone()),
@@ -85,15 +85,17 @@ class LatentLoader:
         row = self.data.rows[group.bucket]
         numbers = [self._item(row[index], key) for index, key in zip(group.samples, keys, strict=True)]
         found = [self.data.items.read(number) for number in numbers]
-        latents = torch.from_numpy(np.stack([item["latents"] for item in found])).to(device)
+        mean, deviation = (
+            torch.from_numpy(np.stack([item[name] for item in found])).to(device) for name in ("mean", "deviation")
+        )
         if any("mask" in item for item in found):
-            shape = latents.shape[-2:]
+            shape = mean.shape[-2:]
             weights = np.stack([item["mask"] if "mask" in item else np.ones(shape, np.float32) for item in found])
             masks = torch.from_numpy(weights).to(device)[:, None]
         else:
-            masks = torch.ones(len(found), 1, *latents.shape[-2:], device=device)
+            masks = torch.ones(len(found), 1, *mean.shape[-2:], device=device)
         return EncodedBatch(
-            Latents(latents * self.data.factor, keys),
+            Posterior(mean, deviation, keys),
             self.order.captions(step),
             LossMask(masks, keys),
             CropInfo(torch.from_numpy(np.stack([item["sizes"] for item in found])), keys),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -23,6 +24,8 @@ from hcpgraph.widgets import Hint, Seed, Slider
 from ..families.registry import family
 from ..model.encoder import arithmetic, encoder_digest
 from ..model.handles import Vae
+from ..model.statistics import Statistics
+from .batches.claims import Claims
 from .batches.encoding import Task, batches, encoded
 from .batches.items import Items
 from .batches.store import FOLDER, SampleStore
@@ -32,6 +35,8 @@ from .bucketing.resize import covering
 from .sources.content import Contents, contents
 from .sources.dataset import Sample
 from .transforms.transform import Transform, Views
+
+WAIT_SECONDS = 0.2
 
 
 @port_type(color="#d97ba6", shape="square", facts=("family",))
@@ -43,14 +48,14 @@ class LatentSet:
         data: The data set; where leftovers are merged, they were, and what is left forms smaller batches.
         items: The encoded pictures.
         rows: A bucket each: sample -> its items, one a variation; one alone where nothing is drawn.
-        factor: What latents are multiplied by; the items are not scaled.
+        statistics: What latents are normalised by; the items are as the VAE gave them.
         batch_size: Samples a batch over all ranks that leftovers were merged for; 0 where they are not.
     """
 
     data: Bucketed
     items: Items
     rows: tuple[dict[int, tuple[int, ...]], ...]
-    factor: float
+    statistics: Statistics
     batch_size: int = 0
 
 
@@ -71,9 +76,10 @@ def latents(
     Every encoded picture is kept below `cache:` under a digest of what it was made of: the bytes of the picture, its
     mask and its condition, the size of its bucket, transforms, draws, and the weights of the VAE. Whatever changes,
     exactly what depends on it is encoded again; captions, names and the VAE's scaling are not part of it. A run that
-    was stopped or killed keeps what it has encoded, two runs at once share it, and once nothing is missing the VAE is
-    not read at all. The least recently used items go when all of them exceed 100 GB, or what HCPGRAPH_SAMPLE_CACHE_GB
-    says. Latents are the means of the VAE's posterior.
+    was stopped or killed keeps what it has encoded; two runs at once share the work, and each waits for what the other
+    is encoding; once nothing is missing the VAE is not read at all, and a cache on a read-only medium is enough. The
+    least recently used items go when all of them exceed 100 GB, or what HCPGRAPH_SAMPLE_CACHE_GB says. Kept are mean
+    and standard deviation of the VAE's posterior; data.latent_batch draws from them.
 
     Args:
         data: The bucketed data set.
@@ -122,7 +128,7 @@ def latents(
         data,
         items.in_memory() if keep == "ram" else items,
         tuple({sample: tuple(numbers[key] for key in found) for sample, found in row.items()} for row in plan.rows),
-        family(vae.family).scaling_factor(vae),
+        family(vae.family).statistics(vae),
         batch_size * ctx.run.world if merge else 0,
     )
 
@@ -227,33 +233,47 @@ def _make(
     seed: int,
     flip: float,
 ) -> int:
-    """Encode what is missing, batch by batch, and leave to another run what that has made meanwhile.
+    """Encode what is missing, batch by batch, and leave to other runs what they are encoding.
 
-    Each process begins at another batch, so that two of them share the work.
+    Each process begins at another batch, so that several share the work. Once nothing is free it waits for the others,
+    and takes over what one leaves that ends before it is done.
     """
     keys = {plan.tasks[key]: key for key in missing}
-    groups = batches(data, list(keys))
-    first = (os.getpid() + ctx.run.rank) % len(groups) if groups else 0
+    left, made, told = list(missing), 0, False
 
-    def still_missing() -> Iterator[list[Task]]:
+    def free(claims: Claims) -> Iterator[list[Task]]:
+        groups = batches(data, [plan.tasks[key] for key in left])
+        first = (os.getpid() + ctx.run.rank) % len(groups) if groups else 0
         for group in [*groups[first:], *groups[:first]]:
-            left = set(store.missing([keys[task] for task in group]))
-            if left:
-                yield [task for task in group if keys[task] in left]
+            taken = claims.take([keys[task] for task in group])
+            own = set(store.missing(taken))
+            claims.release(set(taken) - own)
+            if own:
+                yield [task for task in group if keys[task] in own]
 
-    made = 0
-    for done in encoded(ctx, vae, data, still_missing(), len(keys), seed=seed, flip=flip):
-        samples = [data.dataset.samples[task.sample] for task, _, _ in done]
-        plan.found.require_unchanged({part: sample.id for sample in samples for part in _parts(sample)})
-        store.put({keys[task]: _item(views, mean) for task, views, mean in done})
-        made += len(done)
+    with store.claims() as claims:
+        while left:
+            for done in encoded(ctx, vae, data, free(claims), len(left), seed=seed, flip=flip):
+                samples = [data.dataset.samples[task.sample] for task, *_ in done]
+                plan.found.require_unchanged({part: sample.id for sample in samples for part in _parts(sample)})
+                store.put({keys[task]: _item(views, mean, spread) for task, views, mean, spread in done})
+                claims.release([keys[task] for task, *_ in done])
+                made += len(done)
+            left = store.missing(left)
+            if left and not told:
+                told = True
+                ctx.log(f"another run is encoding the last {len(left)} pictures: this one waits for it")
+            if left:
+                ctx.check()
+                time.sleep(WAIT_SECONDS)
     return made
 
 
-def _item(views: Views, mean: Tensor) -> dict[str, np.ndarray]:
-    """Mean (C, h, w), CropInfo (6,); mask (h, w), averaged, and condition (H, W, 3) where there are any."""
+def _item(views: Views, mean: Tensor, deviation: Tensor) -> dict[str, np.ndarray]:
+    """Mean, deviation (C, h, w), CropInfo (6,); mask (h, w), averaged, and condition (H, W, 3) where there are any."""
     found = {
-        "latents": mean.numpy(),
+        "mean": mean.numpy(),
+        "deviation": deviation.numpy(),
         "sizes": np.array((*views.original, *views.corner, *views.picture.shape[:2]), np.int64),
     }
     if views.mask is not None:

@@ -16,7 +16,7 @@ from ..types import Images, Latents
 def encode_image(
     ctx: Context, vae: Vae, images: Images, *, mode: Literal["sample", "mean"] = "sample"
 ) -> Annotated[Latents, Facts(family=Port("vae"))]:
-    """Encode pictures into scaled latents.
+    """Encode pictures into normalised latents.
 
     Args:
         vae: The autoencoder.
@@ -24,10 +24,10 @@ def encode_image(
         mode: A sample of the VAE's posterior, drawn for each picture on its own; or its mean.
 
     Returns:
-        out: Latents (B, C, h, w), multiplied by the VAE's scaling factor.
+        out: Latents (B, C, h, w), normalised as the VAE says: by its scaling factor, its shift or its statistics.
     """
     implementation = family(vae.family)
     mean, deviation = implementation.encode_image(vae, images.data)
     if mode == "sample":
         mean = mean + deviation * normal_rows(ctx, mean.shape, images.keys)
-    return Latents(mean * implementation.scaling_factor(vae), images.keys)
+    return Latents(implementation.statistics(vae).normalise(mean), images.keys)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..model.handles import Denoiser, TextEncoder, Vae
 from ..model.root import Placement
+from ..model.statistics import Statistics
 from ..types import Conditioning, NoiseSchedule
 from .sizes import Sizes
 
@@ -154,7 +155,7 @@ class Family(Protocol):
         """What guidance compares with where no negative prompt is given; None: the model needs one."""
 
     def encode_image(self, vae: Vae, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], before scaling."""
+        """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], not normalised."""
 
     def decode(self, vae: Vae, latents: Tensor) -> Tensor:
         """Pictures (B, 3, H, W), float32 in [0, 1], of scaled latents."""
@@ -162,8 +163,8 @@ class Family(Protocol):
     def reconstruct(self, vae: Vae, latents: Tensor) -> Tensor:
         """What `decode` gives, not yet cut to [0, 1]."""
 
-    def scaling_factor(self, vae: Vae) -> float:
-        """Factor between the encoder's latents and those that the denoiser sees."""
+    def statistics(self, vae: Vae) -> Statistics:
+        """What turns the encoder's latents into those that the denoiser sees, and back."""
 
     def latent_shape(self, vae: Vae, width: int, height: int) -> tuple[int, int, int]:
         """Channels, height and width of the latents of a picture.

@@ -16,6 +16,7 @@ from hcpgraph import GraphError
 from ..image.pixels import cut
 from ..model.handles import Vae
 from ..model.root import Placement, Root
+from ..model.statistics import Statistics
 from . import file_marks, ldm_file, networks
 from .networks import Config, State
 from .sizes import Sizes, vae_config
@@ -66,7 +67,9 @@ class KlVae:
         overflows = self.upcast_vae and config.get("force_upcast", True)
         if overflows and placement.dtype is torch.float16:
             placement = replace(placement, dtype=torch.float32)
-        return Vae(root=Root(make, placement), family=self.name, config=config)
+        handle = Vae(root=Root(make, placement), family=self.name, config=config)
+        self.statistics(handle)
+        return handle
 
     def vae_module(self, config: Config, read: Callable[[], State]) -> Callable[[], nn.Module]:
         """Makes the module with the weights that `read` gives by their names in diffusers."""
@@ -80,12 +83,12 @@ class KlVae:
         write_weights(folder / f"{DIFFUSION}.safetensors", weights, {"format": "pt", **metadata})
 
     def full_vae_config(self, vae: Vae) -> dict[str, object]:
-        """Everything that the class needs, with the handle's own scaling factor."""
+        """Everything that the class needs, with the handle's own statistics."""
         config = networks.full_config(vae.root.module, "AutoencoderKL")
-        return {**config, "scaling_factor": self.scaling_factor(vae)}
+        return {**config, **self.statistics(vae).config()}
 
     def encode_image(self, vae: Vae, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], before scaling."""
+        """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], not normalised."""
         with vae.active() as module:
             moments = module.encode((images.to(vae.device) * 2 - 1).to(vae.root.placement.dtype)).latent_dist
             return moments.mean.float(), moments.std.float()
@@ -97,12 +100,18 @@ class KlVae:
     def reconstruct(self, vae: Vae, latents: Tensor) -> Tensor:
         """What `decode` gives, not yet cut to [0, 1]."""
         with vae.active() as module:
-            unscaled = (latents.to(vae.device) / self.scaling_factor(vae)).to(vae.root.placement.dtype)
-            pictures: Tensor = module.decode(unscaled, return_dict=False)[0].float() / 2 + 0.5
+            own = self.statistics(vae).denormalise(latents.to(vae.device)).to(vae.root.placement.dtype)
+            pictures: Tensor = module.decode(own, return_dict=False)[0].float() / 2 + 0.5
             return pictures
 
-    def scaling_factor(self, vae: Vae) -> float:
-        return float(vae.config.get("scaling_factor", self.sizes.scaling_factor))
+    def statistics(self, vae: Vae) -> Statistics:
+        """What its configuration says of its latents.
+
+        Raises:
+            GraphError: E_MODEL_CLASS, it contradicts itself.
+        """
+        channels = vae.config.get("latent_channels", self.sizes.latent_channels)
+        return Statistics.of(vae.config, self.sizes.scaling_factor, channels)
 
     def latent_shape(self, vae: Vae, width: int, height: int) -> tuple[int, int, int]:
         """Channels, height and width of the latents of a picture.

@@ -21,12 +21,11 @@ from ..families.registry import FAMILIES
 from .call import Called
 from .digest import folder_digest
 from .handles import Handle, TextEncoder
+from .statistics import NAMES
 
 VERSION = 1
 MEMORY = "cache:encoders.sqlite"
-NO_MATTER = frozenset(
-    {"scaling_factor", "shift_factor", "sample_size", "architectures", "transformers_version", "torch_dtype", "dtype"}
-)
+NO_MATTER = frozenset({*NAMES, "sample_size", "architectures", "transformers_version", "torch_dtype", "dtype"})
 """Parts of a configuration that an encoder's result does not depend on; scaling is done after the cache."""
 
 

@@ -12,6 +12,7 @@ from hcpgraph import Context, Facts, GraphError, Port, node
 from ..data.batches.encoding import Task, batches, encoded
 from ..data.bucketing.bucketed import Bucketed
 from ..model.handles import Vae
+from ..model.statistics import Statistics
 
 
 @node("vae.calibrate")
@@ -19,7 +20,8 @@ def calibrate(ctx: Context, vae: Vae, data: Bucketed) -> Annotated[Vae, Facts(fa
     """Set the scaling factor so that the latents of a data set have variance 1, as diffusion expects them.
 
     factor = 1 / std over all elements of the latents' means. Source: Rombach et al. 2022,
-    https://arxiv.org/abs/2112.10752 (appendix G). Weights and earlier wires stay as they are.
+    https://arxiv.org/abs/2112.10752 (appendix G). It takes the place of a shift or of statistics that the VAE had.
+    Weights and earlier wires stay as they are.
 
     Args:
         vae: The trained autoencoder.
@@ -39,7 +41,7 @@ def calibrate(ctx: Context, vae: Vae, data: Bucketed) -> Annotated[Vae, Facts(fa
         for index in bucket.members
     ]
     for group in encoded(ctx, vae, data, batches(data, tasks), len(tasks)):
-        values = torch.stack([mean for _, _, mean in group]).double()
+        values = torch.stack([mean for _, _, mean, _ in group]).double()
         total += float(values.sum())
         squares += float(values.square().sum())
         count += values.numel()
@@ -50,4 +52,4 @@ def calibrate(ctx: Context, vae: Vae, data: Bucketed) -> Annotated[Vae, Facts(fa
         )
     factor = variance**-0.5
     ctx.log(f"standard deviation of the latents {variance**0.5:.4g}, scaling factor {factor:.6g}")
-    return replace(vae, config={**vae.config, "scaling_factor": factor})
+    return replace(vae, config={**vae.config, **Statistics(factor).config()})

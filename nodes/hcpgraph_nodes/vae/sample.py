@@ -21,7 +21,7 @@ def sample(ctx: Context, vae: Vae, posterior: Posterior) -> Annotated[Latents, F
         posterior: Mean and standard deviation of the latents.
 
     Returns:
-        out: (mean + deviation · draw), multiplied by the VAE's scaling factor (B, C, h, w).
+        out: mean + deviation · draw (B, C, h, w), normalised by the VAE's scaling factor, shift or statistics.
     """
     drawn = posterior.mean + posterior.deviation * normal_rows(ctx, posterior.mean.shape, posterior.keys)
-    return Latents(drawn * family(vae.family).scaling_factor(vae), posterior.keys)
+    return Latents(family(vae.family).statistics(vae).normalise(drawn), posterior.keys)

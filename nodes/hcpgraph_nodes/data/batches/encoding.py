@@ -62,8 +62,10 @@ def encoded(
     *,
     seed: int = 0,
     flip: float = 0.0,
-) -> Iterator[list[tuple[Task, Views, Tensor]]]:
-    """Each task of a group with the views that were read and its posterior mean (C, h, w), not scaled, on the CPU.
+) -> Iterator[list[tuple[Task, Views, Tensor, Tensor]]]:
+    """Each task of a group with the views that were read, and mean and standard deviation of its latents (C, h, w).
+
+    Both are as the VAE gives them, not normalised, float32, on the CPU.
 
     Pictures of the next group are read while the VAE works. What cannot be read does not stop the others: it is left
     out and told at the end.
@@ -111,9 +113,10 @@ def encoded(
                     moved = pixels.to(ctx.device).permute(0, 3, 1, 2)
                     images = moved.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
                     with torch.no_grad():
-                        mean = implementation.encode_image(vae, images)[0].cpu()
-                    _require_finite(data, group, mean)
-                    yield [(task, views, row) for (task, views), row in zip(group, mean, strict=True)]
+                        mean, deviation = (part.cpu() for part in implementation.encode_image(vae, images))
+                    _require_finite(data, group, mean, deviation)
+                    rows = zip(group, mean, deviation, strict=True)
+                    yield [(task, views, middle, spread) for (task, views), middle, spread in rows]
                 ctx.progress(done, total, phase="encoding")
         finally:
             pool.shutdown(cancel_futures=True)
@@ -126,8 +129,8 @@ def encoded(
         )
 
 
-def _require_finite(data: Bucketed, group: Sequence[tuple[Task, Views]], mean: Tensor) -> None:
-    wrong = ~mean.isfinite().flatten(1).all(dim=1)
+def _require_finite(data: Bucketed, group: Sequence[tuple[Task, Views]], *parts: Tensor) -> None:
+    wrong = ~torch.stack([part.isfinite().flatten(1).all(dim=1) for part in parts]).all(dim=0)
     if wrong.any():
         samples = [data.dataset.samples[task.sample] for task, _ in group]
         names = [sample.id for sample, bad in zip(samples, wrong.tolist(), strict=True) if bad]

@@ -1,8 +1,9 @@
 """`SampleStore`: named arrays on disk by the digest of what they were made of.
 
 Items are appended to pack files, each written by one process alone; one SQLite index in WAL mode says which item lies
-where. An item exists once its bytes are on the disk and its row is committed: whatever a killed process leaves behind
-is a tail that no row mentions. Two processes that make the same item write it twice, and the first row counts.
+where (`index.py`). An item exists once its bytes are on the disk and its row is committed: whatever a killed process
+leaves behind is a tail that no row mentions. Two processes that make the same item write it twice, and the first row
+counts; `claims.py` lets them share the work. A cache that is complete is read where nothing can be written.
 """
 
 from __future__ import annotations
@@ -14,38 +15,26 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from uuid import uuid4
 
 import numpy as np
 
 from hcpgraph.errors import GraphError
 
+from .claims import Claims
+from .index import Index, no_disk
 from .items import ALIGN, Items, layout, packed, unpacked
 
 FOLDER = "cache:samples"
-INDEX = "index.sqlite"
 LIMIT_VARIABLE = "HCPGRAPH_SAMPLE_CACHE_GB"
 DEFAULT_GB = 100.0
 PACK_BYTES = 256 * 2**20
 THREADS = 4
 AT_ONCE = 500
 USED_SECONDS = 3600
-LOCKED_SECONDS = 60
-TABLES = """
-CREATE TABLE IF NOT EXISTS packs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, bytes INTEGER NOT NULL, used INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS items (
-    key TEXT PRIMARY KEY, pack INTEGER NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL, crc INTEGER NOT NULL,
-    layout TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS items_pack ON items (pack);
-"""
-
-T = TypeVar("T")
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -76,6 +65,7 @@ class SampleStore:
         self._writing: tuple[int, int, Path] | None = None
         self._maps: dict[int, np.ndarray] = {}
         self._lock = threading.RLock()
+        self.index = Index(folder, self._forget_pack)
 
     def missing(self, keys: Iterable[str], check: Callable[[int, int], None] | None = None) -> list[str]:
         """Those of the keys that have no item, in order; an item that is damaged is forgotten and counts as missing.
@@ -155,7 +145,14 @@ class SampleStore:
                 while not self._append(parts):
                     self._writing = None
         except OSError as error:
-            raise self._no_disk(error) from error
+            raise no_disk(self.folder, error) from error
+
+    def claims(self) -> Claims:
+        """What this run is about to make, told to others that share the store."""
+        return Claims(self.index)
+
+    def _forget_pack(self) -> None:
+        self._writing = None
 
     def trim(self) -> None:
         """Remove the least recently used packs while there is too much, and files that no row mentions."""
@@ -174,7 +171,7 @@ class SampleStore:
             kept = {name for (name,) in connection.execute("SELECT name FROM packs")}
             return gone + [path.name for path in self.folder.glob("*.pack") if path.name not in {*kept, *gone}]
 
-        for name in self._do(run):
+        for name in self.index.do(run):
             with suppress(OSError):  # Windows keeps a file that a process has mapped; the next trim finds it again
                 (self.folder / name).unlink()
 
@@ -187,7 +184,7 @@ class SampleStore:
             try:
                 for key, content, described in parts:
                     file.write(b"\0" * (-file.tell() % ALIGN))
-                    rows.append(Row(key, id, file.tell(), len(content), zlib.crc32(content), described))
+                    rows.append(Row(key, id, file.tell(), len(content), _checksum(content, described), described))
                     file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -203,7 +200,7 @@ class SampleStore:
             connection.executemany("INSERT OR IGNORE INTO items VALUES (?, ?, ?, ?, ?, ?)", rows)
             return True
 
-        return self._do(run)
+        return self.index.do(run)
 
     def _pack(self, room: int) -> tuple[int, Path]:
         """The pack that this process writes; a new one where there is none, it is full, or this is a forked child.
@@ -224,13 +221,13 @@ class SampleStore:
             assert made is not None
             return made
 
-        id = self._do(run)
+        id = self.index.do(run)
         path.touch(exist_ok=False)
         self._writing = (os.getpid(), id, path)
         return id, path
 
     def _rows(self, keys: Sequence[str]) -> dict[str, Row]:
-        if not (self.folder / INDEX).exists():
+        if not self.index.file.exists():
             return {}
 
         def run(connection: sqlite3.Connection) -> dict[str, Row]:
@@ -241,7 +238,9 @@ class SampleStore:
                 found |= {row[0]: Row(*row) for row in connection.execute(query, part)}
             return found
 
-        found = self._do(run, write=False)
+        found = self.index.do(run, write=False)
+        self._forget([row for row in found.values() if not _sound(row)])
+        found = {key: row for key, row in found.items() if _sound(row)}
         with suppress(GraphError):  # a disk that is full is no reason not to read
             self._touch({row.pack for row in found.values()})
         return found
@@ -258,8 +257,8 @@ class SampleStore:
         def run(connection: sqlite3.Connection) -> None:
             connection.executemany("UPDATE packs SET used = ? WHERE id = ?", [(int(time.time()), id) for id in late])
 
-        if packs and (late := self._do(old, write=False)):
-            self._do(run)
+        if packs and (late := self.index.do(old, write=False)):
+            self.index.do(run)
 
     def _map(self, rows: Iterable[Row]) -> None:
         """Map the packs of rows into memory, anew where they have grown."""
@@ -275,7 +274,7 @@ class SampleStore:
             return {id: name for id, name in every if id in wanted}
 
         wanted = set(todo)
-        for id, name in self._do(run, write=False).items():
+        for id, name in self.index.do(run, write=False).items():
             with suppress(OSError, ValueError):  # gone or empty: what lies in it counts as missing
                 self._maps[id] = np.memmap(self.folder / name, np.uint8, "r")
 
@@ -284,73 +283,31 @@ class SampleStore:
         return None if found is None or len(found) < row.start + row.size else found[row.start : row.start + row.size]
 
     def _whole(self, row: Row) -> bool:
+        """Whether bytes and row are as they were written; whatever a damaged row says is no reason to fail."""
         content = self._view(row)
-        return content is not None and zlib.crc32(content.data) == row.crc
+        return content is not None and _checksum(content.data, row.layout) == row.crc
 
     def _forget(self, rows: Sequence[Row]) -> None:
         def run(connection: sqlite3.Connection) -> None:
             connection.executemany(
-                "DELETE FROM items WHERE key = ? AND pack = ? AND start = ?",
+                "DELETE FROM items WHERE key = ? AND pack IS ? AND start IS ?",
                 [(row.key, row.pack, row.start) for row in rows],
             )
 
         if rows:
             with suppress(GraphError):  # a row that cannot be removed is found damaged again
-                self._do(run)
-
-    def _no_disk(self, error: Exception) -> GraphError:
-        return GraphError(
-            "E_DISK",
-            f"the cache of samples cannot be read and written: {error}",
-            hint=f"make room on the disk of {self.folder}, or give another folder with --root cache=FOLDER; what was "
-            "kept so far stays",
-        )
-
-    def _do(self, run: Callable[[sqlite3.Connection], T], *, write: bool = True) -> T:
-        """Run one transaction; where the index is damaged, in a new and empty one.
-
-        Raises:
-            GraphError: E_DISK, the disk is full, read-only or locked.
-        """
-        try:
-            try:
-                return self._transaction(run, write)
-            except sqlite3.DatabaseError as error:
-                if type(error) is not sqlite3.DatabaseError:
-                    raise
-                self._writing = None
-                for suffix in ("", "-wal", "-shm"):
-                    (self.folder / f"{INDEX}{suffix}").unlink(missing_ok=True)
-                return self._transaction(run, write)
-        except (sqlite3.Error, OSError) as error:
-            raise self._no_disk(error) from error
-
-    def _transaction(self, run: Callable[[sqlite3.Connection], T], write: bool) -> T:
-        """A connection each: none is shared with threads or forked workers, or left open in a session that idles."""
-        with closing(sqlite3.connect(self.folder / INDEX, timeout=LOCKED_SECONDS, isolation_level=None)) as connection:
-            _create(connection)
-            connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-            try:
-                result = run(connection)
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-            return result
+                self.index.do(run)
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    """Make the tables where there are none. Only one process at a time can turn on WAL, and SQLite does not wait."""
-    deadline = time.monotonic() + LOCKED_SECONDS
-    while not connection.execute("SELECT COUNT(*) FROM sqlite_master WHERE name = 'items_pack'").fetchone()[0]:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(TABLES)
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
+def _checksum(content: bytes | memoryview, layout: str) -> int:
+    """Over the bytes of an item and what says which arrays they are."""
+    return zlib.crc32(layout.encode(), zlib.crc32(content))
+
+
+def _sound(row: Row) -> bool:
+    """Whether a row can be one that was written: SQLite keeps any value in any column."""
+    numbers = (row.pack, row.start, row.size, row.crc)
+    return all(type(number) is int and number >= 0 for number in numbers) and type(row.layout) is str
 
 
 def limit() -> int:
