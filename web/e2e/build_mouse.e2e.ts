@@ -70,7 +70,7 @@ async function placeNodes(editor: Editor): Promise<void> {
   if (!first) throw new Error("nothing to build");
   await fromPalette(first.type, { x: canvas.x + 400, y: canvas.y + 300 });
   await editor.node(first.id).waitFor();
-  await expect.poll(async () => Math.round((await editor.node(first.id).boundingBox())?.width ?? 0)).toBe(220);
+  await expect.poll(async () => Math.round((await editor.node(first.id).boundingBox())?.width ?? 0)).toBe(240);
   for (let i = 0; i < 3; i++) await editor.button("Zoom out").click();
   await expect.poll(async () => (await editor.node(first.id).boundingBox())?.width ?? 0).toBeLessThan(140);
   const now = await editor.resting(editor.node(first.id));
@@ -81,7 +81,7 @@ async function placeNodes(editor: Editor): Promise<void> {
     .poll(async () => Math.abs(((await editor.node(first.id).boundingBox())?.x ?? 0) - canvas.x))
     .toBeLessThan(50);
   const corner = await editor.resting(editor.node(first.id));
-  const scale = corner.width / 220;
+  const scale = corner.width / 240;
 
   for (const { id, type, at } of others) {
     if (id === FROM_A_WIRE) continue;

@@ -6,6 +6,8 @@ The file is one flat JSON object:
 * `"data.folder:path": "…"` — the help of an input, output, entry, exit or setting;
 * `"plugin.lora:model:output": "…"` — the help of an output (or `:entry`) that is named like something that takes a
   value: such names occur twice in a node, and `"plugin.lora:model"` is the input;
+* `"label:batch_size": "…"` — a setting as the editor writes it beside its field, for every node that has one of this
+  name, and for an input of a graph that is called so; `"data.folder:name:label"` is another one for one node;
 * `"category:data": "…"`, `"group:Text": "…"`, `"type:Images": "…"` — the first part of node ids, a heading over
   settings, the help of a port type.
 """
@@ -52,8 +54,9 @@ def localized(spec: Mapping[str, Any], pack: Pack, language: str) -> dict[str, A
     """A copy of a spec's JSON data (`NodeSpec.to_json()`) with its texts in a language.
 
     Title, help, doc, the help of ports, the descriptions of settings and the headings of their groups change, each
-    where the pack has a text for it. In every language but English, `title_en` and `help_en` hold the English ones;
-    `also` holds the titles in the other languages of the pack, for whoever searches in more than one.
+    where the pack has a text for it; a setting's schema gets a `title`, its label. In every language but English,
+    `title_en` and `help_en` hold the English ones; `also` holds the titles in the other languages of the pack, for
+    whoever searches in more than one.
     """
     result = copy.deepcopy(dict(spec))
     others = [_locale(pack, other).nodes.get(spec["id"], {}) for other in languages(pack) if other != language]
@@ -67,6 +70,10 @@ def localized(spec: Mapping[str, Any], pack: Pack, language: str) -> dict[str, A
     result |= {part: own[part] for part in PARTS if spec[part] and part in own}
     for key, holder, name in _helps(result):
         holder[name] = locale.texts.get(key, holder[name])
+    for name, schema in result["schema"].get("properties", {}).items():
+        label = locale.texts.get(f"{spec['id']}:{name}:label", locale.texts.get(f"label:{name}"))
+        if label is not None:
+            schema["title"] = label
     return result
 
 
@@ -77,8 +84,17 @@ def localized_type(info: Mapping[str, Any], pack: Pack, language: str) -> dict[s
 
 def categories(pack: Pack, language: str) -> dict[str, str]:
     """Category (the first part of node ids) -> its name, for those that the pack names in this language."""
+    return _named(pack, language, "category:")
+
+
+def labels(pack: Pack, language: str) -> dict[str, str]:
+    """Setting, or input of a graph -> its label, for those that the pack names in this language."""
+    return _named(pack, language, "label:")
+
+
+def _named(pack: Pack, language: str, prefix: str) -> dict[str, str]:
     texts = _locale(pack, language).texts
-    return {key.partition(":")[2]: text for key, text in texts.items() if key.startswith("category:")}
+    return {key.removeprefix(prefix): text for key, text in texts.items() if key.startswith(prefix)}
 
 
 def problems(pack: Pack) -> list[Problem]:
@@ -89,7 +105,9 @@ def problems(pack: Pack) -> list[Problem]:
 def english(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Key -> English text (of a node: title, help and doc) of everything that a locale file should have for a spec."""
     node = {part: spec[part] for part in PARTS if spec[part]}
-    return {spec["id"]: node} | {key: holder[name] for key, holder, name in _helps(spec)}
+    settings = spec["schema"].get("properties", {})
+    labels = {f"label:{name}": schema.get("title", name.replace("_", " ")) for name, schema in settings.items()}
+    return {spec["id"]: node} | labels | {key: holder[name] for key, holder, name in _helps(spec)}
 
 
 def _helps(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:

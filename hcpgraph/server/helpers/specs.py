@@ -12,7 +12,7 @@ from ...error_codes import error_codes
 from ...errors import GraphErrors
 from .. import LANGUAGES
 from .accepts import table
-from .locales import categories, localized, localized_type
+from .locales import categories, labels, localized, localized_type
 from .locales import problems as locale_problems
 from .validate import Packs, told
 
@@ -41,6 +41,7 @@ def specs(language: str, packs: Packs) -> tuple[str, str]:
         "categories": {
             name: text for pack in registry.packs.values() for name, text in categories(pack, language).items()
         },
+        "labels": {name: text for pack in registry.packs.values() for name, text in labels(pack, language).items()},
         "codes": {one.code: one.meaning for one in codes.values()},
         "problems": told([*registry.problems, *broken, *wrong]),
         "hash": hash_of(registry),

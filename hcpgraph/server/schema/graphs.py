@@ -172,6 +172,7 @@ SettingSchema = TypedDict(
         "const": NotRequired[Json],
         "items": NotRequired["SettingSchema"],
         "default": NotRequired[Json],
+        "title": NotRequired[str],
         "description": NotRequired[str],
         "minimum": NotRequired[float],
         "maximum": NotRequired[float],
@@ -258,6 +259,9 @@ class Specs(TypedDict):
     ]
     categories: NotRequired[
         Annotated[dict[str, str], Field(description="First part of node ids -> its name, where a pack names it.")]
+    ]
+    labels: NotRequired[
+        Annotated[dict[str, str], Field(description="Setting, or input of a graph -> its label, where a pack has one.")]
     ]
     codes: Annotated[dict[str, str], Field(description="Error code -> what it means, in the asked language.")]
     problems: list[Problem]

@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle d44edf4a8d71b7ef98288b576258f47d42f58238679258c092247854de7953ed
+// bundle 24000a98a7f577dee123bb0d26457062ad7669ca26212de426f16a5450cd60ed
 /**
  * Any JSON value.
  */
@@ -964,6 +964,7 @@ export interface SettingSchema {
   const?: Json;
   items?: SettingSchema;
   default?: Json;
+  title?: string;
   description?: string;
   minimum?: number;
   maximum?: number;
@@ -1095,6 +1096,12 @@ export interface Specs {
    * First part of node ids -> its name, where a pack names it.
    */
   categories?: {
+    [k: string]: string;
+  };
+  /**
+   * Setting, or input of a graph -> its label, where a pack has one.
+   */
+  labels?: {
     [k: string]: string;
   };
   /**

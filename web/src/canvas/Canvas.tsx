@@ -13,7 +13,7 @@ import {
   type Viewport,
 } from "@xyflow/react";
 import type { TFunction } from "i18next";
-import { lazy, type MouseEvent, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import { type CSSProperties, lazy, type MouseEvent, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { GraphFile } from "../api/schema";
 import type { BodyPath } from "../graph/body";
@@ -40,6 +40,7 @@ import { onNodeDrag, onNodeDragStart, onNodeDragStop } from "./dragging";
 import { onDragLeave, onDragOver, onDrop } from "./drop";
 import { EdgeView } from "./EdgeView";
 import { FrameView } from "./FrameView";
+import { firstView } from "./firstView";
 import { type FlowNode, isExtra, type WireEdge } from "./flow";
 import { MANY_NODES } from "./geometry";
 import { Hint } from "./Hint";
@@ -49,10 +50,11 @@ import { NoteView } from "./NoteView";
 import { RegionView } from "./RegionView";
 import { RerouteView } from "./RerouteView";
 import { keepKeys } from "./ranKeys";
+import { findWays, forgetWays } from "./routes";
 import { followSelection, selectedAll, selectForMenu } from "./selection";
 import { focusElement, regionAt, setStage } from "./stage";
 import { forgetCanvas, hoverWire, openMenu, useCanvas } from "./store";
-import { useDetail } from "./useDetail";
+import { useDetail, useSeen } from "./useDetail";
 import { useFlowGraph } from "./useFlowGraph";
 
 // What a first look does not need.
@@ -67,7 +69,6 @@ const nodeTypes = {
   note: NoteView,
 } as NodeTypes;
 const edgeTypes = { wire: EdgeView } as EdgeTypes;
-const FIT = { padding: 0.08, maxZoom: 1 };
 
 /** Where each body was looked at last, by tab and path; forgotten with the page. */
 const viewports = new Map<string, Viewport>();
@@ -109,6 +110,7 @@ function Drawing({ place, graph, path, specs, readOnly }: DrawingProps) {
   const flow = useReactFlow<FlowNode, WireEdge>();
   const [saved] = useState(() => viewports.get(place));
   const near = useDetail();
+  const seen = useSeen();
   const drawn = useNodesInitialized();
   const fitted = useRef(saved !== undefined);
   const labels = useMemo(() => flowLabels(t), [t]);
@@ -120,14 +122,19 @@ function Drawing({ place, graph, path, specs, readOnly }: DrawingProps) {
     return () => {
       setStage(null);
       forgetCanvas();
+      forgetWays();
     };
   }, [flow]);
   useEffect(() => {
     if (!drawn || fitted.current) return;
     fitted.current = true;
-    void flow.fitView(FIT);
+    const { clientWidth = 0, clientHeight = 0 } = element.current ?? {};
+    const view = firstView(flow, clientWidth, clientHeight);
+    if (view) void flow.setViewport(view);
   }, [drawn, flow]);
   useFocusWish();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what was moved or grew may stand in the way of a wire
+  useEffect(findWays, [nodes]);
 
   const point = (event: { clientX: number; clientY: number }): [number, number] => {
     const { x, y } = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
@@ -150,6 +157,7 @@ function Drawing({ place, graph, path, specs, readOnly }: DrawingProps) {
     <div className={styles.canvas}>
       <ReactFlow<FlowNode, WireEdge>
         ref={element}
+        style={{ "--seen": seen } as CSSProperties}
         tabIndex={0}
         data-canvas
         data-region-start

@@ -9,9 +9,10 @@ import { currentPath, useDoc } from "../state/tabs";
 import { cx, typeColour } from "../ui";
 import styles from "./EdgeView.module.css";
 import type { WireEdge } from "./flow";
+import { useWay } from "./routes";
 import { hoverWire, openMenu, useCanvas } from "./store";
 import { useDetail } from "./useDetail";
-import { atMarks, wirePath } from "./wirePath";
+import { atMarks, betweenTargets, cornerPath, wirePath } from "./wirePath";
 
 const CHIP_ROOM = 190;
 
@@ -28,7 +29,15 @@ export const EdgeView = memo(function EdgeView({
   const splice = useCanvas((state) => state.dropWire === id);
   const faded = useCanvas(({ connecting }) => connecting !== null && connecting.edge !== id);
   const near = useDetail();
-  const [path, x, y] = wirePath(style, atMarks(ends));
+  const marks = atMarks(ends);
+  const corners = useWay(id, {
+    ends: marks,
+    style,
+    from: ends.source,
+    source: data?.source ?? ends.source,
+    to: ends.target,
+  });
+  const [path, x, y] = corners ? cornerPath(style, corners) : wirePath(style, marks);
   const stroke = typeColour(data?.color);
   const short = Math.hypot(ends.targetX - ends.sourceX, ends.targetY - ends.sourceY) < CHIP_ROOM;
   return (
@@ -49,7 +58,7 @@ export const EdgeView = memo(function EdgeView({
       />
       {/* As far as the targets of the ports and no further: a press on a port draws a new wire. */}
       <path
-        d={wirePath(style, ends)[0]}
+        d={(corners ? cornerPath(style, betweenTargets(corners)) : wirePath(style, ends))[0]}
         className="react-flow__edge-interaction"
         fill="none"
         strokeOpacity={0}

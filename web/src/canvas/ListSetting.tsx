@@ -4,21 +4,13 @@ import type { Json } from "../api/schema";
 import type { SettingView } from "../graph/ports";
 import { useProblems } from "../state/check";
 import { cx } from "../ui";
-import { labelOf } from "../widgets/label";
+import { isLong, labelOf, valueText } from "../widgets/label";
 import { openSettings } from "./keyboard";
 import styles from "./ListSetting.module.css";
 
-/** Lists and tables are told in one line: a node that grows with every prompt would push its neighbours away. */
+/** Lists and tables are told in a few lines: a node that grows with every prompt would push its neighbours away. */
 export function isList(value: Json): value is Json[] | { [name: string]: Json } {
   return typeof value === "object" && value !== null;
-}
-
-function listText(value: Json): string {
-  if (!isList(value)) return String(value);
-  const parts = Array.isArray(value)
-    ? value.map((item) => (typeof item === "object" ? JSON.stringify(item) : String(item)))
-    : Object.entries(value).map(([name, item]) => `${name}: ${JSON.stringify(item)}`);
-  return parts.join(", ");
 }
 
 /** A setting that is a list: what is in it, how much, and the way to where it is edited. */
@@ -26,11 +18,11 @@ export function ListSetting({ node, flat, setting }: { node: string; flat: strin
   const { t } = useTranslation();
   const id = useId();
   const broken = useProblems(flat).some((problem) => problem.node === flat && problem.port === setting.name);
-  const shown = listText(setting.value) || t("canvas.setting.empty");
+  const shown = valueText(setting.value) || t("canvas.setting.empty");
   const count = isList(setting.value) ? Object.keys(setting.value).length : 0;
-  const label = labelOf(setting.name);
+  const label = setting.label ?? labelOf(setting.name);
   return (
-    <div className={styles.row}>
+    <div className={cx(styles.row, isLong(setting.value) && styles.below)}>
       <span id={id} className={styles.label}>
         {label}
       </span>

@@ -24,7 +24,7 @@ import { edit } from "./edit";
 import { FRAME, isExtra, NOTE } from "./flow";
 import { HEADER, NODE_WIDTH, REGION_PAD, regionTop } from "./geometry";
 import { selectedAll, selectedExtras, selectedNodes, selectOnly } from "./selection";
-import { boxOf, currentFlow, focusCanvas, middleOfView, motion, regionAt } from "./stage";
+import { boxOf, currentFlow, fitAll, focusCanvas, middleOfView, regionAt } from "./stage";
 import { useCanvas } from "./store";
 
 function body() {
@@ -270,7 +270,7 @@ export async function autoLayout(): Promise<void> {
     const places = await layout(graph, path, chosen.length > 1 ? chosen : null, sizes, { padding });
     edit("canvas.edit.layout", (now, where) => placeNodes(now, where, places));
   });
-  requestAnimationFrame(() => void flow.fitView({ duration: motion(250), padding: 0.12, maxZoom: 1 }));
+  requestAnimationFrame(() => fitAll(250));
 }
 
 function topOf(owner: string): number {

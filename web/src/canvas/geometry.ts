@@ -1,11 +1,14 @@
 import type { Box, Size } from "../graph/geometry";
 import type { NodeShape, SettingView } from "../graph/ports";
+import { isLong } from "../widgets/label";
 
 /** Sizes of what the canvas draws, in canvas units. The style sheets take them from here through custom properties. */
-export const NODE_WIDTH = 220;
+export const NODE_WIDTH = 240;
 export const HEADER = 30;
 export const PORT_ROW = 24;
 const SETTING_ROW = 30;
+/** What a value that stands below its label adds. */
+const BELOW = 26;
 export const PAD = 4;
 /** The bar of a region with its entries and exits. */
 const RAIL = 26;
@@ -46,9 +49,11 @@ export function regionTop(shape: NodeShape): number {
 /** Size of a node before it has been drawn. */
 export function estimateSize(shape: NodeShape, width = NODE_WIDTH): Size {
   const rows = portRows(shape);
-  const settings = shownSettings(shape).shown.length;
+  const { shown } = shownSettings(shape);
+  const settings = shown.length;
   const ports = rows > 0 ? rows * PORT_ROW + 2 * PAD : 0;
-  const fields = settings > 0 ? settings * SETTING_ROW + 2 * PAD : 0;
+  const fields =
+    settings > 0 ? settings * SETTING_ROW + 2 * PAD + BELOW * shown.filter((one) => isLong(one.value)).length : 0;
   return { w: width, h: HEADER + ports + fields };
 }
 

@@ -1,5 +1,6 @@
 import type { ReactFlowInstance } from "@xyflow/react";
 import type { Box } from "../graph/geometry";
+import { usePreferences } from "../state/preferences";
 import type { FlowNode, WireEdge } from "./flow";
 import { contains } from "./geometry";
 
@@ -78,6 +79,16 @@ export function focusElement(node: string, port?: string): void {
 
 export function focusCanvas(): void {
   stage?.element.focus({ preventScroll: true });
+}
+
+/** Room of the map and of its margin, where it is shown. */
+const MAP = 140;
+
+/** Bring everything into view; not under the map. */
+export function fitAll(duration = 200): void {
+  const bottom = usePreferences.getState().minimap ? MAP : 28;
+  const padding = { top: "40px", right: "28px", left: "28px", bottom: `${bottom}px` } as const;
+  void stage?.flow.fitView({ duration: motion(duration), padding, maxZoom: 1 });
 }
 
 /** Motion only for those who want it. */

@@ -2,7 +2,7 @@ import type { Command } from "../state/commands";
 import { usePreferences } from "../state/preferences";
 import { cyclePort, leave, nodeAtKeys, reveal, walkTo } from "./keyboard";
 import { selectedAll } from "./selection";
-import { canvasHasFocus, currentFlow, motion } from "./stage";
+import { canvasHasFocus, currentFlow, fitAll, motion } from "./stage";
 
 const shown = () => currentFlow() !== null;
 const here = () => shown() && canvasHasFocus();
@@ -10,7 +10,7 @@ const onNode = () => here() && nodeAtKeys() !== null;
 
 /** What changes where one looks, and nothing else. */
 export const VIEW: Command[] = [
-  { id: "canvas.fit", titleKey: "canvas.do.fit", group: "view", keys: ["."], when: shown, run: fit },
+  { id: "canvas.fit", titleKey: "canvas.do.fit", group: "view", keys: ["."], when: shown, run: () => fitAll() },
   {
     id: "canvas.focus",
     titleKey: "canvas.do.focus",
@@ -122,10 +122,6 @@ export const GO: Command[] = [
     run: leave,
   },
 ];
-
-function fit(): void {
-  void currentFlow()?.fitView({ duration: motion(200), padding: 0.1, maxZoom: 1 });
-}
 
 function fitSelection(): void {
   const ids = selectedAll();

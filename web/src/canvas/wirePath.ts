@@ -1,4 +1,5 @@
 import { getBezierPath, getSmoothStepPath, getStraightPath, type Position } from "@xyflow/react";
+import type { Point } from "../graph/route";
 import type { EdgeStyle } from "../state/preferences";
 
 /** The mark of a port is drawn in the middle of its 24-pixel target; the wire goes there, not to its outer edge. */
@@ -27,4 +28,94 @@ export function wirePath(style: EdgeStyle, ends: Ends): [path: string, x: number
 /** Ends as React Flow gives them (at the outer edge of the targets), moved to the marks. */
 export function atMarks(ends: Ends): Ends {
   return { ...ends, sourceX: ends.sourceX - HALF, targetX: ends.targetX + HALF };
+}
+
+/** The same the other way round, of a way along corners. */
+export function betweenTargets(corners: readonly Point[]): Point[] {
+  return corners.map(([x, y], i) => (i === 0 ? [x + HALF, y] : i === corners.length - 1 ? [x - HALF, y] : [x, y]));
+}
+
+const STUB = 16;
+const SAMPLE = 8;
+
+/** Points of the direct wire, close enough to each other to see what it crosses. */
+export function directPoints(style: EdgeStyle, ends: Ends): Point[] {
+  const { sourceX, sourceY, targetX, targetY } = ends;
+  if (style === "straight") return sampled([sourceX, sourceY], [targetX, targetY]);
+  if (style === "bezier") return onBezier(ends);
+  const middle = (sourceX + targetX) / 2;
+  const low = (sourceY + targetY) / 2;
+  const turns: Point[] =
+    targetX - sourceX >= 2 * STUB
+      ? [
+          [middle, sourceY],
+          [middle, targetY],
+        ]
+      : [
+          [sourceX + STUB, sourceY],
+          [sourceX + STUB, low],
+          [targetX - STUB, low],
+          [targetX - STUB, targetY],
+        ];
+  const corners: Point[] = [[sourceX, sourceY], ...turns, [targetX, targetY]];
+  return corners.flatMap((corner, i) => sampled(corner, corners[i + 1] ?? corner));
+}
+
+function sampled([x, y]: Point, [u, v]: Point): Point[] {
+  const count = Math.max(1, Math.ceil(Math.hypot(u - x, v - y) / SAMPLE));
+  return Array.from({ length: count + 1 }, (_, i) => [x + ((u - x) * i) / count, y + ((v - y) * i) / count]);
+}
+
+/** The curve of `getBezierPath` between an end on the right and one on the left. */
+function onBezier({ sourceX, sourceY, targetX, targetY }: Ends): Point[] {
+  const across = targetX - sourceX;
+  const reach = across >= 0 ? across / 2 : 6.25 * Math.sqrt(-across);
+  const count = Math.ceil((Math.abs(across) + Math.abs(targetY - sourceY) + 2 * reach) / SAMPLE) + 1;
+  return Array.from({ length: count + 1 }, (_, i) => {
+    const t = i / count;
+    const [a, b, c, d] = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t ** 3];
+    return [
+      a * sourceX + b * (sourceX + reach) + c * (targetX - reach) + d * targetX,
+      (a + b) * sourceY + (c + d) * targetY,
+    ];
+  });
+}
+
+const ROUNDING: Record<EdgeStyle, number> = { bezier: 14, smoothstep: 8, straight: 0 };
+
+/** A way along corners, and the point in its middle. */
+export function cornerPath(style: EdgeStyle, corners: readonly Point[]): [path: string, x: number, y: number] {
+  let path = "";
+  for (const [i, [x, y]] of corners.entries()) {
+    const [before, after] = [corners[i - 1], corners[i + 1]];
+    if (!before || !after) {
+      path += `${path === "" ? "M" : "L"}${x},${y}`;
+      continue;
+    }
+    const most = Math.min(distance(before, [x, y]), distance([x, y], after)) / 2;
+    const radius = Math.min(ROUNDING[style], most);
+    const [from, to] = [towards([x, y], before, radius), towards([x, y], after, radius)];
+    path += `L${from[0]},${from[1]}Q${x},${y} ${to[0]},${to[1]}`;
+  }
+  return [path, ...halfway(corners)];
+}
+
+function distance([x, y]: Point, [u, v]: Point): number {
+  return Math.hypot(u - x, v - y);
+}
+
+function towards([x, y]: Point, to: Point, by: number): Point {
+  const share = by / (distance([x, y], to) || 1);
+  return [x + (to[0] - x) * share, y + (to[1] - y) * share];
+}
+
+function halfway(corners: readonly Point[]): Point {
+  const lengths = corners.map((corner, i) => distance(corner, corners[i + 1] ?? corner));
+  let left = lengths.reduce((sum, one) => sum + one, 0) / 2;
+  for (const [i, length] of lengths.entries()) {
+    const [corner, next] = [corners[i], corners[i + 1]];
+    if (corner && next && left <= length) return towards(corner, next, left);
+    left -= length;
+  }
+  return corners[0] ?? [0, 0];
 }

@@ -11,7 +11,7 @@ export interface Box extends Size {
   y: number;
 }
 
-export const NODE_SIZE: Size = { w: 220, h: 120 };
+export const NODE_SIZE: Size = { w: 240, h: 120 };
 export const REGION_SIZE: Size = { w: 360, h: 160 };
 /** Free space between the edge of a region and what lies in it; above there are the title and the ports. */
 export const REGION_PADDING = { side: 24, top: 96, bottom: 24 };

@@ -9,7 +9,7 @@ export interface LayoutOptions {
   padding?: (owner: string) => { side: number; top: number; bottom: number };
 }
 
-const GAP = { nodesep: 32, ranksep: 72, edgesep: 16 };
+const GAP = { nodesep: 48, ranksep: 80, edgesep: 12 };
 
 /**
  * New places for a whole body (`ids` null) or for some of its nodes, which stay where they are as a group. A region is

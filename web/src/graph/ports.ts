@@ -48,6 +48,8 @@ export interface PortView {
 }
 export interface SettingView {
   name: string;
+  /** What it is called in the language of the page, if it has a name there. */
+  label: string | null;
   schema: SettingSchema;
   /** The value that counts: inside a subgraph that of the instance, for a promoted setting. */
   value: Json;
@@ -227,6 +229,7 @@ function settingView(place: Place, name: string, schema: SettingSchema, type: st
   const { value, isDefault } = portValue(graph, path, body, address, specs);
   return {
     name,
+    label: (specs.byId.has(entry.type) ? schema.title : specs.labels.get(name)) ?? null,
     schema,
     value: value ?? own ?? null,
     isDefault,

@@ -11,7 +11,7 @@ export interface Hit {
  * somewhere: in a title of any language, in the help, in the id, in the category.
  */
 export function searchSpecs(query: string, specs: SpecIndex, lang: string): Hit[] {
-  const words = query.trim().toLowerCase().normalize("NFKC").split(/\s+/).filter(Boolean);
+  const words = wordsOf(query);
   const hits: Hit[] = [];
   for (const spec of specs.byId.values()) {
     let score = 0;
@@ -30,6 +30,8 @@ export function searchSpecs(query: string, specs: SpecIndex, lang: string): Hit[
   );
 }
 
+const SPREAD = 8;
+
 /** How well one word fits a node type; 0 for not at all. */
 function scoreOf(spec: NodeSpec, word: string): number {
   const titles = [spec.title, spec.title_en ?? "", ...(spec.also ?? [])].map((title) => title.toLowerCase());
@@ -41,7 +43,22 @@ function scoreOf(spec: NodeSpec, word: string): number {
   if (best > 0) return best;
   const help = `${spec.help} ${spec.help_en ?? ""}`.toLowerCase();
   if (help.includes(word)) return 15;
-  return Math.max(0, ...[...titles, last].map((text) => (isSpread(text, word) ? 8 : 0)));
+  return Math.max(0, ...[...titles, last].map((text) => (isSpread(text, word) ? SPREAD : 0)));
+}
+
+/** How well a text of the page fits what somebody typed, 0…100: exact, its start, the start of words, a part, its letters. */
+export function matchOf(texts: readonly string[], query: string): number {
+  const words = wordsOf(query);
+  const plain = texts.map((text) => text.toLowerCase());
+  const whole = Math.max(0, ...plain.map((text) => inName(text, words.join(" "))));
+  const each = words.map((word) =>
+    Math.max(0, ...plain.map((text) => inName(text, word) || (isSpread(text, word) ? SPREAD : 0))),
+  );
+  return Math.max(whole, each.includes(0) ? 0 : Math.min(...each) - 1);
+}
+
+function wordsOf(query: string): string[] {
+  return query.trim().toLowerCase().normalize("NFKC").split(/\s+/).filter(Boolean);
 }
 
 function inName(text: string, word: string): number {

@@ -8,6 +8,8 @@ export interface SpecIndex {
   accepts: Map<string, Set<string>>;
   /** First parts of the ids ("data", "model" …), sorted. */
   categories: string[];
+  /** Setting, or input of a graph -> its label, where the language of the specs has one. */
+  labels: Map<string, string>;
   /** Error code -> what it means, in the language of the specs. */
   codes: Map<string, string>;
 }
@@ -17,6 +19,7 @@ export function indexSpecs(specs: Specs): SpecIndex {
     byId: new Map(specs.specs.map((spec) => [spec.id, spec])),
     types: new Map(specs.types.map((type) => [type.name, type])),
     accepts: new Map(Object.entries(specs.accepts).map(([target, sources]) => [target, new Set(sources)])),
+    labels: new Map(Object.entries(specs.labels ?? {})),
     codes: new Map(Object.entries(specs.codes)),
     categories: [...new Set(specs.specs.map((spec) => categoryOf(spec.id)))].sort(),
   };

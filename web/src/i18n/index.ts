@@ -22,12 +22,16 @@ export function detectLanguage(stored: Language | null, wanted: readonly string[
   return "en";
 }
 
-/** Show the page in a language; the Chinese texts are fetched when they are first wanted. */
+/** Read the Chinese texts, once; they are fetched when they are first wanted. */
+export async function loadLanguages(): Promise<void> {
+  if (i18n.hasResourceBundle("zh-CN", "translation")) return;
+  const { default: texts } = await import("./zh");
+  i18n.addResourceBundle("zh-CN", "translation", texts);
+}
+
+/** Show the page in a language. */
 export async function changeLanguage(language: Language): Promise<void> {
-  if (language !== "en" && !i18n.hasResourceBundle(language, "translation")) {
-    const { default: texts } = await import("./zh");
-    i18n.addResourceBundle(language, "translation", texts);
-  }
+  if (language !== "en") await loadLanguages();
   await i18n.changeLanguage(language);
   document.documentElement.lang = language;
 }

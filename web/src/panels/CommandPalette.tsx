@@ -1,7 +1,9 @@
 import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
-import { useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { matchOf } from "../graph/search";
+import i18n, { LANGUAGES, loadLanguages } from "../i18n";
 import { type CommandGroup, canRun, useCommands } from "../state/commands";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
@@ -45,6 +47,16 @@ export function CommandPalette() {
   );
 }
 
+/** What stands first is what fits best, of all groups: the groups go by the best that they have. */
+function ranked(value: string, query: string, keywords: string[] = []): number {
+  return matchOf([value, ...keywords], query) / 100;
+}
+
+/** What a command is called in every language that the page has read. */
+function titles(key: string): string[] {
+  return LANGUAGES.map((lng) => i18n.t(key, { lng }));
+}
+
 function Contents({ choose }: { choose: (action: () => void) => void }) {
   const { t } = useTranslation();
   const all = useCommands((state) => state.all);
@@ -52,13 +64,16 @@ function Contents({ choose }: { choose: (action: () => void) => void }) {
   const body = useBody();
   const path = usePath();
   const focusNode = useSession((state) => state.focusNode);
+  const [, setRead] = useState(false);
+  // whoever thinks of a command in the other language finds it too
+  useEffect(() => void loadLanguages().then(() => setRead(true)), []);
   const groups = useMemo(
     () =>
       ORDER.map((name) => ({ name, commands: all.filter((one) => one.group === name && !one.hidden && canRun(one)) })),
     [all],
   );
   return (
-    <Command label={t("shell.commands")} loop>
+    <Command label={t("shell.commands")} loop filter={ranked}>
       <Command.Input
         autoFocus
         className={styles.input}
@@ -77,7 +92,7 @@ function Contents({ choose }: { choose: (action: () => void) => void }) {
                 <Command.Item
                   key={command.id}
                   value={command.id}
-                  keywords={[t(command.titleKey)]}
+                  keywords={titles(command.titleKey)}
                   className={styles.item}
                   onSelect={() => choose(() => void command.run())}
                 >
@@ -89,12 +104,14 @@ function Contents({ choose }: { choose: (action: () => void) => void }) {
           ))}
         <Command.Group heading={t("shell.commands.nodes")} className={styles.group}>
           {Object.entries(body.nodes).map(([id, node]) => {
-            const title = node.title ?? specs?.byId.get(node.type)?.title ?? node.type;
+            const spec = specs?.byId.get(node.type);
+            const title = node.title ?? spec?.title ?? node.type;
+            const names = [spec?.title, spec?.title_en, ...(spec?.also ?? [])];
             return (
               <Command.Item
                 key={id}
                 value={`node:${id}`}
-                keywords={[title, node.type]}
+                keywords={[title, id, node.type, ...names.filter((name) => name !== undefined)]}
                 className={styles.item}
                 onSelect={() => choose(() => focusNode([...path, id].join("/")))}
               >

@@ -59,7 +59,12 @@ const made: Made = {
   ],
 };
 
-beforeEach(() => useDataReports.setState({ known: {} }));
+const loader = { type: "data.loader", version: 1 };
+
+beforeEach(() => {
+  useDataReports.setState({ known: {} });
+  currentDoc().edit("a node", (graph) => ({ ...graph, nodes: { loader } }));
+});
 afterEach(() => {
   cleanup();
   vi.restoreAllMocks();
@@ -123,4 +128,13 @@ it("tells how far it is, ends when it is cancelled, and shows why there is none"
   );
   await user.click(screen.getByRole("button", { name: "Check the data" }));
   await screen.findByText("two reports are being made");
+});
+
+it("asks for nothing while the graph is empty, and says so without alarm", () => {
+  const ask = vi.spyOn(api, "dataReport").mockResolvedValue(made);
+  currentDoc().edit("nothing", (graph) => ({ ...graph, nodes: {} }));
+  render(<DataReport />);
+  expect(screen.getByText(/nothing is in the graph/)).toBeTruthy();
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(ask).not.toHaveBeenCalled();
 });

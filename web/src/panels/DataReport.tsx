@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { DataReport as Made, Problem } from "../api/schema";
 import i18n from "../i18n";
 import english from "../i18n/en/dataReport.json";
-import { useGraph, useTabs } from "../state/tabs";
+import { isBlank, useGraph, useTabs } from "../state/tabs";
 import { Badge, Button, EmptyState, Progress, Section } from "../ui";
 import styles from "./DataReport.module.css";
 import { DataReportLoader } from "./DataReportLoader";
@@ -23,9 +23,11 @@ export function DataReport() {
   const ask = () => void askReport(tab, graph, language);
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for every document, not after each edit
   useEffect(() => {
+    if (isBlank(graph)) return;
     const report = useDataReports.getState().known[tab];
     if (!report || report.language !== language) ask();
   }, [tab, language]);
+  if (isBlank(graph) && !known) return <EmptyState icon={<Database size={18} />} title={t("dock.data.blank")} />;
   if (!known) {
     return (
       <EmptyState

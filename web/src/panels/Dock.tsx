@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { historyOf, isOpen, queueOf, useQueue } from "../state/queue";
 import { showRun, useRuns } from "../state/run";
 import { type DockTab, useSession } from "../state/session";
+import { setStrip } from "../state/strip";
 import { Badge, IconButton, Select, Spinner, type TabItem, TabPanel, Tabs, type Tone } from "../ui";
 import styles from "./Dock.module.css";
 import { formatTime } from "./format";
@@ -56,6 +57,7 @@ export function Dock() {
       actions={
         <>
           {open && OF_A_RUN.includes(tab) && <RunPicker />}
+          {!compact && <span ref={setStrip} className={styles.strip} />}
           <Meter />
           {!compact && (
             <IconButton
@@ -100,7 +102,7 @@ function useItems(): TabItem<DockTab>[] {
     const [count, tone] = counts[value];
     return {
       value,
-      label: t(`dock.${value}`),
+      label: <span className={styles.label}>{t(`dock.${value}`)}</span>,
       icon: <Icon size={14} aria-hidden />,
       badge: count > 0 && <Badge tone={tone}>{count}</Badge>,
     };

@@ -9,7 +9,7 @@ import { isOpen, useJob } from "../state/queue";
 import { cancelRun, requestRun, startRun, useRuns } from "../state/run";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
-import { useGraph, useTabs } from "../state/tabs";
+import { isBlank, useGraph, useTabs } from "../state/tabs";
 import { Button, Progress } from "../ui";
 import styles from "./FormView.module.css";
 import { formatNumber } from "./format";
@@ -76,7 +76,7 @@ export function FormRun() {
           <Button
             variant="primary"
             icon={<Play size={13} fill="currentColor" />}
-            disabled={errors.length > 0}
+            disabled={errors.length > 0 || isBlank(graph)}
             onClick={() => void startRun()}
           >
             {t("forms.form.start")}

@@ -90,7 +90,7 @@ export function InspectorMany({ path, nodes, specs }: { path: BodyPath; nodes: r
           {common.map(({ setting, same }) => (
             <FieldFrame
               key={setting.name}
-              label={labelOf(setting.name)}
+              label={setting.label ?? labelOf(setting.name)}
               code={setting.name}
               help={setting.schema.description ?? ""}
               problems={[]}
@@ -99,7 +99,7 @@ export function InspectorMany({ path, nodes, specs }: { path: BodyPath; nodes: r
               {(ids) => (
                 <ValueWidget
                   ids={ids}
-                  label={labelOf(setting.name)}
+                  label={setting.label ?? labelOf(setting.name)}
                   value={setting.value}
                   schema={setting.schema}
                   hint={setting.widget}

@@ -1,10 +1,11 @@
-import { CircleAlert, CircleCheck, Copy, Lightbulb, TriangleAlert } from "lucide-react";
+import { CircleAlert, CircleCheck, CircleDashed, Copy, Lightbulb, TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useCheck } from "../state/check";
 import { writeText } from "../state/clipboard";
 import { useRuns } from "../state/run";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
+import { isBlank, useDoc } from "../state/tabs";
 import { Badge, Button, EmptyState, IconButton, Section, Spinner } from "../ui";
 import styles from "./Problems.module.css";
 import { type Fault, placeOf, textOf } from "./problemGroups";
@@ -16,10 +17,12 @@ export function Problems() {
   const { t } = useTranslation();
   const groups = useProblems();
   const pending = useCheck((state) => state.pending);
+  const blank = useDoc((doc) => isBlank(doc.graph));
   const failed = useCheck((state) => state.failed !== null);
   // Places of a run mean nodes of its graph: without that graph in front there is nothing to jump to.
   const runIsHere = useRuns((state) => state.tab !== null && state.shown[state.tab] === state.active);
   if (groups.length === 0) {
+    if (blank) return <EmptyState icon={<CircleDashed size={18} />} title={t("dock.problems.blank")} />;
     if (failed) return <EmptyState icon={<TriangleAlert size={18} />} title={t("dock.problems.unchecked")} />;
     return pending ? (
       <EmptyState icon={<Spinner size={18} />} title={t("dock.problems.checking")} />

@@ -6,6 +6,7 @@ import { keysOf, runCommand } from "../state/commands";
 import { useRunningJob } from "../state/queue";
 import { requestRun } from "../state/run";
 import { useSession } from "../state/session";
+import { isBlank, useDoc } from "../state/tabs";
 import { Button, IconButton, Menu, MenuItem, MenuLabel, MenuSeparator, Tooltip } from "../ui";
 import { countPlan, type PlanCount } from "./plan";
 import styles from "./RunButton.module.css";
@@ -17,6 +18,7 @@ export function RunButton() {
   const count = countPlan(useCheck((state) => state.plan));
   const errors = useCheck((state) => state.check?.problems.filter((one) => one.severity === "error").length ?? 0);
   const running = useRunningJob() !== undefined;
+  const blank = useDoc((doc) => isBlank(doc.graph));
   const selected = useSession((state) => state.selection.size);
 
   return (
@@ -32,14 +34,18 @@ export function RunButton() {
       )}
       <div className={styles.split}>
         <Tooltip
-          content={errors > 0 ? t("shell.run.errors", { count: errors }) : told(t, count)}
+          content={
+            blank ? t("shell.run.blank") : errors > 0 ? t("shell.run.errors", { count: errors }) : told(t, count)
+          }
           shortcut={keysOf("run.run")}
         >
           <Button
             variant="primary"
             className={styles.main}
             icon={<Play size={13} fill="currentColor" />}
-            onClick={() => runCommand("run.run")}
+            // not taken out of the way of the keyboard: its hint says why
+            aria-disabled={blank}
+            onClick={() => !blank && runCommand("run.run")}
           >
             {t(running ? "shell.run.queue" : "shell.run")}
             {count && errors === 0 && <span className={styles.count}>{count.runs}</span>}

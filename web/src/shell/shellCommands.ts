@@ -4,7 +4,7 @@ import { type Command, registerCommands } from "../state/commands";
 import { usePreferences } from "../state/preferences";
 import { cancelRun, openJob, type StartOptions, startRun } from "../state/run";
 import { type DockTab, type LeftTab, useSession } from "../state/session";
-import { currentDoc, currentPath, useTabs } from "../state/tabs";
+import { currentDoc, currentPath, isBlank, useTabs } from "../state/tabs";
 import { closeTab, copyAsText, download, importFromDisk, importText, newGraph, save, saveAs } from "./documents";
 import { goToRegion, nextRegion } from "./regions";
 import { attempt } from "./report";
@@ -82,6 +82,7 @@ const RUN: Command[] = [
     group: "run",
     keys: ["Ctrl+Enter"],
     typing: true,
+    when: () => !isBlank(currentDoc().getState().graph),
     run: () => run(),
   },
   {

@@ -34,7 +34,7 @@ export const DEFAULT_PREFERENCES: Preferences = {
   language: null,
   snap: false,
   grid: 16,
-  minimap: true,
+  minimap: false,
   edgeStyle: "bezier",
   smoothing: 0.9,
   logScale: false,

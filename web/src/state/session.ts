@@ -81,6 +81,8 @@ export interface Session {
 }
 
 const TOASTS = 4;
+/** A window of this width has room for all panels beside a graph; a narrower one begins without the inspector. */
+const ROOMY = 1440;
 let counter = 0;
 
 /** What this page shows now: never saved, never undone. */
@@ -94,7 +96,7 @@ export const useSession = create<Session>()((set, get) => ({
   },
   dock: { open: false, tab: "problems" },
   left: { open: true, tab: "palette" },
-  right: { open: true },
+  right: { open: window.innerWidth >= ROOMY },
   view: "graph",
   showDock: (tab) => set({ dock: { open: true, tab } }),
   toggleDock: () => set(({ dock }) => ({ dock: { ...dock, open: !dock.open } })),

@@ -121,6 +121,11 @@ export function useGraph(): GraphFile {
   return useDoc((doc) => doc.graph);
 }
 
+/** Whether nothing is in a graph yet: that is no fault, and there is nothing to run. */
+export function isBlank(graph: GraphFile): boolean {
+  return Object.keys(graph.nodes).length === 0;
+}
+
 /** Path of the body that is shown; as long as it leads somewhere the same array. */
 export function usePath(): BodyPath {
   const { path } = useTab();

@@ -25,9 +25,21 @@ interface FieldFrameProps {
   actions?: ReactNode;
   /** Inside a node: label and control in one line, problems as a mark. */
   compact?: boolean;
+  /** In a node: the control below the label. */
+  below?: boolean;
   changed?: boolean;
   required?: boolean;
   children: (ids: FieldIds) => ReactNode;
+}
+
+/** What a setting is, and what it is called in the file. */
+function Named({ code, help }: { code: string; help: string }) {
+  return (
+    <>
+      <Prose text={help} />
+      <span className={styles.code}>{code}</span>
+    </>
+  );
 }
 
 /** Around a widget: its label, what it is, and what the check says about it. */
@@ -42,9 +54,17 @@ export function FieldFrame(props: FieldFrameProps) {
   };
   const Mark = first?.severity === "warning" ? TriangleAlert : CircleAlert;
   return (
-    <div className={cx(styles.frame, compact && styles.compact, props.changed && styles.changed)} data-setting={code}>
+    <div
+      className={cx(
+        styles.frame,
+        compact && styles.compact,
+        compact && props.below && styles.below,
+        props.changed && styles.changed,
+      )}
+      data-setting={code}
+    >
       <div className={styles.head}>
-        <Tooltip content={compact && help ? <Prose text={help} /> : code} side="top">
+        <Tooltip content={compact && help ? <Named code={code} help={help} /> : code} side="top">
           <label id={ids.labelledBy} htmlFor={id} className={styles.label}>
             {label}
             {props.required && <span aria-hidden="true">{" *"}</span>}

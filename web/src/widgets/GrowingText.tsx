@@ -15,6 +15,7 @@ interface GrowingTextProps {
   disabled?: boolean;
   compact?: boolean;
   spellCheck?: boolean;
+  maxLength?: number;
   /** Enter commits instead of writing a new line. */
   oneLine?: boolean;
   placeholder?: string;
@@ -50,6 +51,7 @@ export function GrowingText(props: GrowingTextProps) {
       aria-describedby={props.describedBy}
       invalid={props.invalid || refused}
       disabled={props.disabled}
+      maxLength={props.maxLength}
       onPaste={props.onPaste}
       onWheel={(event) => {
         // scrolling inside a long text must not zoom the canvas

@@ -4,11 +4,11 @@ import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import type { FileEntry } from "../api/schema";
 import { formatBytes } from "../panels/format";
-import { IconButton, TextField as Line, Progress } from "../ui";
+import { IconButton, Progress } from "../ui";
 import type { Dropped } from "./dropped";
+import { GrowingText } from "./GrowingText";
 import type { WidgetProps } from "./types";
 import { nameOf, parentOf, splitUri } from "./uri";
-import { useDraft } from "./useDraft";
 import { useFileDrop } from "./useFileDrop";
 import { useListing } from "./useListing";
 import { useUpload } from "./useUpload";
@@ -44,7 +44,6 @@ export function PathField({ value, hint, nullable, onChange, onEnd, ...rest }: W
     return true;
   };
   const canonical = (written: string) => withRoot(written, write ? "out" : (uploadRoot ?? "data"));
-  const { field } = useDraft({ text, commit, end: onEnd, canonical });
   const found = useFound(text);
 
   const take = async (dropped: Dropped) => {
@@ -62,14 +61,18 @@ export function PathField({ value, hint, nullable, onChange, onEnd, ...rest }: W
   return (
     <div ref={root} className={styles.stack} data-over={over || undefined}>
       <div className={styles.row}>
-        <Line
-          {...field}
+        <GrowingText
           id={rest.id}
-          size={rest.compact ? "s" : "m"}
+          text={text}
+          oneLine
+          rows={1}
           mono
-          className="nodrag nopan"
+          compact={rest.compact}
+          canonical={canonical}
+          onChange={commit}
+          onEnd={onEnd}
           placeholder={nullable ? t("forms.notSet") : `${write ? "out" : (uploadRoot ?? "data")}:…`}
-          aria-describedby={rest.describedBy}
+          describedBy={rest.describedBy}
           invalid={rest.invalid || (found === "missing" && !write)}
           disabled={rest.disabled}
         />

@@ -7,11 +7,12 @@ import { resetSetting, setSetting } from "../graph/edit/settings";
 import type { SettingView } from "../graph/ports";
 import { useProblems } from "../state/check";
 import { useSession } from "../state/session";
+import { useSpecs } from "../state/specs";
 import { currentDoc, useDoc } from "../state/tabs";
 import { IconButton } from "../ui";
 import { FieldFrame } from "./FieldFrame";
 import styles from "./FieldFrame.module.css";
-import { labelOf } from "./label";
+import { isLong, labelOf } from "./label";
 import { ValueWidget } from "./ValueWidget";
 
 interface SettingFieldProps {
@@ -41,7 +42,8 @@ export function SettingField({
   const readOnly = useDoc((doc) => doc.readOnly);
   const flat = flatId(path, node);
   const problems = useProblems(flat).filter((problem) => problem.node === flat && problem.port === setting.name);
-  const label = labelOf(name ?? setting.name);
+  const named = useSpecs(({ index }) => index?.labels.get(name ?? setting.name));
+  const label = (name === undefined || name === setting.name ? setting.label : named) ?? labelOf(name ?? setting.name);
   const group = `setting:${flat}.${setting.name}`;
   const wired = setting.wired !== null;
 
@@ -87,6 +89,7 @@ export function SettingField({
       showHelp={showHelp}
       problems={problems}
       compact={compact}
+      below={!wired && !setting.schema.enum && isLong(setting.value)}
       changed={!setting.isDefault && !plain}
       required={setting.required && setting.value === null}
       actions={actions || undefined}
