@@ -20,6 +20,7 @@ class Requests:
     Attributes:
         sampling: Set by a loop while it answers a `sample`.
         shortened: Loop -> steps it did, for loops that were stopped before their end.
+        lengths: Loop -> how long the curves are that follow it, as far as only the run knew that.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Requests:
         self._open: set[str] = set()
         self.sampling = False
         self.shortened: dict[str, int] = {}
+        self.lengths: dict[str, int] = {}
 
     def ask(self, what: str) -> None:
         """Ask for something; asking twice before it is answered is asking once.

@@ -15,30 +15,16 @@ from ..document.fileformat import MAX_PROBLEMS
 from ..document.graph import Graph
 from ..errors import Problem, bounded
 from ..paths import Roots
+from . import lengths
 from . import settings as setting_rules
 from .flat import Flat, FlatNode, owns
 from .flatten import flatten
 from .order import Order, sort
 from .part import part
+from .rules import GraphView, check_rules
 from .touches import refused, touches
 from .weight_flow import Weights, weigh
 from .wires import Wires, infer
-
-
-@dataclass(frozen=True)
-class RuleView:
-    """What a pack's rule sees of one node.
-
-    `wires` is the number of wires of each connected input port; `facts` are those of inputs, `gives` of outputs.
-    """
-
-    node: str
-    type: str
-    settings: Mapping[str, Any]
-    connected: frozenset[str]
-    wires: Mapping[str, int]
-    facts: Mapping[str, Mapping[str, Any]]
-    gives: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass
@@ -48,6 +34,7 @@ class Analysis:
     Attributes:
         flat: Nodes and wires after flattening.
         settings: Flat id -> settings with defaults and folded wires.
+        lengths: Settings that are as long as a training; `settings` has their numbers.
         problems: Everything that is wrong, errors and warnings.
     """
 
@@ -58,6 +45,7 @@ class Analysis:
     settings: dict[str, dict[str, Any]]
     wires: Wires = field(default_factory=Wires)
     weights: Weights = field(default_factory=Weights)
+    lengths: tuple[lengths.Length, ...] = ()
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -89,14 +77,15 @@ def analyse(
         _check_node(flat, node, settings[node.id], registry, roots, files)
     wires = infer(flat, order, registry, settings, roots.resolve)
     weights = weigh(flat, order, wires, registry.types)
+    long = lengths.resolve(flat, settings, wires, weights, registry)
     _check_wired(flat, weights, settings)
     _check_unknown(flat, settings, roots)
     _check_outputs(flat, weights)
     _check_streams(flat)
-    _check_rules(flat, settings, wires, registry)
+    check_rules(GraphView(flat, settings, wires, long), registry)
     _check_requires(graph, flat, registry)
     unique = bounded(dict.fromkeys(flat.problems), MAX_PROBLEMS)
-    return Analysis(graph, registry, flat, order, settings, wires, weights, unique)
+    return Analysis(graph, registry, flat, order, settings, wires, weights, long, unique)
 
 
 def _check_node(
@@ -249,34 +238,6 @@ def _check_streams(flat: Flat) -> None:
             flat.warn(
                 "W_STREAM", message, node.id, hint="give one of them another stream, unless that is what you want"
             )
-
-
-def _check_rules(flat: Flat, settings: Mapping[str, Mapping[str, Any]], wires: Wires, registry: Registry) -> None:
-    """Ask the rules of a node's pack about it, unless its settings are wrong anyway."""
-    wrong = {problem.node for problem in flat.problems if problem.code.startswith("E_SETTING")}
-    for node in flat.nodes.values():
-        rules = registry.rules.get(node.spec.pack) if node.spec is not None else None
-        if not rules or node.id in wrong:
-            continue
-        view = RuleView(
-            node.id,
-            node.type,
-            settings[node.id],
-            frozenset(node.inputs),
-            {name: len(sources) for name, sources in node.inputs.items()},
-            wires.inputs.get(node.id, {}),
-            {
-                port.name: {name: fact[0] for name, fact in wires.facts.get((node.id, port.name), {}).items()}
-                for port in (node.spec.outputs if node.spec else ())
-            },
-        )
-        for rule in rules:
-            try:
-                flat.problems += rule(view)
-            except Exception as error:
-                name = f"{rule.__module__}.{rule.__qualname__}"
-                message = f"the rule {name} could not look at it: {type(error).__name__}: {error}"
-                flat.warn("W_RULE", message, node.id, hint="tell the authors of the pack")
 
 
 def _check_requires(graph: Graph, flat: Flat, registry: Registry) -> None:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     is_flag=False,
     flag_value="",
     metavar="[RUN]",
-    help="Go on with trainings that were begun with other code or versions. Instead of GRAPH it takes an earlier run: "
-    "its id, its folder, or 'last'.",
+    help="Go on with trainings that were begun with other code, versions or lengths. Instead of GRAPH it takes an "
+    "earlier run: its id, its folder, or 'last'.",
 )
 @click.option(
     "--force", multiple=True, metavar="NODE", help="Train this loop from the start ('*': all); may be repeated."

@@ -22,9 +22,11 @@ class Body(ABC, Generic[Entry, Exit]):
     Attributes:
         earlier: How many passes of the regions around a training loop went on with its weights before this one.
         carried: Whether such passes go on with the weights of the one before at all.
+        turns: How many such passes there will be, as far as it is known; else 1.
     """
 
     earlier: int
+    turns: int
     carried: bool
 
     @property

@@ -87,8 +87,8 @@ def node(
         packages: pip packages whose version belongs to the cache key.
         fold: The module is torch-free and the node cheap: evaluated while planning when it feeds a setting.
         cache: `ram`, `disk` (outputs with a codec survive the process) or `none`.
-        resumes: Settings that may change without starting again, such as `steps`: the node keeps checkpoints of its own
-            under `ctx.key`, which leaves them out.
+        resumes: Settings and input ports that may change without starting again, such as `steps`: the node keeps
+            checkpoints of its own under `ctx.key`, which leaves them out.
         gradient: Whether gradients flow from its outputs to its inputs. False says that they end here on purpose; else
             a node in a training step whose outputs do not carry the gradients that its inputs ask for is an error.
         classes: Settings that name a class as `package.module:Class`, whose code belongs to the cache key.
@@ -216,7 +216,7 @@ def _check(spec: NodeSpec) -> None:
     for what, names, known in (
         ("mutates", spec.mutates, spec.input),
         ("trains", spec.trains, spec.input),
-        ("resumes", spec.resumes, spec.settings),
+        ("resumes", spec.resumes, {**spec.settings, **spec.input}),
         ("classes", spec.classes, spec.settings),
         ("choose", choosing, spec.settings),
         ("the table of choose", chosen, lazy),

@@ -19,6 +19,8 @@ from .spec import NodeSpec
 Resolve = Callable[[str], Path]
 Prober = Callable[[Mapping[str, Any], Resolve], Any]
 Rule = Callable[[Any], Iterable[Problem]]
+Passes = Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]
+Depends = Callable[[Mapping[str, Any]], bool]
 
 
 @dataclass
@@ -29,11 +31,17 @@ class Rules:
         probers: Name of a probe -> what reads it.
         rules: Pack name -> rules over the nodes of that pack.
         code: Name of a fact or setting -> its values -> the module whose code each of them means.
+        passes: Node type that owns a region -> says by its settings how often it runs its body: a number, the settings
+            that say it where only the run knows the number, or None.
+        lengths: Node type -> settings that are as long as the training, each with what says whether anything depends
+            on it.
     """
 
     probers: dict[str, Prober] = field(default_factory=dict)
     rules: dict[str, list[Rule]] = field(default_factory=dict)
     code: dict[str, dict[str, str]] = field(default_factory=dict)
+    passes: dict[str, Passes] = field(default_factory=dict)
+    lengths: dict[str, dict[str, Depends]] = field(default_factory=dict)
 
 
 class Registry:
@@ -122,6 +130,16 @@ class Registry:
         """Name of a fact or setting -> its values -> the module whose code each of them means."""
         return self._load_rules().code
 
+    @property
+    def passes(self) -> dict[str, Passes]:
+        """Node type that owns a region -> says by its settings how often it runs its body."""
+        return self._load_rules().passes
+
+    @property
+    def lengths(self) -> dict[str, dict[str, Depends]]:
+        """Node type -> settings that are as long as the training -> says whether anything depends on them."""
+        return self._load_rules().lengths
+
     def _load_rules(self) -> Rules:
         """Import the torch-free `rules` module of every pack that has one."""
         if self._rules is None:
@@ -140,6 +158,8 @@ class Registry:
                 found.rules[pack.name] = getattr(module, "RULES", [])
                 for name, table in getattr(module, "CODE", {}).items():
                     found.code.setdefault(name, {}).update(table)
+                found.passes |= getattr(module, "PASSES", {})
+                found.lengths |= getattr(module, "LENGTHS", {})
             self._rules = found
         return self._rules
 

@@ -1,81 +1,33 @@
-"""Trainings that were begun: where their checkpoints lie, and which of them an upgrade or an edit has cut off.
+"""Trainings that were begun, and which of them an upgrade, an edit or another length cuts off.
 
 Checkpoints of a loop lie in a folder named by its key, with a record of the code, versions and environment that they
-were made with. Where a loop's key has none, but one of equal kin has, nobody but the user can say whether to go on.
+were made with. Where a loop's key has none, but one of equal kin has, nobody but the user can say whether to go on:
+kin are trainings that differ in code, versions, environment and the lengths of their curves.
 Going on copies that checkpoint into a folder of its own, whose key is made of the loop's key and the checkpoint.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ..atomic import replacing, write_text
+from ..atomic import replacing
 from ..checking.analyse import Analysis
 from ..checkpoints import checkpoint, steps
 from ..errors import GraphErrors, Problem
-from ..fingerprint import Fingerprints, stamp
+from ..fingerprint import Fingerprints
 from ..paths import Roots
+from .anew import prevented
 from .plan import Plan, make_plan
+from .records import RECORD, Begun, begun, differences, folder, present, write
 
-RECORD = "made-with.json"
 SHOWN = 4
 """Differences that a message names."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """What the checkpoints of one folder were made with.
-
-    Attributes:
-        loop: Key of the loop; in other regions each of its passes has a folder of its own.
-        loop_kin: The same without code, versions and environment.
-        kin: Key of the folder without code, versions and environment.
-        environment: Device type, precision and versions of what computes.
-        packs: Pack -> version.
-        code: File -> sha256 of it.
-        instead: Key of the loop that it goes on for, from checkpoints of other code; empty if it began by itself.
-        checkpoint: Digest of these checkpoints.
-    """
-
-    loop: str
-    loop_kin: str
-    kin: str
-    environment: Mapping[str, str]
-    packs: Mapping[str, str]
-    code: Mapping[str, str]
-    instead: str = ""
-    checkpoint: str = ""
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A training that was begun.
-
-    Attributes:
-        folder: Its checkpoints.
-        steps: Of the complete ones, ascending.
-    """
-
-    folder: Path
-    record: Record
-    steps: tuple[int, ...]
-
-    def until(self, step: int | None) -> int:
-        """Its latest checkpoint of at most that many steps (None: of any number), 0 if it has none."""
-        return max((one for one in self.steps if step is None or one <= step), default=0)
-
-
-def folder(key: str, roots: Roots) -> Path:
-    """Where the checkpoints of a training lie."""
-    return roots.root("cache") / "train" / key
 
 
 def wanted(plan: Plan, id: str) -> int | None:
@@ -98,13 +50,13 @@ def kept(plan: Plan, id: str, key: str, kin: str, roots: Roots, at_most: int) ->
     """
     place = folder(key, roots)
     if not (place / RECORD).exists():
-        record = replace(_now(plan, id), kin=kin)
+        record = replace(present(plan, id), kin=kin)
         if id in plan.continued:
             record = replace(record, instead=plan.began_as[id], checkpoint=plan.continued[id])
-            others = [one for one in _all(roots) if one.record.kin == kin and one.until(at_most)]
+            others = [one for one in begun(roots) if one.record.kin == kin and one.until(at_most)]
             if others and not steps(place):
                 _copy(_latest(others, at_most), at_most, place)
-        _write(place, record)
+        write(place, record)
     return place
 
 
@@ -119,7 +71,7 @@ def planned(analysis: Analysis, roots: Roots, *, force: frozenset[str] = frozens
         GraphErrors: E_TARGET.
     """
     plan = make_plan(analysis, roots, **options)
-    known = list(_all(roots)) if plan.loops() else []
+    known = list(begun(roots)) if plan.loops() else []
     while going := _decided(plan, known, force):
         plan = plan.continuing(going)
     return plan
@@ -127,7 +79,7 @@ def planned(analysis: Analysis, roots: Roots, *, force: frozenset[str] = frozens
 
 def questions(plan: Plan, roots: Roots, force: frozenset[str]) -> list[Problem]:
     """E_BEGUN for every loop of which nobody has said yet whether it goes on from checkpoints of other code."""
-    return [_question(plan, id, found) for id, found in _cut_off(plan, list(_all(roots)), roots, force).items()]
+    return [_question(plan, id, found) for id, found in _cut_off(plan, list(begun(roots)), roots, force).items()]
 
 
 def settled(plan: Plan, roots: Roots, *, resume: bool, force: frozenset[str]) -> Plan:
@@ -138,14 +90,17 @@ def settled(plan: Plan, roots: Roots, *, resume: bool, force: frozenset[str]) ->
         force: Loops that begin anew; `*` means all.
 
     Raises:
-        GraphErrors: E_BEGUN, checkpoints of other code are there and nobody said what to do with them.
+        GraphErrors: E_BEGUN, checkpoints of other code are there and nobody said what to do with them; E_ANEW, they
+            are to go on, and what was trained last was another training.
     """
-    known = list(_all(roots)) if plan.loops() else []
+    known = list(begun(roots)) if plan.loops() else []
     while found := _cut_off(plan, known, roots, force):
         if not resume:
             raise GraphErrors(questions(plan, roots, force))
-        id, begun = next(iter(found.items()))
-        plan = plan.continuing({id: _checkpoints(plan, id, begun)})
+        id, fitting = next(iter(found.items()))
+        plan = plan.continuing({id: _checkpoints(plan, id, fitting)})
+    if resume and (problems := prevented(plan, known, roots, force)):
+        raise GraphErrors(problems)
     return plan
 
 
@@ -158,7 +113,7 @@ def _decided(plan: Plan, known: Iterable[Begun], force: frozenset[str]) -> dict[
 
 
 def _cut_off(plan: Plan, known: Iterable[Begun], roots: Roots, force: frozenset[str]) -> dict[str, list[Begun]]:
-    """Trainings that differ from a loop in code, versions and environment alone, where it has none of its own."""
+    """Trainings that differ from a loop in what kin may differ in, where it has none of its own."""
     found: dict[str, list[Begun]] = {}
     for id, key in plan.loops().items():
         place = folder(key, roots)
@@ -178,7 +133,7 @@ def _bound(plan: Plan, id: str) -> int | None:
 
 
 def _latest(found: Iterable[Begun], at_most: int | None) -> Begun:
-    return max(found, key=lambda one: (one.until(at_most), one.folder.stat().st_mtime_ns))
+    return max(found, key=lambda one: (one.until(at_most), one.changed))
 
 
 def _checkpoints(plan: Plan, id: str, found: list[Begun]) -> str:
@@ -210,57 +165,12 @@ def _question(plan: Plan, id: str, found: list[Begun]) -> Problem:
     one = _latest(found, _bound(plan, id))
     bound = wanted(plan, id)
     of = "" if bound is None or _bound(plan, id) is None else f" of {bound}"
-    differences = list(_differences(one.record, _now(plan, id)))
-    more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    told = list(differences(plan, one.record, present(plan, id)))
+    more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
     return Problem(
         "E_BEGUN",
         f"{one.until(_bound(plan, id))}{of} steps of this training were made with something else than what is here "
-        f"now: {', '.join(differences[:SHOWN])}{more}",
+        f"now: {', '.join(told[:SHOWN])}{more}",
         id,
         hint=f"go on from them with --resume, or begin anew with --force {id}",
     )
-
-
-def _differences(then: Record, now: Record) -> Iterator[str]:
-    for before, after in ((then.environment, now.environment), (then.packs, now.packs)):
-        for name in sorted({*before, *after}):
-            if before.get(name) != after.get(name):
-                yield f"{name} {before.get(name, 'missing')} (now {after.get(name, 'missing')})"
-    for name in sorted({*then.code, *now.code}):
-        if then.code.get(name) != now.code.get(name):
-            yield f"{name} ({'new' if name not in then.code else 'gone' if name not in now.code else 'edited'})"
-
-
-def _now(plan: Plan, id: str) -> Record:
-    analysis, keys = plan.analysis, plan.keys
-    code: dict[str, str] = {}
-    packs: dict[str, str] = {}
-    for other in sorted(plan.stands_on(id)):
-        spec = plan.node(other).spec
-        assert spec is not None
-        packs[spec.pack] = analysis.registry.version(spec.pack)
-        code |= keys.code.parts(other)
-    environment = dict(part.split("=", 1) for part in plan.environment.split(","))
-    kin = keys.resumable_kin[id]
-    return Record(keys.resumable[id], kin, kin, environment, packs, code)
-
-
-def _write(place: Path, record: Record) -> None:
-    place.mkdir(parents=True, exist_ok=True)
-    write_text(place / RECORD, json.dumps(asdict(record), indent=1) + "\n")
-
-
-def _all(roots: Roots) -> Iterator[Begun]:
-    """All trainings of a workspace with a record that can be read."""
-    root = roots.root("cache") / "train"
-    for place in root.iterdir() if root.is_dir() else ():
-        try:
-            record = _record(place / RECORD, stamp(place / RECORD))
-        except (OSError, ValueError, TypeError):
-            continue
-        yield Begun(place, record, tuple(steps(place)))
-
-
-@lru_cache(maxsize=4096)
-def _record(path: Path, stamped: str) -> Record:
-    return Record(**json.loads(path.read_bytes()))

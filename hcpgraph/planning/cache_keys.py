@@ -11,6 +11,7 @@ from typing import Any
 
 from ..checking.analyse import Analysis
 from ..checking.flat import FlatNode, Source, owns
+from ..checking.lengths import passes
 from ..checking.order import BEGIN
 from ..declaring.sources import ENVIRONMENT
 from ..document.fileformat import MAX_INT
@@ -32,9 +33,10 @@ class Keys:
         code: The code behind them.
         again: Computes them anew, with `continued`: owner -> digest of a checkpoint of other code that it goes on from.
         of: Flat id -> key; None when a file that it reads has no fingerprint yet.
-        kin: Flat id -> the same without code, versions and environment: what an upgrade leaves as it is.
-        resumable: Owner -> its key without the settings that may change while it goes on, such as `steps`.
-        resumable_kin: Owner -> the same without code, versions and environment.
+        kin: Flat id -> the same without code, versions, environment and lengths: what an upgrade and another number of
+            steps leave as they are.
+        resumable: Owner -> its key without what may change while it goes on, such as `steps`.
+        resumable_kin: Owner -> the same without code, versions, environment and lengths.
         files: `root:path` -> sha256 and size of a file that is read, sha256 and count for a folder.
     """
 
@@ -103,17 +105,32 @@ def keys(
         common, rest = work.common(node), [str(text) for text in (*same, *prints)]
         alike = [*common, *(str(text) for text in (*same_kin, *prints))]
         found.of[id] = _digest([*common, *code, *rest], settings)
-        found.kin[id] = _digest(alike, _changed(node, settings))
+        lengths = analysis.registry.lengths.get(node.type, {})
+        found.kin[id] = _digest(alike, _changed(node, settings, lengths))
         if node.spec.resumes:
             lasting = {name: value for name, value in settings.items() if name not in node.spec.resumes}
-            found.resumable[id] = _digest([*common, *code, *rest], lasting)
-            found.resumable_kin[id] = _digest(alike, _changed(node, lasting))
+            ports = {f"{name}={key}" for name, key in work.passing(node, found.of)}
+            kin_ports = {f"{name}={key}" for name, key in work.passing(node, found.kin)}
+            told = open_length(analysis, id)
+            kept = [text for text in rest if told is not None or text not in ports]
+            found.resumable[id] = _digest([*common, *code, *kept], {**lasting, **(told or {})})
+            found.resumable_kin[id] = _digest(
+                [text for text in alike if text not in kin_ports], _changed(node, lasting)
+            )
         if continued and id in continued:
             found.of[id], found.resumable[id] = (
                 _digest([str(key), continued[id]], {}) for key in (found.of[id], found.resumable[id])
             )
     found.code.keep()
     return found
+
+
+def open_length(analysis: Analysis, loop: str) -> Mapping[str, Any] | None:
+    """The settings that say how long a loop is, where a curve depends on it and only the run knows it; else None."""
+    if not any(length.open and loop in length.loops for length in analysis.lengths):
+        return None
+    told = passes(analysis.flat, analysis.settings, analysis.registry, loop)
+    return told if isinstance(told, Mapping) else {}
 
 
 class _Work:
@@ -148,6 +165,12 @@ class _Work:
             listed += sorted((keys.get(id) for id in demand.ops if id not in demand.exits), key=str)
         return listed
 
+    def passing(self, node: FlatNode, keys: Mapping[str, str | None]) -> Iterable[tuple[str, str | None]]:
+        """Keys of what comes in at ports that only say how long the node goes on."""
+        assert node.spec is not None
+        for name in node.spec.resumes:
+            yield from ((name, self._of(source, keys)) for source in node.inputs.get(name, ()))
+
     def _wires(self, node: FlatNode, settings: Mapping[str, Any]) -> Iterable[tuple[str, Source]]:
         """Wires that count, by what they feed; what only writes does not, where the owner keeps its own checkpoint."""
         assert node.spec is not None
@@ -171,11 +194,15 @@ def _digest(parts: list[str], settings: Mapping[str, Any]) -> str:
     return sha256("\0".join([*parts, _encode(_numbers(settings))]).encode()).hexdigest()
 
 
-def _changed(node: FlatNode, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _changed(node: FlatNode, settings: Mapping[str, Any], without: Iterable[str] = ()) -> dict[str, Any]:
     """Settings that are not at their defaults: a later version may have more of them."""
     assert node.spec is not None
     defaults = node.spec.defaults
-    return {name: value for name, value in settings.items() if name not in defaults or value != defaults[name]}
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in without and (name not in defaults or value != defaults[name])
+    }
 
 
 def _numbers(value: Any) -> Any:

@@ -14,8 +14,9 @@ from ..checkpoints import steps
 from ..errors import GraphError
 from ..fingerprint import Fingerprints
 from ..paths import Roots
-from ..planning.begun import folder, wanted
+from ..planning.begun import wanted
 from ..planning.plan import Plan
+from ..planning.records import folder
 from .cache import DiskCache
 
 State = Literal["runs", "cached", "unknown", "perhaps"]

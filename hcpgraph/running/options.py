@@ -60,7 +60,8 @@ class Options:
         locked: Whether a required file of other content is an error.
         device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps`.
         force: Training loops that start again although a checkpoint fits; `*` means all.
-        resume: Whether training loops go on from checkpoints that were made with other code or versions.
+        resume: Whether training loops go on from checkpoints that were made with other code, versions or
+            lengths of their curves.
         on_error: `stop`, or `continue` with what does not stand on the failed node.
         cache: Results to share between runs of this process.
         disk_cache: Whether results are read from and kept on disk. Checkpoints of training loops are kept anyway.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import write_text
+from ..checking.lengths import passes
 from ..context import RunState
 from ..declaring.registry import Registry
 from ..declaring.sources import ENVIRONMENT
@@ -180,6 +181,7 @@ def _entry(prepared: Plan, state: RunState) -> dict[str, Any]:
         "device": state.device,
         "precision": state.precision,
         "targets": prepared.targets,
+        "continued": dict(prepared.continued),
         "versions": _versions(registry),
         "platform": platform.platform(),
         "roots": {name: str(path) for name, path in state.roots.overrides.items()},
@@ -223,7 +225,8 @@ def _versions(registry: Registry) -> dict[str, str]:
 def embedded(prepared: Plan, requests: Requests) -> Callable[[], str]:
     """The text that written files carry: the graph that ran, with hashes of what it read, without secrets.
 
-    Loops that were stopped early have the steps they did, so that the text still gives what the file holds.
+    Loops that were stopped early have the steps they did, and their curves the length that these had, so that the text
+    still gives what the file holds.
     """
 
     specs = prepared.analysis.registry.specs
@@ -233,9 +236,17 @@ def embedded(prepared: Plan, requests: Requests) -> Callable[[], str]:
 
     @lru_cache(maxsize=1)
     def text(shortened: tuple[tuple[str, int], ...]) -> str:
-        graph = with_requirements(prepared.analysis.graph, prepared.keys.files)
+        found = prepared.analysis
+        graph = with_requirements(found.graph, prepared.keys.files)
         for loop, steps in shortened:
+            told = passes(found.flat, found.settings, found.registry, loop)
+            for name in told if isinstance(told, Mapping) else ():
+                graph.set(f"{loop}.{name}", None)
             graph.set(f"{loop}.steps", steps)
+        done = dict(shortened)
+        for one in found.lengths:
+            if one.matters and one.said is None and done.keys() & set(one.loops):
+                graph.set(f"{one.node}.{one.setting}", one.steps or requests.lengths[one.loops[0]])
         return embed_text(graph, schemas)
 
     return lambda: text(tuple(requests.shortened.items()))

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ..checking.flat import FlatNode, Source
+from ..checking.lengths import turns
 from ..context import Context, RunState, Scope, Watch
 from ..declaring.body import Body, Series
 from ..declaring.node import Impl
 from ..errors import Cancelled, GraphError
+from ..planning.anew import why
 from ..planning.begun import kept
 from ..planning.demand import static_sources
 from ..planning.plan import Plan
@@ -220,6 +222,7 @@ class BoundBody(Body[Any, Any]):
         self.instances: dict[str, Any] = {}
         self.earlier = 0
         self.carried = False
+        self.turns = 1
         self.drawing: frozenset[str] = frozenset()
         self._outside = scope
         self._path = scope.path
@@ -260,6 +263,8 @@ class BoundBody(Body[Any, Any]):
     def kept(self, ctx: Context, at_most: int, begun_with: str = "") -> Path:
         named = (sha256(f"{text}\0{begun_with}".encode()).hexdigest() for text in (ctx.key, ctx.kin))
         key, kin = named if begun_with else (ctx.key, ctx.kin)
+        if reason := why(self.regions.plan, ctx.node, key, ctx.run.roots, at_most):
+            ctx.log(reason)
         return kept(self.regions.plan, ctx.node, key, kin, ctx.run.roots, at_most)
 
     def bind(self) -> list[Any]:
@@ -301,6 +306,8 @@ class BoundBody(Body[Any, Any]):
         body = self.regions.bind(op.id, values, self.scope, self)
         if op.impl.spec.resumes:
             body.earlier, body.carried = nested.place(self.regions.plan, self.regions.passes, self, ctx)
+            found = self.regions.plan.analysis
+            body.turns = turns(found.flat, found.settings, found.weights, found.registry, op.id) or 1
         return call_owner(op.impl, ctx, ports, body, settings)
 
     def open(self, **entry: Any) -> list[Any]:

@@ -2,6 +2,9 @@
 
 `PROBERS`: name -> function(settings, resolve) that reads a fact from small files; None where it cannot be known.
 `RULES`: functions(view) -> problems; a view has node, type, settings, connected, wires and facts.
+`PASSES`: type of a node with a region -> function(settings) -> how often its body runs with the same weights; the
+settings that say it where only the run knows the number; None where it is not known.
+`LENGTHS`: node type -> settings as long as the training -> function(settings): whether anything depends on it.
 `CODE`: name of a fact or setting -> its values -> the module whose code each means, for cache keys.
 """
 
@@ -17,6 +20,7 @@ from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import file_marks
 from .families.registry import FAMILIES, READS_SIZES, ZERO_NEGATIVE
+from .pairs import lengths
 from .python.rule import untrusted
 
 Prober = Callable[[Mapping[str, Any], Callable[[str], Path]], Any]
@@ -24,6 +28,8 @@ Rule = Callable[[Any], list[Problem]]
 
 PROBERS: dict[str, Prober] = {}
 RULES: list[Rule] = []
+PASSES: dict[str, Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]] = lengths.PASSES
+LENGTHS: dict[str, dict[str, Callable[[Mapping[str, Any]], bool]]] = lengths.LENGTHS
 CODE: dict[str, dict[str, str]] = {"family": FAMILIES}
 
 
@@ -180,27 +186,6 @@ def loss_weights(view: Any) -> list[Problem]:
 
 
 @rule
-def schedule_comes_down(view: Any) -> list[Problem]:
-    """A learning rate that comes down needs more steps in all than its warm-up takes."""
-    if view.type != "optim.schedule":
-        return []
-    kind, warmup, total = (view.settings.get(name) for name in ("kind", "warmup_steps", "total_steps"))
-    if kind in ("constant", "constant_with_warmup") or not isinstance(warmup, int) or not isinstance(total, int):
-        return []
-    if total > warmup:
-        return []
-    return [
-        Problem(
-            "E_SETTING",
-            f"'{kind}' comes down over total_steps, which is {total} with {warmup} of warm-up",
-            node=view.node,
-            port="total_steps",
-            hint="set total_steps to the steps of the training loop, and warmup_steps well below it",
-        )
-    ]
-
-
-@rule
 def small_model_sizes(view: Any) -> list[Problem]:
     """Sizes of `model.new` fit each other."""
     if view.type != "model.new":
@@ -229,6 +214,8 @@ def small_model_sizes(view: Any) -> list[Problem]:
     ]
 
 
+for each in lengths.RULES:
+    rule(each)
 rule(untrusted)
 prober("controlnet_family")(control_family)
 rule(acts_at_all)

@@ -160,6 +160,17 @@ class Loss:
     count: int = 1
 
 
+@port_type(color="#c9b458", shape="triangle")
+class Batches:
+    """What gives batches by step: a loader of pictures or of what was encoded of them.
+
+    Attributes:
+        batches_per_epoch: Batches an epoch.
+    """
+
+    batches_per_epoch: int
+
+
 @port_type(color="#7a8b99", facts=("family",))
 @dataclass(frozen=True, slots=True)
 class NoiseSchedule:

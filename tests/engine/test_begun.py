@@ -5,7 +5,7 @@ import json
 import pytest
 
 import hcpgraph
-from hcpgraph.planning.begun import RECORD
+from hcpgraph.planning.records import RECORD
 from hcpgraph.version import package_version
 
 from .training_graphs import PACK, training
@@ -72,7 +72,7 @@ def test_going_on_equals_a_run_that_was_never_upgraded(workspace, tmp_path, upgr
 
 
 def said(workspace, steps, **options):
-    logs = []
+    logs: list[str] = []
     train(workspace, steps, on_event=lambda event: logs.append(event.get("message", "")), **options)
     return "\n".join(logs)
 
@@ -219,3 +219,36 @@ def test_trainings_inside_of_a_sweep_are_asked_for_before_the_run_too(workspace,
     upgrade("98.0")
     assert "checkpoint of step" not in go(3, force=["train"])[1].replace("nothing to train: checkpoint of step 3", "")
     assert "checkpoint of step 3 of 4" in go(4)[1]
+
+
+def titled(steps=4, **change):
+    g = training(steps, **change)
+    g.meta.title = "Mine"
+    return g
+
+
+def test_a_finished_training_that_cannot_go_on_says_what_prevents_it(workspace):
+    train(workspace, graph=titled())
+    assert "begins anew" not in said(workspace, 6, graph=titled(6))
+    told = said(workspace, 4, graph=titled(lr=0.02, dropout=0.3))
+    assert "what was trained last, 6 steps, differs in adamw.lr 0.01 (now 0.02), made.dropout 0.2 (now 0.3)" in told
+    with pytest.raises(hcpgraph.GraphErrors) as error:
+        train(workspace, graph=titled(8, lr=0.05), resume=True)
+    (problem,) = error.value.problems
+    assert (problem.code, problem.node) == ("E_ANEW", "train") and "adamw.lr 0.02 (now 0.05)" in problem.message
+    assert len(loss(train(workspace, graph=titled(4, lr=0.05), resume=True, force=["train"]))) == 4
+    other = training(4, lr=0.07)
+    assert "begins anew" not in said(workspace, 4, graph=other)
+
+
+def test_nodes_and_wires_that_differ_are_named_too(workspace):
+    train(workspace, graph=titled(noises=1))
+    assert "node noise1 (new)" in said(workspace, 4, graph=titled(noises=2))
+
+
+def test_fewer_steps_than_any_checkpoint_has_begin_anew_and_leave_the_later_ones(workspace):
+    train(workspace, graph=titled(6, keep=1))
+    told = said(workspace, 4, graph=titled(4, keep=1))
+    assert "6 steps of this training are done, and none of its checkpoints has 4 or less" in told
+    assert list(folders(workspace).values()) == [["step-00000004", "step-00000006"]]
+    assert "nothing to train" in said(workspace, 6, graph=titled(6))

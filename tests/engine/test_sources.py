@@ -113,7 +113,7 @@ def test_one_function_names_a_file_as_it_is_now():
         "server/http/files.py",
         "server/http/routes_graphs.py",
         "cli/resume.py",
-        "planning/begun.py",
+        "planning/records.py",
     }
     found = set()
     for base in ("hcpgraph", "nodes"):

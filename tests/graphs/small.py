@@ -14,7 +14,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "data.auto_bucket": {"target_area": 256, "step_size": 8, "batch_size": 1},
     "data.ratio_bucket": {"target_area": 256, "step_size": 8},
     "data.loader": {"batch_size": 1},
-    "optim.schedule": {"warmup_steps": 0, "total_steps": 2},
+    "optim.schedule": {"warmup_steps": 0},
     "train.loop": {"steps": 2},
     "train.every": {"steps": 2, "at_start": False},
     "graph:draw": {"width": 16, "height": 16, "steps": 1},

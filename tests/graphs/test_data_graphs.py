@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 import hcpgraph
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs/data"
-SMALL = {"model": "builtin:emoji", "schedule.warmup_steps": 0, "steps": 2}
+SMALL = {"model": "builtin:emoji", "steps": 2}
 
 
 def folder(workspace: Path, name: str, count: int = 5) -> None:

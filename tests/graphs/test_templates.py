@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 import hcpgraph
+from hcpgraph.checking.analyse import analyse, default_roots
+from hcpgraph.document.overrides import with_settings
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs"
 FILES = sorted(GRAPHS.rglob("*.json"))
@@ -42,6 +44,20 @@ def test_a_shipped_graph_is_canonical_and_has_no_problems(path, workspace):
         for id, node in body.nodes.items():
             spec = hcpgraph.default_registry().find(node.type)
             assert spec is None or set(node.settings) == set(spec.settings), f"{id}: fmt writes every setting out"
+
+
+@pytest.mark.parametrize("steps", [1, 3, 100])
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_shipped_graph_trains_for_as_few_steps_as_one_likes(path, steps, workspace):
+    """A curve follows the loop; what cannot fit, such as a preview every 250 steps, is told and stops nothing."""
+    registry = hcpgraph.default_registry()
+    graph = hcpgraph.load(path)
+    if not any(node.type == "train.loop" for node in graph.nodes.values()):
+        pytest.skip("trains nothing")
+    key = "steps" if "steps" in graph.interface.inputs else "train.steps"
+    found = analyse(with_settings(graph, {key: steps}, registry), registry, default_roots(workspace))
+    assert {problem.severity for problem in found.problems} <= {"warning"}
+    assert all(length.steps == steps for length in found.lengths) and found.lengths
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +155,6 @@ def test_a_lora_on_a_folder_of_pictures(tmp_path):
         "watch.height": 32,
         "watch.steps": 2,
         "preview.steps": 2,
-        "schedule.warmup_steps": 0,
         "model": "builtin:emoji",
         "steps": 3,
         "batch_size": 1,

@@ -87,7 +87,7 @@ def test_an_optimizers_rate_of_zero_is_no_missing_one(workspace: Path, unet) -> 
     plugin = lora(context(workspace), unet, layers=["conv_in"], rank=2)
     extra = Params(({"name": "b", "params": {"x": torch.nn.Parameter(torch.ones(1))}, "lr": 0.0, "lr_scale": 2.0},))
     for lr, wanted in ((0.0, [0.0, 0.0]), (0.5, [0.5, 0.0])):
-        made, _ = param_groups((plugin.params, extra), lr)
+        made = param_groups((plugin.params, extra), lr).groups
         assert [group["lr"] for group in made] == wanted
 
 

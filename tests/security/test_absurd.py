@@ -94,7 +94,7 @@ def test_files_beside_a_graph(tmp_path, value):
 
 
 OWN = {
-    "hcpgraph/planning/begun.py:_record",
+    "hcpgraph/planning/records.py:_record",
     "hcpgraph/running/codec.py:read_folder",
     "hcpgraph/events.py:replay",
     "hcpgraph/declaring/manifest.py:_build_elsewhere",

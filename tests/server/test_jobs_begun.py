@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hcpgraph.planning.begun import RECORD
+from hcpgraph.planning.records import RECORD
 from tests.engine.training_graphs import PACK, training
 
 from .live import Live

@@ -14,7 +14,7 @@ from hcpgraph.rng import stream_seed
 from hcpgraph.types import port_type
 from hcpgraph.widgets import Seed, Slider
 
-from ..types import Captions, CropInfo, Images, Keys, LossMask, Posterior
+from ..types import Batches, Captions, CropInfo, Images, Keys, LossMask, Posterior
 from .bucketing.order import Group
 from .latents import LatentSet
 from .loader import Loader
@@ -41,7 +41,7 @@ class EncodedBatch(NamedTuple):
 
 
 @port_type(color="#d97ba6", shape="triangle", facts=("family",))
-class LatentLoader:
+class LatentLoader(Batches):
     """Batches of encoded pictures by step, in the order and with the sample keys of data.loader.
 
     Attributes:

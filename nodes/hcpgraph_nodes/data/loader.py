@@ -16,7 +16,7 @@ from hcpgraph import Context, GraphError, node
 from hcpgraph.types import port_type
 from hcpgraph.widgets import Hint, Seed, Slider
 
-from ..types import Captions, CropInfo, Images, Keys, LossMask, SampleKey
+from ..types import Batches, Captions, CropInfo, Images, Keys, LossMask, SampleKey
 from .batches.reading import scaled, view
 from .batches.workers import Stream
 from .bucketing.bucketed import Bucket, Bucketed
@@ -77,7 +77,7 @@ class RawBatch:
 
 
 @port_type(color="#c9b458", shape="triangle")
-class Loader:
+class Loader(Batches):
     """Batches of a bucketed data set by step.
 
     Order, crops, flips and transforms depend on (seed, sample key) alone: the number of workers, the number of ranks

@@ -33,6 +33,6 @@ def adamw(
         eps: Added to the denominator.
         max_grad_norm: L2 norm over all parameters that gradients are cut to before a step; 0 leaves them alone.
     """
-    groups, names = param_groups(params, lr)
+    groups, names, labels = param_groups(params, lr)
     optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay, betas=(beta1, beta2), eps=eps)
-    return Optimizer(optimizer, names, clip=max_grad_norm)
+    return Optimizer(optimizer, names, labels, clip=max_grad_norm)

@@ -35,7 +35,7 @@ def custom(
         GraphError: E_OBJECT, the class is no torch optimizer, refuses its arguments, or has no weight decay, which
             a group asks for.
     """
-    groups, names = param_groups(params, lr)
+    groups, names, labels = param_groups(params, lr)
     if not issubclass(kind.cls, torch.optim.Optimizer):
         hint = "name a subclass of torch.optim.Optimizer in python.object"
         raise GraphError("E_OBJECT", f"{kind.cls.__name__} is no torch optimizer", port="kind", hint=hint)
@@ -43,4 +43,4 @@ def custom(
     if "weight_decay" not in optimizer.defaults and any(group.get("weight_decay") for group in groups):
         hint = "leave weight_decay of the adapters and words empty, or take another optimizer"
         raise GraphError("E_OBJECT", f"{kind.cls.__name__} has no weight decay", port="params", hint=hint)
-    return Optimizer(optimizer, names, clip=max_grad_norm)
+    return Optimizer(optimizer, names, labels, clip=max_grad_norm)

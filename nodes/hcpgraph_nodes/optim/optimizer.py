@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hcpgraph import GraphError
 from hcpgraph.types import port_type
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import torch
     from diffusers.training_utils import EMAModel
 
+    from hcpgraph_nodes.optim.scheduler import Scheduler
+
 
 @port_type(color="#8a9a5b", shape="square", weights="carries")
 @dataclass(frozen=True, slots=True)
@@ -21,16 +24,51 @@ class Optimizer:
 
     Attributes:
         names: The parameters by unique name.
-        schedulers: Schedules of the learning rate.
+        groups: Names of its parameter groups, in its order.
+        schedulers: Schedules of the learning rate: none or one.
         clip: Norm that gradients are cut to; 0 leaves them alone.
         average: Moving average of the parameters, an EMAModel of diffusers.
     """
 
     optimizer: torch.optim.Optimizer
     names: dict[str, Any]
-    schedulers: tuple[Any, ...] = ()
+    groups: tuple[str, ...] = ()
+    schedulers: tuple[Scheduler, ...] = ()
     clip: float = 0.0
     average: EMAModel | None = None
+
+    def scheduled(self, scheduler: Scheduler) -> Optimizer:
+        """The same with a schedule.
+
+        Raises:
+            GraphError: E_SETTING, it has one already.
+        """
+        if self.schedulers:
+            hint = "keep one of the two: each sets the learning rate by itself"
+            raise GraphError("E_SETTING", "the optimizer already has a schedule", port="optimizer", hint=hint)
+        return replace(self, schedulers=(scheduler,))
+
+
+class Grouped(NamedTuple):
+    """Parameter groups of torch, all parameters by unique name, and the name of every group."""
+
+    groups: list[dict[str, Any]]
+    names: dict[str, Any]
+    labels: tuple[str, ...]
+
+
+def rates(optimizers: tuple[Optimizer, ...]) -> dict[str, float]:
+    """The learning rates of all parameter groups by the names of their metrics: `lr`, or `lr/GROUP` where there are
+    several; groups of one name are numbered from the second on.
+    """
+    found: dict[str, float] = {}
+    count: Counter[str] = Counter()
+    for item in optimizers:
+        for place, group in enumerate(item.optimizer.param_groups):
+            name = item.groups[place] if place < len(item.groups) else "group"
+            count[name] += 1
+            found[f"lr/{name}" if count[name] == 1 else f"lr/{name}#{count[name]}"] = float(group["lr"])
+    return {"lr": next(iter(found.values()))} if len(found) == 1 else found
 
 
 def check_apart(optimizers: tuple[Optimizer, ...]) -> None:
@@ -52,8 +90,8 @@ def check_apart(optimizers: tuple[Optimizer, ...]) -> None:
             seen.add(id(tensor))
 
 
-def param_groups(params: tuple[Params, ...], lr: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Torch parameter groups, each with its learning rate, and all parameters by unique name.
+def param_groups(params: tuple[Params, ...], lr: float) -> Grouped:
+    """Torch parameter groups, each with its learning rate, and the names of parameters and groups.
 
     Args:
         params: What is trained.
@@ -66,6 +104,7 @@ def param_groups(params: tuple[Params, ...], lr: float) -> tuple[list[dict[str, 
     groups: list[dict[str, Any]] = []
     names: dict[str, Any] = {}
     seen: dict[int, str] = {}
+    labels: list[str] = []
     for part in params:
         for group in part.groups:
             tensors = []
@@ -89,6 +128,7 @@ def param_groups(params: tuple[Params, ...], lr: float) -> tuple[list[dict[str, 
                 options["weight_decay"] = group["weight_decay"]
             if tensors:
                 groups.append({"params": tensors, **options})
+                labels.append(str(group["name"]))
     if not names:
         raise GraphError("E_PARAMS", "there is nothing to train", port="params", hint="check the layer selectors")
-    return groups, names
+    return Grouped(groups, names, tuple(labels))

@@ -36,14 +36,14 @@ class Checkpoints:
         return checkpoint(self.folder, step)
 
     def save(self, step: int, state: dict[str, Any]) -> list[int]:
-        """Write a checkpoint by one rename, then forget the oldest; gives the steps of those.
+        """Write a checkpoint by one rename, then forget the oldest before it; gives the steps of those.
 
         Raises:
             GraphError: E_NOT_FINITE; the earlier ones stay.
         """
         refuse_not_finite(_weights(state), f"the checkpoint of step {step}", WRITTEN)
         write_folder(self.path(step), state, pictures=False)
-        forgotten = self.steps()[: -self.keep]
+        forgotten = [known for known in self.steps() if known <= step][: -self.keep]
         for old in forgotten:
             shutil.rmtree(self.path(old), ignore_errors=True)
         return forgotten
@@ -90,7 +90,7 @@ def capture(
         "step": step,
         "params": [{name: tensor.detach() for name, tensor in item.names.items()} for item in optimizers],
         "optimizers": [item.optimizer.state_dict() for item in optimizers],
-        "schedulers": [[_plain(s.state_dict()) for s in item.schedulers] for item in optimizers],
+        "schedulers": [[s.state_dict() for s in item.schedulers] for item in optimizers],
         "averages": [item.average and item.average.state_dict() for item in optimizers],
         "instances": {id: node.state_dict() for id, node in instances.items() if hasattr(node, "state_dict")},
         "curve": curve,
@@ -103,18 +103,20 @@ def weights_now(optimizers: tuple[Optimizer, ...]) -> str:
     return digest(capture(0, optimizers, {}, {}))
 
 
-def reach(optimizers: tuple[Optimizer, ...], step: int) -> None:
-    """Bring schedules that were made anew to the step at which the training begins."""
+def reach(optimizers: tuple[Optimizer, ...], step: int, total: int) -> None:
+    """Bring schedules that were made anew to the step at which the training begins.
+
+    Args:
+        step: That step.
+        total: All steps that the optimizers will get: the length of schedules that follow the training.
+    """
+    for scheduler in (scheduler for item in optimizers for scheduler in item.schedulers):
+        scheduler.begin(total)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*lr_scheduler\.step\(\)", category=UserWarning)
         for scheduler in (scheduler for item in optimizers for scheduler in item.schedulers):
             while scheduler.last_epoch < step:
                 scheduler.step()
-
-
-def _plain(state: dict[str, Any]) -> dict[str, Any]:
-    """Scheduler state without the functions of a LambdaLR, which its constructor makes again."""
-    return {name: value for name, value in state.items() if name != "lr_lambdas"}
 
 
 def restore(
@@ -129,7 +131,7 @@ def restore(
                 tensor.copy_(params[name])
         item.optimizer.load_state_dict(inner)
         for scheduler, saved in zip(item.schedulers, schedulers, strict=True):
-            scheduler.load_state_dict({**scheduler.state_dict(), **saved})
+            scheduler.load_state_dict(saved)
         if item.average is not None:
             item.average.load_state_dict(average)
             item.average.to(next(iter(item.names.values())).device)

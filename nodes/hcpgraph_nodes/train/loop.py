@@ -15,10 +15,11 @@ from hcpgraph.finite import is_finite
 from hcpgraph.running.step import StepModule
 from hcpgraph.widgets import Hint, Seed, Slider
 from hcpgraph_nodes import private
-from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart
+from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart, rates
 from hcpgraph_nodes.train.accumulation import Accumulation
 from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, reach, restore, weights_now
-from hcpgraph_nodes.types import Curve, Loss, Trained
+from hcpgraph_nodes.train.length import length
+from hcpgraph_nodes.types import Batches, Curve, Loss, Trained
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -41,15 +42,17 @@ class Outcome(NamedTuple):
     "train.loop",
     effects="random",
     mutates=("optimizer",),
-    resumes=("steps", "checkpoint_every", "checkpoint_minutes", "keep", "log_every"),
+    resumes=("steps", "epochs", "loader", "checkpoint_every", "checkpoint_minutes", "keep", "log_every"),
     title="Training loop",
 )
 def loop(
     ctx: Context,
     optimizer: Many[Optimizer],
     body: Body[Step, Losses],
+    loader: Batches | None = None,
     *,
-    steps: Annotated[int, Field(ge=1), Slider(primary=True)] = 1000,
+    steps: Annotated[int | None, Field(ge=1), Slider(primary=True)] = 1000,
+    epochs: Annotated[float | None, Field(gt=0)] = None,
     seed: Annotated[int, Field(ge=0, le=2**32 - 1), Seed()] = 0,
     accumulate: Annotated[int, Field(ge=1)] = 1,
     mixed_precision: Literal["no", "bf16", "fp16"] = "no",
@@ -62,12 +65,15 @@ def loop(
 
     Losses that share a node which carries gradients are summed and back-propagated together; other groups follow in
     turn, their gradients add up, then comes one optimizer step, then what only writes (previews, logs). A run of equal
-    inputs is not repeated: its last checkpoint is loaded. More `steps` go on from it, bit for bit. In flow.repeat, with
-    weights that were made outside of it, every pass does `steps` more.
+    inputs is not repeated: its last checkpoint is loaded. More `steps` go on from it, bit for bit; where the learning
+    rate follows a curve of their number, it is asked first. In flow.repeat, with weights that were made outside of it,
+    every pass does `steps` more.
 
     Args:
         optimizer: One or several optimizers; which weights are trained follows from them.
-        steps: Optimizer steps.
+        loader: What the epochs are counted in.
+        steps: Optimizer steps; none if `epochs` are given.
+        epochs: Epochs of `loader` instead of steps: ceil(epochs · batches / accumulate) steps.
         seed: Of all random draws in the region.
         accumulate: Passes of the region per optimizer step; each loss is averaged over all samples of all of them.
         mixed_precision: Autocast of the forward pass; weights and optimizer stay in float32.
@@ -85,7 +91,8 @@ def loop(
         losses: The sum of the losses at every step, and what nodes inside report, such as a validation loss.
 
     Raises:
-        GraphError: E_PARAMS, two optimizers train the same weights; E_LOSS_NAN; E_SETTING, fp16 on a CPU.
+        GraphError: E_PARAMS, two optimizers train the same weights; E_LOSS_NAN; E_SETTING, fp16 on a CPU, or not
+            one of steps and epochs.
     """
     check_apart(optimizer)
     body.seed(seed)
@@ -94,29 +101,32 @@ def loop(
     module = StepModule(body)
     model = accelerator.prepare(module)
     scaler = accelerator.scaler
-    begin, end = body.earlier * steps, (body.earlier + 1) * steps
-    reach(optimizer, begin)
+    steps = length(ctx, steps, epochs, loader, accumulate)
+    begin, end, total = body.earlier * steps, (body.earlier + 1) * steps, body.turns * steps
+    reach(optimizer, begin, total)
+    for scheduler in chain.from_iterable(item.schedulers for item in optimizer):
+        ctx.log(f"learning rate: {scheduler.about}")
     store = Checkpoints(body.kept(ctx, end, weights_now(optimizer) if body.carried else ""), keep)
     if {"*", ctx.node} & ctx.run.force:
         store.clear()
-    curve: dict[str, list[tuple[int, float]]] = {"loss": [], "lr": []}
+    curve: dict[str, list[tuple[int, float]]] = {"loss": []}
     done = begin
     if (state := store.load(end)) is not None:
         restore(state, optimizer, module.instances, scaler)
         done, curve = state["step"], state["curve"]
         ctx.log(f"{'nothing to train' if done == end else 'going on'}: checkpoint of step {done} of {end}")
     body.series = curve
-    pending: list[torch.Tensor] = []
+    pending: list[tuple[torch.Tensor, dict[str, float]]] = []
 
     def flush() -> None:
         """Bring the losses of the last steps over from the device, in one transfer."""
         if not pending:
             return
-        values = torch.stack(pending).tolist()
+        values = torch.stack([loss for loss, _ in pending]).tolist()
         first = done - len(values)
-        for offset, value in enumerate(values):
-            curve["loss"].append((first + offset + 1, value))
-            ctx.metric(first + offset + 1, loss=value, lr=curve["lr"][first + offset - begin][1])
+        for place, (value, (_, rate)) in enumerate(zip(values, pending, strict=True), first + 1):
+            curve["loss"].append((place, value))
+            ctx.metric(place, loss=value, **rate)
         pending.clear()
         if math.isnan(values[-1]):
             raise GraphError(
@@ -145,9 +155,9 @@ def loop(
     try:
         while done < end:
             ctx.check()
-            pending.append(gradients.run(done))
+            loss, rate = gradients.run(done), rates(optimizer)
+            pending.append((loss, rate))
             _update(accelerator, optimizer)
-            curve["lr"].append((done + 1, optimizer[0].optimizer.param_groups[0]["lr"]))
             _advance(optimizer)
             done += 1
             requests.sampling = requests.take("sample")
@@ -159,7 +169,7 @@ def loop(
             due = due or 0 < checkpoint_minutes * 60 <= time.monotonic() - kept_at
             if done % log_every == 0 or due:
                 flush()
-                ctx.progress(done, end, loss=curve["loss"][-1][1], lr=curve["lr"][-1][1])
+                ctx.progress(done, end, loss=curve["loss"][-1][1], **rate)
             if due:
                 keep_checkpoint()
             if last:
@@ -174,9 +184,9 @@ def loop(
         module.eval()
         _trainable(optimizer, False)
     if done < end:
-        requests.shortened[ctx.node] = done - begin
+        requests.shortened[ctx.node], requests.lengths[ctx.node] = done - begin, total
         ctx.log(f"ended after step {done} of {end}, as asked; what comes after training goes on with these weights")
-    series = {name: [(step, value) for step, value in points] for name, points in curve.items() if name != "lr"}
+    series = {name: list(points) for name, points in curve.items()}
     return Outcome(Trained(done, curve["loss"][-1][1], _averages(optimizer)), Curve(series))
 
 

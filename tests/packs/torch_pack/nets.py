@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
-from hcpgraph_nodes.types import Loss, Params
+from hcpgraph_nodes.types import Batches, Loss, Params
 from torch import nn
 
 from hcpgraph import Context, Facts, node
@@ -263,3 +263,39 @@ def weights(net: Net) -> list[float]:
         net: The net.
     """
     return [value for parameter in net.module.parameters() for value in parameter.flatten().tolist()]
+
+
+class Pages(Batches):
+    """Batches that are only counted."""
+
+    def __init__(self, batches: int) -> None:
+        self.batches_per_epoch = batches
+
+
+@node("net.loader", cache="none")
+def pages(*, batches: int = 5) -> Batches:
+    """A loader of so many batches an epoch.
+
+    Args:
+        batches: Batches an epoch.
+    """
+    return Pages(batches)
+
+
+class Halves(NamedTuple):
+    params: Annotated[Params, Facts(weights="net")]
+    net: Annotated[Net, Facts(weights="net")]
+
+
+@node("net.halves", effects="resource")
+def halves(*, lr: float = 0.5) -> Halves:
+    """A trainable net in two parameter groups, of which the second has a learning rate of its own.
+
+    Args:
+        lr: Of the second.
+    """
+    with torch.random.fork_rng(devices=[]):
+        net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    first, second = dict(net[0].named_parameters()), dict(net[2].named_parameters())
+    groups = ({"name": "body", "params": first}, {"name": "head", "params": second, "lr": lr})
+    return Halves(Params(groups), Net(net))

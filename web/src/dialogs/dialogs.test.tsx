@@ -248,7 +248,7 @@ describe("train on my pictures", () => {
     const at = (node: string) => graph.nodes[node]?.settings ?? {};
     expect(at("pictures")).toMatchObject({ path: "data:uploads/x-cats", trigger: "my cat" });
     expect(at("model").path).toBe("models:mine");
-    expect([at("train").steps, at("schedule").total_steps]).toEqual([400, 400]);
+    expect([at("train").steps, at("schedule").total_steps]).toEqual([400, "auto"]);
     expect(at("prompts").texts).toEqual(["a photo of my cat", "a painting of my cat"]);
     expect([at("save").path, at("log").path]).toEqual(["out:my-cat/lora.safetensors", "out:my-cat/preview.png"]);
     expect(graph.meta.title).toBe("LoRA: my cat");

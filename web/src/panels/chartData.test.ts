@@ -27,6 +27,8 @@ describe("seriesOf", () => {
     ]);
     expect(new Set(series.map((one) => one.colour)).size).toBe(4);
     expect(seriesOf(runs.slice(0, 1))[0]?.label).toBe("train.loss");
+    const groups = { train: { "lr/lora": curves.train.lr, "lr/text_lora": curves.train.lr } };
+    expect(seriesOf([{ job: "c", title: "Third", curves: groups }]).map(({ axis }) => axis)).toEqual(["rate", "rate"]);
   });
 });
 

@@ -32,7 +32,7 @@ export interface SeriesInfo {
 }
 
 function isRate(name: string): boolean {
-  return /(^|[._])(lr|learning_rate)(_|$)/.test(name);
+  return /(^|[._])(lr|learning_rate)([_/]|$)/.test(name);
 }
 
 /** All series of the runs, the shown run first; a measure keeps its colour as long as its run is shown. */

@@ -199,11 +199,12 @@ describe("the form", () => {
   });
 
   it("sets everything that a name stands for", async () => {
+    useTabs.getState().open({ ...NOTHING, graph: realGraph("data/masked") }, "template");
     render(<FormView />);
     const form = screen.getByRole("heading", { level: 1 }).closest("div") as HTMLElement;
-    const box = within(form).getByRole("spinbutton", { name: "Steps" });
-    write(box, "77");
-    expect(graphNow().nodes.schedule?.settings?.total_steps).toBe(77);
+    const box = within(form).getByRole("spinbutton", { name: "Batch size" });
+    write(box, "7");
+    expect(["loader", "buckets"].map((id) => graphNow().nodes[id]?.settings?.batch_size)).toEqual([7, 7]);
     expect(screen.queryByRole("button", { name: /in the interface/ })).toBeNull();
   });
 

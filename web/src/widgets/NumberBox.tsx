@@ -14,6 +14,8 @@ interface NumberBoxProps {
   value: number | null;
   bounds: Bounds;
   nullable?: boolean;
+  /** What it shows where nothing is written. */
+  word?: string | undefined;
   invalid?: boolean;
   disabled?: boolean;
   compact?: boolean;
@@ -106,8 +108,8 @@ export function NumberBox(props: NumberBoxProps) {
       aria-describedby={props.describedBy}
       invalid={props.invalid || refused}
       {...ranges}
-      aria-valuetext={value === null ? t("forms.notSet") : text}
-      placeholder={nullable ? t("forms.notSet") : undefined}
+      aria-valuetext={value === null ? (props.word ?? t("forms.notSet")) : text}
+      placeholder={nullable ? (props.word ?? t("forms.notSet")) : undefined}
       title={refused ? t(bounds.integer ? "forms.error.integer" : "forms.error.number") : undefined}
       disabled={props.disabled}
       onKeyDown={(event) => {

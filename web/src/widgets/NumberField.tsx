@@ -21,6 +21,7 @@ export function SettingBox({ value, schema, hint, ...rest }: WidgetProps) {
       value={typeof value === "number" ? value : null}
       bounds={boundsOf(schema, hint)}
       nullable={rest.nullable}
+      word={rest.word}
       invalid={rest.invalid}
       disabled={rest.disabled}
       compact={rest.compact}

@@ -22,19 +22,20 @@ interface ValueWidgetProps {
 /** The widget that fits a schema, with a value. */
 export function ValueWidget({ ids, schema, hint, value, ...rest }: ValueWidgetProps) {
   const given = value === null ? blank(schema) : value;
-  const { kind, schema: inner, nullable } = widgetFor(schema, hint, given);
+  const { kind, schema: inner, nullable, word } = widgetFor(schema, hint, given);
   const props = {
     ...ids,
     label: rest.label,
-    value: given,
+    value: given === word ? null : given,
     schema: inner,
     hint,
     nullable,
+    word,
     invalid: rest.invalid ?? false,
     disabled: rest.disabled ?? false,
     compact: rest.compact ?? false,
     place: rest.place,
-    onChange: rest.onChange,
+    onChange: word === undefined ? rest.onChange : (next: Json) => rest.onChange(next ?? word),
     onEnd: rest.onEnd,
   };
   return kind === "optional" ? <OptionalField {...props} /> : <Widget {...props} kind={kind} />;

@@ -38,6 +38,16 @@ function withoutNull(schema: SettingSchema): { inner: SettingSchema; nullable: b
   return { inner: given === null || given === undefined ? inner : { ...inner, default: given }, nullable: true };
 }
 
+/** A number or one word, such as `auto`: the word, and the same schema with null in its place. */
+function withWord(schema: SettingSchema): { word: string; schema: SettingSchema } | null {
+  const branches = schema.anyOf ?? [];
+  const words = branches.flatMap(({ const: word }) => (typeof word === "string" ? [word] : []));
+  const [word] = words;
+  if (word === undefined || words.length > 1 || branches.length !== 2) return null;
+  const anyOf = branches.map((branch) => (branch.const === word ? { type: "null" } : branch));
+  return { word, schema: { ...schema, anyOf, default: schema.default === word ? null : schema.default } };
+}
+
 const SCALARS = new Set(["string", "integer", "number", "boolean"]);
 
 function isScalar(schema: unknown): boolean {
@@ -91,14 +101,16 @@ const EMPTY_IS_NULL: ReadonlySet<WidgetKind> = new Set([
 ]);
 
 /**
- * Which widget edits a setting, the schema that it edits by, and whether its emptiness means null. A value that its
- * widget could not show, from a file of somebody else or a newer pack, is edited as JSON, so that nothing is lost.
+ * Which widget edits a setting, the schema that it edits by, and whether its emptiness means null, or a word. A value
+ * that its widget could not show, from a file of somebody else or a newer pack, is edited as JSON, so that nothing is lost.
  */
 export function widgetFor(
   schema: SettingSchema,
   hint: WidgetHint,
   value: Json,
-): { kind: WidgetKind; schema: SettingSchema; nullable: boolean } {
+): { kind: WidgetKind; schema: SettingSchema; nullable: boolean; word?: string } {
+  const named = withWord(schema);
+  if (named) return { ...widgetFor(named.schema, hint, value === named.word ? null : value), word: named.word };
   const { inner, nullable } = withoutNull(schema);
   const kind = plainKind(inner, hint);
   if (nullable && (value === null || shows(kind, value))) {

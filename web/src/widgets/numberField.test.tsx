@@ -94,6 +94,24 @@ describe("a number", () => {
     expect(box().getAttribute("aria-valuetext")).toBe("not set");
   });
 
+  it("or a word: empty is the word, which stands in the field", async () => {
+    const schema = {
+      anyOf: [
+        { type: "integer", minimum: 0 },
+        { type: "string", const: "auto" },
+      ],
+      default: "auto",
+    };
+    const { stored, user } = show({ value: "auto", schema });
+    expect((box() as HTMLInputElement).value).toBe("");
+    expect((box() as HTMLInputElement).placeholder).toBe("auto");
+    await user.type(box(), "40{Enter}");
+    expect(stored.at(-1)).toBe(40);
+    await user.clear(box());
+    await user.keyboard("{Enter}");
+    expect(stored.at(-1)).toBe("auto");
+  });
+
   it("shows what came from outside while it has the focus", async () => {
     const { user, put } = show({ value: 1, schema: NUMBER });
     await user.type(box(), "2{Enter}");

@@ -50,10 +50,11 @@ describe("SettingField", () => {
   });
 
   it("sets everything that one name of the interface stands for", async () => {
-    render(<Shown node="train" name="steps" />);
-    const box = screen.getByRole("spinbutton", { name: "Steps" });
-    write(box, "500");
-    expect([settings("train").steps, settings("schedule").total_steps]).toEqual([500, 500]);
+    useTabs.getState().open({ ...NOTHING, graph: realGraph("data/masked") }, "template");
+    render(<Shown node="loader" name="batch_size" />);
+    const box = screen.getByRole("spinbutton", { name: "Batch size" });
+    write(box, "5");
+    expect([settings("loader").batch_size, settings("buckets").batch_size]).toEqual([5, 5]);
   });
 
   it("shows what the check says about it, and nothing that concerns others", () => {

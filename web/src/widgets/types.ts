@@ -24,6 +24,8 @@ export interface WidgetProps {
   hint: WidgetHint;
   /** Nothing written means null. */
   nullable: boolean;
+  /** What null stands for, where the setting has a word such as `auto`. */
+  word?: string | undefined;
   invalid: boolean;
   disabled: boolean;
   /** Inside a node on the canvas: one line where possible. */

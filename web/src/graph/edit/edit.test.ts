@@ -177,7 +177,7 @@ describe("wires", () => {
 
 describe("settings", () => {
   it("of one name in the form are one value", () => {
-    const graph = realGraph("train/lora");
+    const graph = realGraph("data/masked");
     const [name, targets] = Object.entries(graph.interface.inputs!).find(([, all]) => all.length > 1)!;
     const [node = "", setting = ""] = targets[1]!.split(".");
     const changed = edit.setSetting(graph, [], node, setting, 123);

@@ -1,0 +1,128 @@
+"""What the rules of packs see of a graph, and asking them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..declaring.registry import Registry
+from .flat import Flat, FlatNode
+from .lengths import Length
+from .wires import Wires
+
+
+class RuleView:
+    """What a rule sees of one node, and from there of its neighbours.
+
+    Attributes:
+        node: Its id.
+        type: Its type.
+        settings: Its settings with defaults, and those over wires whose values are known.
+        lengths: Its settings that are as long as a training, where anything depends on them.
+    """
+
+    def __init__(self, graph: GraphView, node: FlatNode) -> None:
+        self._graph = graph
+        self._node = node
+        self.node = node.id
+        self.type = node.type
+        self.settings: Mapping[str, Any] = graph.settings[node.id]
+        self.lengths = graph.by_node.get(node.id, ())
+
+    @cached_property
+    def connected(self) -> frozenset[str]:
+        """Input ports with a wire."""
+        return frozenset(self._node.inputs)
+
+    @cached_property
+    def wires(self) -> Mapping[str, int]:
+        """How many wires each connected input port has."""
+        return {name: len(sources) for name, sources in self._node.inputs.items()}
+
+    @property
+    def facts(self) -> Mapping[str, Mapping[str, Any]]:
+        """Facts of input ports."""
+        return self._graph.wires.inputs.get(self.node, {})
+
+    @cached_property
+    def gives(self) -> Mapping[str, Mapping[str, Any]]:
+        """Facts of output ports."""
+        found = self._graph.wires.facts
+        return {
+            port.name: {name: fact[0] for name, fact in found.get((self.node, port.name), {}).items()}
+            for port in (self._node.spec.outputs if self._node.spec else ())
+        }
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Settings that name what is written."""
+        known = self._node.spec.settings if self._node.spec else {}
+        return tuple(name for name, schema in known.items() if schema.get("x-widget", {}).get("write"))
+
+    @property
+    def owner(self) -> RuleView | None:
+        """The node in whose region it lives."""
+        return None if self._node.parent is None else self._graph.view(self._node.parent)
+
+    def givers(self, port: str) -> list[RuleView]:
+        """The nodes whose outputs are wired to an input port, or to an exit of its region, in order."""
+        sources = self._node.inputs.get(port) or self._node.exits.get(port) or ()
+        return [self._graph.view(source[0]) for source in sources]
+
+    def others(self) -> Iterator[RuleView]:
+        """The nodes that come after this one in the graph."""
+        return self._graph.after(self.node)
+
+
+@dataclass
+class GraphView:
+    """A graph for rules.
+
+    Attributes:
+        lengths: Settings that are as long as a training.
+    """
+
+    flat: Flat
+    settings: Mapping[str, Mapping[str, Any]]
+    wires: Wires
+    lengths: tuple[Length, ...] = ()
+    _views: dict[str, RuleView] = field(default_factory=dict)
+
+    @cached_property
+    def by_node(self) -> Mapping[str, tuple[Length, ...]]:
+        """The lengths of each node."""
+        return {one.node: tuple(each for each in self.lengths if each.node == one.node) for one in self.lengths}
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {id: place for place, id in enumerate(self.flat.nodes)}
+
+    def view(self, id: str) -> RuleView:
+        """What a rule sees of a node."""
+        if id not in self._views:
+            self._views[id] = RuleView(self, self.flat.nodes[id])
+        return self._views[id]
+
+    def after(self, id: str) -> Iterator[RuleView]:
+        """The nodes after one."""
+        return map(self.view, list(self.flat.nodes)[self._places[id] + 1 :])
+
+
+def check_rules(graph: GraphView, registry: Registry) -> None:
+    """Ask the rules of a node's pack about it, unless its settings are wrong anyway."""
+    flat = graph.flat
+    wrong = {problem.node for problem in flat.problems if problem.code.startswith("E_SETTING")}
+    for node in flat.nodes.values():
+        rules = registry.rules.get(node.spec.pack) if node.spec is not None else None
+        if not rules or node.id in wrong:
+            continue
+        view = graph.view(node.id)
+        for rule in rules:
+            try:
+                flat.problems += rule(view)
+            except Exception as error:
+                name = f"{rule.__module__}.{rule.__qualname__}"
+                message = f"the rule {name} could not look at it: {type(error).__name__}: {error}"
+                flat.warn("W_RULE", message, node.id, hint="tell the authors of the pack")

@@ -1,0 +1,1 @@
+"""Settings that must agree: rules over two or more of them, without torch."""
