@@ -21,6 +21,7 @@ Kind = Literal[
     "node_skipped",
     "progress",
     "metric",
+    "curve",
     "artifact",
     "checkpoint",
     "log",

@@ -94,6 +94,19 @@ class Plan:
         chain = self.analysis.flat.chain
         return {id: key for id, key in self.keys.resumable.items() if (chain(id) or (id,))[0] in top}
 
+    def anew(self, force: frozenset[str]) -> frozenset[str]:
+        """Nodes that must run although their results are kept: forced loops, and all that stands on them.
+
+        Args:
+            force: Loops; `*` means all.
+        """
+        chain = self.analysis.flat.chain
+        found = {(chain(id) or (id,))[0] for id in self.loops() if {"*", id} & force}
+        for id in self.needed() if found else ():
+            if not found.isdisjoint((*self.waits_for(id), *self.branches(id))):
+                found.add(id)
+        return frozenset(found)
+
     def cacheable(self, id: str) -> bool:
         """Whether a finished result may be served again under its key (DESIGN §5.8)."""
         spec = self.node(id).spec

@@ -110,6 +110,7 @@ class Cache:
         self.max_bytes = max_bytes
         self.bytes = 0
         self._items: OrderedDict[str, tuple[Any, int, Marks]] = OrderedDict()
+        self._makers: dict[str, Mapping[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self._items)
@@ -126,19 +127,25 @@ class Cache:
         self._items.move_to_end(key)
         return copied(self._items[key][0])
 
-    def put(self, key: str, value: Any) -> None:
+    def made_by(self, key: str) -> Mapping[str, str] | None:
+        """The run and the node that made what is kept under a key; None where no record says so."""
+        return self._makers.get(key)
+
+    def put(self, key: str, value: Any, made_by: Mapping[str, str] | None = None) -> None:
         size = size_of(value)
         self.drop([key])
         if size > self.max_bytes:
             return
         self._items[key] = copied(value), size, Marks(value)
+        if made_by is not None:
+            self._makers[key] = made_by
         self.bytes += size
         while self.bytes > self.max_bytes:
-            _, (_, gone, _) = self._items.popitem(last=False)
-            self.bytes -= gone
+            self.drop([next(iter(self._items))])
 
     def drop(self, keys: Iterable[str]) -> None:
         for key in keys:
+            self._makers.pop(key, None)
             if (item := self._items.pop(key, None)) is not None:
                 self.bytes -= item[1]
 

@@ -28,6 +28,7 @@ class Execution:
     """One run of one plan.
 
     Attributes:
+        recorded: Whether the run has a record, so that what it keeps can say where it comes from.
         values: Node -> tuple of its outputs, as long as somebody still needs them.
         ran, cached: Ids in the order in which they finished.
         failed: Node -> what went wrong.
@@ -45,6 +46,7 @@ class Execution:
         fingerprints: Fingerprints | None = None,
         on_error: str = "stop",
         on_value: Callable[[str, Mapping[str, Any]], None] | None = None,
+        recorded: bool = False,
     ) -> None:
         self.plan = plan
         self.run = run
@@ -53,6 +55,7 @@ class Execution:
         self.fingerprints = fingerprints or Fingerprints()
         self.on_error = on_error
         self.on_value = on_value
+        self.recorded = recorded
         self.regions = Regions(plan, run, (watch,) if run.watch_generators else ())
         self.values: dict[str, tuple[Any, ...]] = {}
         self.ran: list[str] = []
@@ -60,6 +63,7 @@ class Execution:
         self.failed: dict[str, GraphError] = {}
         self.skipped: list[str] = []
         self._out: set[str] = set()
+        self._anew = plan.anew(run.force)
         self._marks: dict[str, Marks] = {}
         self.timing: dict[str, dict[str, float]] = {}
         self._waiting: dict[str, tuple[str, ...]] = {}
@@ -137,22 +141,24 @@ class Execution:
 
     def _from_cache(self, id: str) -> bool:
         key = self.plan.keys.of.get(id)
-        if key is None:
+        if key is None or id in self._anew:
             return False
         found: tuple[Any, ...] | None = None
+        made_by: Mapping[str, str] | None = None
         if self.ram is not None and key in self.ram and self.plan.cacheable(id):
-            found = self.ram.get(key)
+            found, made_by = self.ram.get(key), self.ram.made_by(key)
         elif self.disk is not None and self.plan.on_disk(id):
-            found = self._read(id, key)
+            found, made_by = self._read(id, key)
         if found is None:
             return False
         self._take(id, found)
         self.cached.append(id)
         self._release(id)
-        self.run.events.emit("node_cached", id)
+        self.run.events.emit("node_cached", id, key=key, **({"made_by": made_by} if made_by else {}))
         return True
 
-    def _read(self, id: str, key: str) -> tuple[Any, ...] | None:
+    def _read(self, id: str, key: str) -> tuple[tuple[Any, ...] | None, Mapping[str, str] | None]:
+        """What the disk has under a key, and the run that made it."""
         assert self.disk is not None
         spec = self.plan.node(id).spec
         assert spec is not None
@@ -160,20 +166,20 @@ class Execution:
             self.plan.analysis.registry.impl(spec.id)
         found = self.disk.get(key)
         if found is None:
-            return None
+            return None, None
         value, extra = found
         for written in extra.get("artifacts", ()):
             try:
                 path = self.run.roots.resolve(written["uri"])
             except GraphError:
-                return None
+                return None, None
             if self.fingerprints.of(path) != written["sha256"]:
-                return None
+                return None, None
         for written in extra.get("artifacts", ()):
             entry = {"node": id, **{name: item for name, item in written.items() if name != "sha256"}, "cached": True}
             self.run.artifacts.append(entry)
             self.run.events.emit("artifact", **entry)
-        return tuple(value)
+        return tuple(value), extra.get("made_by")
 
     def _run(self, id: str) -> None:
         node = self.plan.node(id)
@@ -204,7 +210,7 @@ class Execution:
         self.ran.append(id)
         seconds = time.perf_counter() - started
         self.timing[id] = {"seconds": round(seconds, 4), "memory": peak_memory(self.run.device) - memory}
-        events.emit("node_done", id, seconds=round(seconds, 4))
+        events.emit("node_done", id, seconds=round(seconds, 4), **({"key": key} if key else {}))
         if self.on_value is not None:
             self.on_value(id, {port.name: value for port, value in zip(impl.spec.outputs, outputs, strict=True)})
         self._keep(id, key, outputs, self.run.artifacts[written:])
@@ -290,15 +296,17 @@ class Execution:
     def _keep(self, id: str, key: str, outputs: tuple[Any, ...], written: Sequence[Mapping[str, Any]]) -> None:
         if not key or self.run.requests.shortened or id in self.run.not_finite:
             return
+        made_by = {"run": self.run.id, "node": id} if self.recorded else None
         if self.ram is not None and self.plan.cacheable(id):
-            self.ram.put(key, outputs)
+            self.ram.put(key, outputs, made_by)
         if self.disk is not None and self.plan.on_disk(id):
             prints = []
             for entry in written:
                 path = self.run.roots.resolve(entry["uri"])
                 kept = {name: item for name, item in entry.items() if name != "node"}
                 prints.append({**kept, "sha256": self.fingerprints.of(path)})
-            self.disk.put(key, outputs, {"artifacts": prints} if prints else None)
+            extra = ({"artifacts": prints} if prints else {}) | ({"made_by": made_by} if made_by else {})
+            self.disk.put(key, outputs, extra or None)
 
     def _release(self, id: str) -> None:
         """Forget values whose last reader has run or was found in a cache."""

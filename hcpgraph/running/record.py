@@ -97,6 +97,7 @@ def execute(prepared: Plan, places: Roots, prints: Fingerprints, options: Option
         fingerprints=prints,
         on_error=options.on_error,
         on_value=options.on_value,
+        recorded=folder is not None,
     )
     started = time.perf_counter()
     entry = _entry(prepared, state)

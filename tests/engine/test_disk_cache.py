@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hcpgraph.running.cache import DiskCache
+from hcpgraph.running.cache import Cache, DiskCache
 
 from .support import PACKS, graph, run
 
@@ -125,3 +125,24 @@ def test_another_output_folder_is_written_to(workspace, tmp_path):
     run(saving(), workspace)
     done = run(saving(), workspace, roots={"out": tmp_path / "elsewhere"})
     assert done.ran == ["n", "w"] and (tmp_path / "elsewhere" / "toy.txt").read_text() == "1.0"
+
+
+def test_a_kept_result_says_which_run_made_it(workspace):
+    def cached(**options):
+        events = []
+        run(kept(), workspace, on_event=events.append, **options)
+        return [(event["node"], event.get("made_by")) for event in events if event["kind"] == "node_cached"]
+
+    first = run(kept(), workspace)
+    assert cached() == [("k", {"run": first.id, "node": "k"})]
+    ram = Cache()
+    again = run(kept(), workspace, cache=ram, disk_cache=False)
+    assert cached(cache=ram, disk_cache=False) == [("end", {"run": again.id, "node": "end"})]
+    g = kept()
+    g.set("k.plus", 9)
+    run(g, workspace, record=False)
+    events = []
+    run(g, workspace, on_event=events.append)
+    (found,) = [event for event in events if event["kind"] == "node_cached"]
+    assert "made_by" not in found, "a run without a record cannot be shown"
+    assert len(found["key"]) == 64

@@ -8,12 +8,13 @@ from torch import nn
 
 import hcpgraph
 from hcpgraph.rng import stream_seed
+from hcpgraph.testing import FOLDER
 
 from .training_graphs import PACK, preview, training
 
 
-def train(graph, workspace, **options):
-    result = hcpgraph.run(graph, packs=[PACK], workspace=workspace, **options)
+def train(graph, workspace, packs=(PACK,), **options):
+    result = hcpgraph.run(graph, packs=packs, workspace=workspace, **options)
     assert result.status == "done", result.failed
     return result
 
@@ -114,6 +115,36 @@ def test_an_equal_run_trains_nothing_and_force_trains_again(workspace):
     assert steps == [1, 2, 3, 4]
     assert train(training(4), workspace, on_event=count, force=["train"]).outputs["w.out"] == first
     assert steps == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_a_training_that_goes_on_tells_the_curve_so_far(workspace):
+    def curve(steps):
+        told, events = [], []
+        train(training(steps), workspace, on_event=events.append)
+        for event in events:
+            if event["kind"] == "curve" and event["node"] == "train":
+                told += [(step, value) for step, value in event["series"]["loss"]]
+            if event["kind"] == "metric" and event["node"] == "train":
+                told.append((event["step"], event["values"]["loss"]))
+        return told
+
+    whole = curve(4)
+    assert [step for step, _ in whole] == [1, 2, 3, 4]
+    assert curve(4) == whole
+    more = curve(6)
+    assert more[:4] == whole and [step for step, _ in more] == [1, 2, 3, 4, 5, 6]
+
+
+def test_force_trains_again_although_what_stands_on_it_is_kept(workspace):
+    g = training(4)
+    g.add("toy.write", "save")
+    g.connect("w.out", "save.value")
+    events = []
+    assert "train" in train(g, workspace, packs=[FOLDER, PACK]).ran
+    assert train(g, workspace, packs=[FOLDER, PACK]).ran == []
+    again = train(g, workspace, packs=[FOLDER, PACK], force="*", on_event=events.append)
+    assert {"train", "w", "save"} <= set(again.ran)
+    assert [event["step"] for event in events if event["kind"] == "metric"] == [1, 2, 3, 4]
 
 
 def test_editing_the_preview_the_saver_or_the_view_retrains_nothing(workspace):

@@ -127,14 +127,19 @@ def plan(data: bytes, roots: Roots, packs: Packs, device: str) -> str:
     registry = default_registry(packs)
     found = analyse(sent.graph, registry, roots, files=True, targets=targets or None)
     if found.errors:
-        return json.dumps({"ok": False, "targets": targets or [], "nodes": [], "problems": told(found.problems)})
+        return _no_plan(targets, found.problems)
     try:
         prepared = _plan(found, roots, targets, device)
     except GraphErrors as errors:
-        problems = told([*errors.problems, *found.problems])
-        return json.dumps({"ok": False, "targets": targets or [], "nodes": [], "problems": problems})
+        return _no_plan(targets, [*errors.problems, *found.problems])
     rows = [row.to_json() for row in plan_rows(prepared, roots, disk=True, force=frozenset())]
-    return json.dumps({"ok": True, "targets": prepared.targets, "nodes": rows, "problems": told(found.problems)})
+    keys = {id: key for id in prepared.needed() if (key := prepared.keys.of.get(id)) is not None}
+    reply = {"ok": True, "targets": prepared.targets, "nodes": rows, "keys": keys, "problems": told(found.problems)}
+    return json.dumps(reply)
+
+
+def _no_plan(targets: list[str], problems: list[Problem]) -> str:
+    return json.dumps({"ok": False, "targets": targets, "nodes": [], "keys": {}, "problems": told(problems)})
 
 
 def undecided(found: Analysis, roots: Roots, fields: Mapping[str, Any], device: str) -> list[Problem]:

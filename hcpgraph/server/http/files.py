@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -77,6 +77,18 @@ def listing(uri: str, roots: Roots) -> list[FileEntry]:
     base = uri if uri.endswith(":") else uri.rstrip("/") + "/"
     found = [_entry(entry, base, roots) for entry in _entries(path)]
     return sorted((entry for entry in found if entry), key=lambda entry: (entry["kind"] != "folder", entry["name"]))
+
+
+def stamps(uris: Iterable[str], roots: Roots) -> dict[str, str | None]:
+    """What changes with each file; None for what is not there or not shown."""
+    found: dict[str, str | None] = {}
+    for uri in uris:
+        try:
+            at = resolve(uri, roots).stat()
+            found[uri] = f"{at.st_mtime_ns:x}-{at.st_size:x}"
+        except (OSError, GraphError):
+            found[uri] = None
+    return found
 
 
 def picture_type(path: Path) -> str | None:

@@ -11,11 +11,14 @@ from aiohttp.abc import AbstractStreamWriter
 
 from ...errors import GraphErrors
 from ..helpers import opened, thumbs
+from ..helpers.validate import texts
 from . import files, uploads
-from .replies import STATE, json_reply, json_text
+from .replies import STATE, json_reply, json_text, read_json
 
 ALONE = "default-src 'none'; sandbox"
 """What a file may do if a browser shows it as a page of its own: nothing."""
+STAMPED = 1_000
+"""Files that one request may ask about."""
 
 
 def add(app: web.Application) -> None:
@@ -23,6 +26,7 @@ def add(app: web.Application) -> None:
     app.router.add_get("/api/file", one_file)
     app.router.add_delete("/api/file", delete)
     app.router.add_get("/api/thumb", thumb)
+    app.router.add_post("/api/stamps", stamps)
     app.router.add_get("/api/file-graph", graph_of)
     app.router.add_post("/api/upload", upload)
 
@@ -68,8 +72,22 @@ async def thumb(request: web.Request) -> web.StreamResponse:
     place = await asyncio.to_thread(thumbs.place, path, int(size), state.roots)
     if not await asyncio.to_thread(place.is_file):
         await state.pool.run(thumbs.make, path, int(size), place)
+    return webp(place)
+
+
+def webp(path: Path) -> web.StreamResponse:
+    """A small picture that the server made."""
     headers = {"Content-Type": "image/webp", "Content-Security-Policy": ALONE, "Cache-Control": "private, no-cache"}
-    return Plain(place, headers=headers)
+    return Plain(path, headers=headers)
+
+
+async def stamps(request: web.Request) -> web.Response:
+    """What changes with the content of files: whoever shows one puts it into its address."""
+    uris = texts(await read_json(request), "uris")
+    if len(uris) > STAMPED:
+        raise GraphErrors.one("E_FIELD", f"uris has at most {STAMPED} texts")
+    found = await asyncio.to_thread(files.stamps, uris, request.app[STATE].roots)
+    return json_reply({"stamps": found})
 
 
 async def graph_of(request: web.Request) -> web.Response:

@@ -22,6 +22,7 @@ from ..json_text import to_text
 from ..queue.job import STATUSES
 from ..queue.progress import TABLE_HEAD, table
 from .replies import STATE, failure, json_reply, json_text, read_body, read_json
+from .routes_files import webp
 
 LIMIT = 500
 TITLE = 200
@@ -43,6 +44,7 @@ def add(app: web.Application) -> None:
             web.get("/api/jobs/{id}/series", series),
             web.get("/api/jobs/{id}/series.csv", series_table),
             web.get("/api/jobs/{id}/record", record),
+            web.get("/api/jobs/{id}/picture", picture),
             web.post("/api/jobs/{id}/cancel", cancel),
             web.post("/api/jobs/{id}/move", move),
             web.post("/api/jobs/{id}/request", ask),
@@ -110,15 +112,16 @@ async def listing(request: web.Request) -> web.Response:
 async def snapshot(request: web.Request) -> web.Response:
     """Everything that a run has said so far, and the state of its job."""
     state, id = request.app[STATE], request.match_info["id"]
-    job = await state.jobs.get(id)
+    job = await state.supervisor.job(id)
     run = await state.supervisor.runs.get(id)
-    return json_reply({"job": job.to_json(), **run.fold.to_json()})
+    pictures = await asyncio.to_thread(run.pictures.stamps)
+    return json_reply({"job": job.to_json(), **run.fold.to_json(), "pictures": pictures})
 
 
 async def series(request: web.Request) -> web.Response:
     """The curves of a run, thinned for drawing."""
     state, id = request.app[STATE], request.match_info["id"]
-    await state.jobs.get(id)
+    await state.supervisor.job(id)
     run = await state.supervisor.runs.get(id)
     return json_reply(run.curves.to_json())
 
@@ -157,6 +160,16 @@ async def record(request: web.Request) -> web.Response:
         return json_reply(json.loads(data))
     except (OSError, ValueError):
         raise GraphErrors.one("E_NOT_FOUND", f"run '{id}' has no record", hint="it did not get that far") from None
+
+
+async def picture(request: web.Request) -> web.StreamResponse:
+    """The picture of a node's value in a run."""
+    state, id, node = request.app[STATE], request.match_info["id"], request.query.get("node", "")
+    await state.supervisor.job(id)
+    path = (await state.supervisor.runs.get(id)).pictures.path(node)
+    if path is None or not await asyncio.to_thread(path.is_file):
+        raise GraphErrors.one("E_NOT_FOUND", f"run '{id}' has no picture of '{node[:200]}'")
+    return webp(path)
 
 
 async def graph(request: web.Request) -> web.Response:

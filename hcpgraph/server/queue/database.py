@@ -257,10 +257,11 @@ class Jobs:
             await db.executemany(
                 "INSERT OR IGNORE INTO jobs "
                 "(id, status, title, graph_hash, targets, created, started, ended, reason, artifacts, picture) "
-                "VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)",
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        *(run.id, run.status, run.title, json.dumps(run.targets), run.started, run.started, run.ended),
+                        *(run.id, run.status, run.title, run.graph_hash, json.dumps(run.targets)),
+                        *(run.started, run.started, run.ended),
                         *(json.dumps(run.reason.to_json()) if run.reason else None, run.artifacts, run.picture),
                     )
                     for run in runs

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ...errors import Problem
+from ...errors import GraphErrors, Problem
 from .job import Status
 from .runs import ID
 
 SILENT = 3_600.0
 """Seconds after which a run that says nothing more is taken for dead: it was killed and could not say so."""
+HASHED = 200
+"""Runs of which it is told whether they ran the graph that a page shows: of older ones nobody asks."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,31 @@ class Recorded:
     reason: Problem | None
     artifacts: int
     picture: str | None
+    graph_hash: str = ""
 
 
-def recorded(folder: Path, known: Collection[str]) -> list[Recorded]:
+def recorded(folder: Path, known: Collection[str], hash_of: Callable[[str], str]) -> list[Recorded]:
     """The ended runs in a folder of runs that are not known yet; one that goes on elsewhere is left out until its end.
 
     Args:
         folder: The workspace's `runs`.
         known: Ids that need not be looked at.
+        hash_of: Gives the hash of a graph's text, as jobs have it; only asked for the latest runs.
     """
     try:
         names = [path.name for path in folder.iterdir() if path.name not in known and ID.fullmatch(path.name)]
     except OSError:
         return []
-    return [run for name in names if (run := _read(folder / name)) is not None]
+    found = [run for name in names if (run := _read(folder / name)) is not None]
+    found.sort(key=lambda run: run.started)
+    return [*found[:-HASHED], *(replace(run, graph_hash=_hash(folder / run.id, hash_of)) for run in found[-HASHED:])]
+
+
+def _hash(folder: Path, hash_of: Callable[[str], str]) -> str:
+    try:
+        return hash_of((folder / "graph.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, GraphErrors):
+        return ""
 
 
 def conclude_record(folder: Path, status: str, reason: Problem) -> None:

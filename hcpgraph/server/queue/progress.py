@@ -55,6 +55,8 @@ class Fold:
             self._end(event.get("status"))
         elif node is not None:
             self.last = node
+            if kind == "curve":
+                return
             if kind == "metric":
                 self.step[node] = event["step"]
             elif (state := _after(self.nodes.get(node), event)) is not None:
@@ -87,11 +89,13 @@ def _after(before: Mapping[str, Any] | None, event: Event) -> dict[str, Any] | N
     is done until it begins again.
     """
     kind = event["kind"]
-    if kind in ("node_started", "node_cached", "node_skipped"):
-        return {"state": {"node_started": "running", "node_cached": "cached", "node_skipped": "skipped"}[kind]}
+    if kind in ("node_started", "node_skipped"):
+        return {"state": "running" if kind == "node_started" else "skipped"}
+    if kind == "node_cached":
+        return {"state": "cached", **_said(event, "key", "made_by")}
     known = dict(before or {})
     if kind == "node_done":
-        return {**known, "state": "done", "seconds": event["seconds"]}
+        return {**known, "state": "done", "seconds": event["seconds"], **_said(event, "key")}
     if kind == "node_failed":
         trace = {"traceback": event["traceback"]} if event.get("traceback") else {}
         return {**known, "state": "failed", "problem": event["problem"], **trace}
@@ -106,6 +110,10 @@ def _after(before: Mapping[str, Any] | None, event: Event) -> dict[str, Any] | N
         numbers = {name: item for name, item in event.items() if name not in _PROGRESS and _is_number(item)}
         return {**known, "numbers": numbers} if numbers else known
     return None
+
+
+def _said(event: Event, *names: str) -> dict[str, Any]:
+    return {name: event[name] for name in names if event.get(name) is not None}
 
 
 def _line(event: Event) -> dict[str, Any]:
@@ -135,13 +143,11 @@ class Curves:
         if event["seq"] <= self.seq:
             return
         self.seq = event["seq"]
-        if event["kind"] != "metric":
-            return
-        named = self._points.setdefault(event["node"], {})
-        for name, value in event["values"].items():
+        for name, step, value in _numbers(event):
             if _is_number(value) and value - value == 0:
+                named = self._points.setdefault(event["node"], {})
                 steps, values = named.setdefault(name, (array("q"), array("d")))
-                steps.append(event["step"])
+                steps.append(step)
                 values.append(value)
 
     def to_json(self, limit: int = POINTS) -> dict[str, Any]:
@@ -172,9 +178,17 @@ def thin(steps: array[int], values: array[float], limit: int) -> list[list[float
 def table(events: Iterator[Event]) -> Iterator[str]:
     """Lines of a CSV table with every number of a run, at full rate."""
     for event in events:
-        if event["kind"] == "metric":
-            for name, value in event["values"].items():
-                yield f"{event['node']},{_cell(name)},{event['step']},{value!r}\r\n"
+        for name, step, value in _numbers(event):
+            yield f"{event['node']},{_cell(name)},{step},{value!r}\r\n"
+
+
+def _numbers(event: Event) -> Iterator[tuple[str, int, Any]]:
+    """Name, step and value of the points that an event tells: one each, or the curve of the steps that a training
+    goes on from."""
+    if event["kind"] == "metric":
+        yield from ((name, event["step"], value) for name, value in event["values"].items())
+    elif event["kind"] == "curve":
+        yield from ((name, step, value) for name, points in event["series"].items() for step, value in points)
 
 
 TABLE_HEAD = "node,name,step,value\r\n"

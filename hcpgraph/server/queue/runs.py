@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...events import Event
 from .journal import Journal, stored
+from .pictures import Pictures
 from .progress import Curves, Fold
 
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -24,6 +25,7 @@ class Run:
         self.journal = Journal(folder / "events.jsonl")
         self.fold = Fold()
         self.curves = Curves()
+        self.pictures = Pictures(folder / "pictures")
 
     def take(self, event: Event) -> None:
         """A live event."""

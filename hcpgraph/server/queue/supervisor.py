@@ -18,10 +18,14 @@ from typing import Any
 
 import psutil
 
+from ...declaring.registry import default_registry
+from ...document import loads
+from ...document.overrides import written_out
 from ...errors import GraphErrors, Problem
 from ...paths import Roots
 from ...requests import REQUESTS
 from ...version import __version__
+from ..helpers.validate import content_hash
 from .current import Running, conclude, interrupted, signalled
 from .database import Jobs
 from .history import recorded
@@ -30,7 +34,7 @@ from .job import Job, Status, Work
 from .keeper import Keeper
 from .meter import Meter
 from .process import Process, gone, identity
-from .runs import Run, Runs
+from .runs import ID, Run, Runs
 
 log = logging.getLogger("hcpgraph.server")
 
@@ -132,6 +136,20 @@ class Supervisor:
         self._wake.set()
         return job
 
+    async def job(self, id: str) -> Job:
+        """A job, also one that `hcpgraph run` has ended since the last look at the folder of runs.
+
+        Raises:
+            GraphErrors: E_NOT_FOUND.
+        """
+        try:
+            return await self.jobs.get(id)
+        except GraphErrors:
+            if not ID.fullmatch(id) or not await asyncio.to_thread((self.runs.folder / id / "run.json").is_file):
+                raise
+            await self.refresh_history(force=True)
+            return await self.jobs.get(id)
+
     async def cancel(self, id: str) -> Job:
         """Take a job out of the queue, or stop it; one that has ended stays as it is.
 
@@ -202,11 +220,16 @@ class Supervisor:
         async with self._scanning:
             if not force and time.monotonic() - self._scanned < HISTORY_SECONDS:
                 return
-            found = await asyncio.to_thread(recorded, self.runs.folder, await self.jobs.known())
+            found = await asyncio.to_thread(recorded, self.runs.folder, await self.jobs.known(), self._hash)
             self._scanned = time.monotonic()
             if found:
                 await self.jobs.record(found)
                 await self._tell_queue()
+
+    def _hash(self, text: str) -> str:
+        """The hash of a graph, as the jobs that were made here have it."""
+        registry = default_registry(self.packs)
+        return content_hash(written_out(loads(text), registry), registry)
 
     async def _serve(self, left: list[str]) -> None:
         known = await self.jobs.remembered(WORKER)
@@ -306,7 +329,11 @@ class Supervisor:
         """Something that the worker says about a job."""
         kind, current = message["type"], self._current
         if kind == "picture":
-            self.hub.picture({**message, "data": base64.b64decode(message["data"])})
+            picture = base64.b64decode(message["data"])
+            if current is not None and current.job.id == message["job"]:
+                with suppress(OSError):
+                    await asyncio.to_thread(current.run.pictures.put, message["node"], picture)
+            self.hub.picture({**message, "data": picture})
         elif kind == "event" and current is not None and current.job.id == message["event"]["run"]:
             current.run.take(message["event"])
             self.hub.news(current.job.id)

@@ -12,7 +12,7 @@ from . import wire
 NAMED = (
     "GraphFile", "Specs", "Check", "PlanReply", "Opened", "Imported", "Capabilities", "GraphEntry", "TemplateEntry",
     "JobStatus", "Job", "Snapshot", "Series", "RunEvent", "ServerMessage", "ClientMessage", "PictureFrame",
-    "FileEntry", "Uploaded", "LayersReply", "Hello", "ApiError", "DataReport", "DataReportLine",
+    "FileEntry", "Stamps", "Uploaded", "LayersReply", "Hello", "ApiError", "DataReport", "DataReportLine",
 )  # fmt: skip
 JSON: dict[str, Any] = {
     "description": "Any JSON value.",

@@ -45,11 +45,20 @@ class Checkpoint(TypedDict):
     uri: Uri
 
 
+class MadeBy(TypedDict):
+    """Where a kept result comes from."""
+
+    run: str
+    node: FlatId
+
+
 class NodeRun(TypedDict):
     """How far a node is."""
 
     state: Literal["waiting", "running", "done", "cached", "failed", "skipped"]
     seconds: NotRequired[float]
+    key: NotRequired[Annotated[str, Field(description="What the result follows from; equal keys, equal results.")]]
+    made_by: NotRequired[Annotated[MadeBy, Field(description="Of a cached result, where that is known.")]]
     value: NotRequired[float]
     total: NotRequired[float]
     numbers: NotRequired[dict[str, float]]
@@ -91,6 +100,10 @@ class Snapshot(TypedDict):
     nodes: dict[str, NodeRun]
     artifacts: list[Artifact]
     log: list[LogLine]
+    pictures: Annotated[
+        dict[FlatId, str],
+        Field(description="Nodes whose value has a picture -> a stamp of it, for GET /api/jobs/{id}/picture."),
+    ]
 
 
 class Series(TypedDict):

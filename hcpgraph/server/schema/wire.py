@@ -17,6 +17,7 @@ from .runs import (
     ClientMessage,
     Job,
     JobStatus,
+    MadeBy,
     PictureFrame,
     RunEvent,
     Seconds,
@@ -57,6 +58,7 @@ __all__ = [
     "ServerMessage",
     "Snapshot",
     "Specs",
+    "Stamps",
     "TemplateEntry",
     "Uploaded",
     "WorkerState",
@@ -90,6 +92,7 @@ class PlanRow(TypedDict):
     inside: NotRequired[str]
     key: NotRequired[str]
     checkpoint: NotRequired[int]
+    made_by: NotRequired[Annotated[MadeBy, Field(description="Of a cached result, where that is known.")]]
 
 
 class PlanReply(TypedDict):
@@ -98,6 +101,12 @@ class PlanReply(TypedDict):
     ok: bool
     targets: list[str]
     nodes: list[PlanRow]
+    keys: Annotated[
+        dict[str, str],
+        Field(
+            description="Node -> what its result follows from; also of nodes behind a cached one, which have no row."
+        ),
+    ]
     problems: list[Problem]
 
 
@@ -216,6 +225,15 @@ class FileEntry(TypedDict):
     size: int
     modified: Seconds
     count: NotRequired[Annotated[int, Field(description="Of a folder: how much lies in it.")]]
+
+
+class Stamps(TypedDict):
+    """POST /api/stamps"""
+
+    stamps: Annotated[
+        dict[Uri, str | None],
+        Field(description="What changes with the content of each file; null for what is not there or not shown."),
+    ]
 
 
 class Uploaded(TypedDict):

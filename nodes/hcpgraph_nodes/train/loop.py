@@ -114,6 +114,7 @@ def loop(
     if (state := store.load(end)) is not None:
         restore(state, optimizer, module.instances, scaler)
         done, curve = state["step"], state["curve"]
+        ctx.run.events.emit("curve", ctx.node, series={name: list(points) for name, points in curve.items()})
         ctx.log(f"{'nothing to train' if done == end else 'going on'}: checkpoint of step {done} of {end}")
     body.series = curve
     pending: list[tuple[torch.Tensor, dict[str, float]]] = []

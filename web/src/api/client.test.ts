@@ -16,7 +16,8 @@ it("keeps the folders of a name and encodes everything else", async () => {
   const asked = answers(Response.json({}));
   await api.graph("my folder/a#b?");
   expect(asked[0]?.[0]).toBe("/api/graphs/my%20folder/a%23b%3F");
-  expect(api.thumbUrl("out:a b/c&d.png", 64)).toBe("/api/thumb?uri=out%3Aa+b%2Fc%26d.png&size=64");
+  expect(api.thumbUrl("out:a b/c&d.png", 64, "7-a")).toBe("/api/thumb?uri=out%3Aa+b%2Fc%26d.png&size=64&v=7-a");
+  expect(api.thumbUrl("out:a.png", 64, 1.5)).not.toBe(api.thumbUrl("out:a.png", 64, 1.25));
   expect(api.fileUrl("out:a.png")).toBe("/api/file?uri=out%3Aa.png");
 });
 

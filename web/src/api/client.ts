@@ -19,6 +19,7 @@ import type {
   Series,
   Snapshot,
   Specs,
+  Stamps,
   TemplateEntry,
   Uploaded,
   WorkerState,
@@ -45,6 +46,8 @@ export interface DataReportRequest {
   of: string;
 }
 export type ThumbSize = 64 | 128 | 256 | 512;
+/** What changes with the content of a file: its time in seconds, or what the server says. */
+export type Stamp = number | string | undefined;
 export type RunRequest = "sample" | "save" | "stop";
 
 async function send(method: string, path: string, init: RequestInit, options?: Options): Promise<Response> {
@@ -98,6 +101,10 @@ function query(entries: Record<string, string | number | undefined>): string {
   for (const [name, value] of Object.entries(entries)) if (value !== undefined) params.set(name, String(value));
   const text = params.toString();
   return text === "" ? "" : `?${text}`;
+}
+
+function stamped(stamp: Stamp): string | undefined {
+  return typeof stamp === "number" ? stamp.toString(36) : stamp;
 }
 
 /** Names of graphs and templates may have folders: each part is encoded, the slashes stay. */
@@ -169,7 +176,12 @@ export const api = {
     await send("DELETE", `/api/file${query({ uri })}`, {}, options);
   },
   fileUrl: (uri: string, download = false) => `/api/file${query({ uri, download: download ? 1 : undefined })}`,
-  thumbUrl: (uri: string, size: ThumbSize = 256) => `/api/thumb${query({ uri, size })}`,
+  /** A picture as it is now: `stamp` is what says that it was written anew. */
+  shownUrl: (uri: string, stamp: Stamp) => `/api/file${query({ uri, v: stamped(stamp) })}`,
+  /** What changes with the content of each file; null for what is not there. */
+  stamps: async (uris: readonly string[], options?: Options) =>
+    (await call<Stamps>("POST", "/api/stamps", { uris }, options)).stamps,
+  thumbUrl: (uri: string, size: ThumbSize, stamp: Stamp) => `/api/thumb${query({ uri, size, v: stamped(stamp) })}`,
 
   /** Queue a run. */
   run: (request: JobRequest, options?: Options) => call<Job>("POST", "/api/jobs", request, options),
@@ -183,6 +195,8 @@ export const api = {
   events: (id: string, since: number, options?: Options) =>
     get<RunEvent[]>(`${job(id)}/events${query({ since })}`, options),
   series: (id: string, options?: Options) => get<Series>(`${job(id)}/series`, options),
+  /** The last picture of a node's value. */
+  pictureUrl: (id: string, node: string, stamp: string) => `${job(id)}/picture${query({ node, v: stamp })}`,
   seriesCsvUrl: (id: string) => `${job(id)}/series.csv`,
   record: (id: string, options?: Options) => get<Record<string, Json>>(`${job(id)}/record`, options),
   cancel: (id: string, options?: Options) => call<Job>("POST", `${job(id)}/cancel`, {}, options),

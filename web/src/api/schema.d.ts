@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle 24000a98a7f577dee123bb0d26457062ad7669ca26212de426f16a5450cd60ed
+// bundle e9d48ea4a13802787dd6e5b52e5913d513274b4dbfb665b96ff4b43cf9390d08
 /**
  * Any JSON value.
  */
@@ -658,6 +658,7 @@ export interface RunEvent {
     | "node_skipped"
     | "progress"
     | "metric"
+    | "curve"
     | "artifact"
     | "checkpoint"
     | "log"
@@ -678,6 +679,7 @@ export interface RunEvent {
     | "node_skipped"
     | "progress"
     | "metric"
+    | "curve"
     | "artifact"
     | "checkpoint"
     | "log"
@@ -852,6 +854,16 @@ export interface LogLine {
   message: string;
 }
 /**
+ * Where a kept result comes from.
+ */
+export interface MadeBy {
+  run: string;
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
+}
+/**
  * What the machine is doing: shares of one and bytes.
  */
 export interface Meter {
@@ -871,6 +883,11 @@ export interface MeterMessage {
 export interface NodeRun {
   state: "waiting" | "running" | "done" | "cached" | "failed" | "skipped";
   seconds?: number;
+  /**
+   * What the result follows from; equal keys, equal results.
+   */
+  key?: string;
+  made_by?: MadeBy1;
   value?: number;
   total?: number;
   numbers?: {
@@ -885,6 +902,16 @@ export interface NodeRun {
    * Those that are kept, oldest first.
    */
   checkpoints?: Checkpoint[];
+}
+/**
+ * Of a cached result, where that is known.
+ */
+export interface MadeBy1 {
+  run: string;
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
 }
 /**
  * A node type, its texts in the asked language.
@@ -1028,6 +1055,12 @@ export interface PlanReply {
   ok: boolean;
   targets: string[];
   nodes: PlanRow[];
+  /**
+   * Node -> what its result follows from; also of nodes behind a cached one, which have no row.
+   */
+  keys: {
+    [k: string]: string;
+  };
   problems: Problem[];
 }
 /**
@@ -1044,6 +1077,17 @@ export interface PlanRow {
   inside?: string;
   key?: string;
   checkpoint?: number;
+  made_by?: MadeBy2;
+}
+/**
+ * Of a cached result, where that is known.
+ */
+export interface MadeBy2 {
+  run: string;
+  /**
+   * `node`, or `instance/node` inside a subgraph.
+   */
+  node: string;
 }
 export interface QueueMessage {
   type: "queue";
@@ -1079,6 +1123,12 @@ export interface Snapshot {
   };
   artifacts: Artifact[];
   log: LogLine[];
+  /**
+   * Nodes whose value has a picture -> a stamp of it, for GET /api/jobs/{id}/picture.
+   */
+  pictures: {
+    [k: string]: string;
+  };
 }
 /**
  * GET /api/specs
@@ -1124,6 +1174,17 @@ export interface TypeInfo {
   help: string;
   weights: string;
   facts: string[];
+}
+/**
+ * POST /api/stamps
+ */
+export interface Stamps {
+  /**
+   * What changes with the content of each file; null for what is not there or not shown.
+   */
+  stamps: {
+    [k: string]: string | null;
+  };
 }
 /**
  * GET /api/templates

@@ -49,7 +49,6 @@ import { NodeView } from "./NodeView";
 import { NoteView } from "./NoteView";
 import { RegionView } from "./RegionView";
 import { RerouteView } from "./RerouteView";
-import { keepKeys } from "./ranKeys";
 import { findWays, forgetWays } from "./routes";
 import { followSelection, selectedAll, selectForMenu } from "./selection";
 import { focusElement, regionAt, setStage } from "./stage";
@@ -82,7 +81,6 @@ export function Canvas({ readOnly = false }: { readOnly?: boolean }) {
   const locked = useDoc((doc) => doc.readOnly) || readOnly;
   useEffect(registerCanvasCommands, []);
   useEffect(followSelection, []);
-  useEffect(keepKeys, []);
   if (!specs) return <div className={styles.canvas} />;
   const place = `${tab}:${path.join("/")}`;
   return (

@@ -4,20 +4,22 @@ import { api } from "../api/client";
 import type { Artifact } from "../api/schema";
 import { useNodePicture, useRuns } from "../state/run";
 import { useSession } from "../state/session";
+import { useStamp } from "../state/stamps";
 import { cx } from "../ui";
 import styles from "./NodePicture.module.css";
+import { useNodeMark } from "./nodeState";
 
 /** Pictures smaller than this are drawn in whole pixels: blurring a 32-pixel emoji hides what the model does. */
 const SMALL = 160;
 
-const lastOf = new WeakMap<readonly Artifact[], Map<string, string>>();
+const lastOf = new WeakMap<readonly Artifact[], Map<string, Artifact>>();
 
 /** The last picture that each node wrote. */
-function lastPicture(artifacts: readonly Artifact[], flat: string): string | undefined {
+function lastPicture(artifacts: readonly Artifact[], flat: string): Artifact | undefined {
   let last = lastOf.get(artifacts);
   if (!last) {
     last = new Map();
-    for (const { node, type, uri } of artifacts) if (type === "image") last.set(node, uri);
+    for (const one of artifacts) if (one.type === "image") last.set(one.node, one);
     lastOf.set(artifacts, last);
   }
   return last.get(flat);
@@ -27,10 +29,12 @@ function lastPicture(artifacts: readonly Artifact[], flat: string): string | und
 export function NodePicture({ flat, title }: { flat: string; title: string }) {
   const { t } = useTranslation();
   const live = useNodePicture(flat);
-  const written = useRuns(({ artifacts, nodes }) => (nodes[flat] ? lastPicture(artifacts, flat) : undefined));
+  const last = useRuns(({ artifacts, here }) => (here ? lastPicture(artifacts, flat) : undefined));
+  const stamp = useStamp(last?.uri, last?.seq);
+  const stale = useNodeMark(flat)?.mark === "stale";
   const [small, setSmall] = useState(false);
   const [broken, setBroken] = useState<string | null>(null);
-  const source = live ?? (written === undefined ? undefined : api.thumbUrl(written, 512));
+  const source = live ?? (last && typeof stamp === "string" ? api.thumbUrl(last.uri, 512, stamp) : undefined);
   if (!source || source === broken) return null;
   return (
     <button
@@ -42,7 +46,7 @@ export function NodePicture({ flat, title }: { flat: string; title: string }) {
       <img
         src={source}
         alt={t("canvas.node.picture", { title })}
-        className={cx(styles.picture, small && styles.small)}
+        className={cx(styles.picture, small && styles.small, stale && styles.stale)}
         draggable={false}
         onLoad={(event) => setSmall(event.currentTarget.naturalWidth < SMALL)}
         onError={() => setBroken(source)}

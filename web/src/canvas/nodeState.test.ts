@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import type { NodeRun, PlanReply, PlanRow } from "../api/schema";
 import { markOf, plannedState } from "./nodeState";
-import { planKeys } from "./ranKeys";
+import { hasChanged } from "./ranKeys";
 
 const plan = (rows: Record<string, PlanRow["state"]>): PlanReply => ({
   ok: true,
   targets: [],
   problems: [],
+  keys: {},
   nodes: Object.entries(rows).map(([node, state]) => ({ node, state, type: "t", when: "once" })),
 });
 
@@ -44,13 +45,22 @@ test("before a run only what is cached is marked", () => {
   expect(markOf({ state: "waiting" }, "runs", true, false)?.mark).toBe("waiting");
 });
 
-test("an instance changes with anything in it", () => {
-  const row = (node: string, key: string): PlanRow => ({ node, key, type: "t", state: "runs", when: "once" });
-  const reply = (...nodes: PlanRow[]): PlanReply => ({ ok: true, targets: [], problems: [], nodes });
-  const one = planKeys(reply(row("a", "1"), row("in/x", "2"), row("in/deep/y", "3")));
-  const two = planKeys(reply(row("a", "1"), row("in/x", "2"), row("in/deep/y", "4")));
-  expect(one.get("a")).toBe(two.get("a"));
-  expect(one.get("in/x")).toBe(two.get("in/x"));
-  expect(one.get("in")).not.toBe(two.get("in"));
-  expect(one.get("in/deep")).not.toBe(two.get("in/deep"));
+test("a node has changed if the plan gives it another key than the run did, an instance with anything in it", () => {
+  const node = (key?: string): NodeRun => ({ state: "done", ...(key && { key }) });
+  const nodes = {
+    a: node("1"),
+    in: node(),
+    "in/x": node("2"),
+    "in/deep": node(),
+    "in/deep/y": node("3"),
+    open: node(),
+  };
+  const now = (keys: Record<string, string>): PlanReply => ({ ...plan({}), keys });
+  const same = { a: "1", "in/x": "2", "in/deep/y": "3", open: "9" };
+  const changed = (keys: Record<string, string>) => Object.keys(nodes).filter((id) => hasChanged(nodes, now(keys), id));
+  expect(changed(same)).toEqual([]);
+  expect(changed({ ...same, "in/deep/y": "4" })).toEqual(["in", "in/deep", "in/deep/y"]);
+  expect(changed({ ...same, a: "4" })).toEqual(["a"]);
+  expect(changed({})).toEqual([]);
+  expect(hasChanged(nodes, null, "a")).toBe(false);
 });

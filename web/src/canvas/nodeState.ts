@@ -64,8 +64,8 @@ export function useNodeMark(flat: string): NodeMark | null {
   const run = useNodeRun(flat);
   const going = useRuns(isGoing);
   const planned = useCheck((state) => plannedState(state.plan, flat));
-  const active = useRuns((state) => state.active);
-  const changed = useCheck(({ plan }) => run !== undefined && hasChanged(active, plan, flat));
+  const plan = useCheck((state) => state.plan);
+  const changed = useRuns(({ nodes }) => run !== undefined && hasChanged(nodes, plan, flat));
   return markOf(run, planned, going, changed);
 }
 

@@ -6,7 +6,7 @@ import { api } from "../api/client";
 import type { Artifact } from "../api/schema";
 import { usePreferences } from "../state/preferences";
 import { useQueue } from "../state/queue";
-import { type Curves, useRuns } from "../state/run";
+import { type Curves, useRuns, viewOf } from "../state/run";
 import { Button, EmptyState, IconButton, Slider, Spinner, Switch } from "../ui";
 import styles from "./Chart.module.css";
 import { ChartLegend } from "./ChartLegend";
@@ -43,7 +43,7 @@ function useRunCurves(): RunCurves[] {
       const title = job?.title || t("dock.run", { id });
       // Runs of one graph have one title: the time tells them apart.
       const time = job && ids.length > 1 ? `${formatTime(job.started ?? job.created, i18n.language)} ` : "";
-      return { job: id, title: time + title, curves: runs[id]?.curves ?? NO_CURVES };
+      return { job: id, title: time + title, curves: viewOf(id, runs)?.curves ?? NO_CURVES };
     });
   }, [active, compare, runs, jobs, t, i18n.language]);
 }
@@ -60,7 +60,9 @@ export function Chart() {
   const all = useMemo(() => seriesOf(runs), [runs]);
   const series = useMemo(() => all.filter((one) => !hidden.has(one.name)), [all, hidden]);
   const lines = useMemo(() => linesOf(series, { smoothing, log: logScale, view }), [series, smoothing, logScale, view]);
-  const checkpoints = useRuns(useShallow(({ active, runs }) => checkpointsOf(runs[active ?? ""]?.nodes ?? NO_NODES)));
+  const checkpoints = useRuns(
+    useShallow(({ active, runs }) => checkpointsOf(viewOf(active ?? "", runs)?.nodes ?? NO_NODES)),
+  );
   const markers = useMemo(() => markersOf(artifacts, checkpoints), [artifacts, checkpoints]);
   const active = runs[0];
 

@@ -1,11 +1,21 @@
-import { ChartLine, ChevronDown, ChevronUp, CircleAlert, Database, Images, ListVideo, ScrollText } from "lucide-react";
+import {
+  ChartLine,
+  ChevronDown,
+  ChevronUp,
+  CircleAlert,
+  Database,
+  DatabaseZap,
+  Images,
+  ListVideo,
+  ScrollText,
+} from "lucide-react";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { historyOf, isOpen, queueOf, useQueue } from "../state/queue";
-import { showRun, useRuns } from "../state/run";
+import { makersOf, showRun, useRuns } from "../state/run";
 import { type DockTab, useSession } from "../state/session";
 import { setStrip } from "../state/strip";
-import { Badge, IconButton, Select, Spinner, type TabItem, TabPanel, Tabs, type Tone } from "../ui";
+import { Badge, Button, IconButton, Select, Spinner, type TabItem, TabPanel, Tabs, type Tone, Tooltip } from "../ui";
 import styles from "./Dock.module.css";
 import { formatTime } from "./format";
 import { Meter } from "./Meter";
@@ -56,6 +66,7 @@ export function Dock() {
       items={items}
       actions={
         <>
+          {open && OF_A_RUN.includes(tab) && <ServedFrom />}
           {open && OF_A_RUN.includes(tab) && <RunPicker />}
           {!compact && <span ref={setStrip} className={styles.strip} />}
           <Meter />
@@ -107,6 +118,22 @@ function useItems(): TabItem<DockTab>[] {
       badge: count > 0 && <Badge tone={tone}>{count}</Badge>,
     };
   });
+}
+
+/** What is shown was made by an earlier run: which one. A click shows that. */
+function ServedFrom() {
+  const { t, i18n } = useTranslation();
+  const maker = useRuns(({ active, runs }) => makersOf(runs[active ?? ""])[0]);
+  const job = useQueue(({ jobs }) => jobs.find((one) => one.id === maker));
+  if (maker === undefined) return null;
+  const time = job ? formatTime(job.started ?? job.created, i18n.language) : maker;
+  return (
+    <Tooltip content={t("dock.served.body")}>
+      <Button size="s" variant="ghost" icon={<DatabaseZap size={13} />} onClick={() => job && showRun(job)}>
+        {t("dock.served.from", { time })}
+      </Button>
+    </Tooltip>
+  );
 }
 
 const LISTED = 30;

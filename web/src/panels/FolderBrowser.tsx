@@ -152,7 +152,7 @@ function FileRow({ entry, enter, reload }: { entry: FileEntry; enter: (uri: stri
     <li className={styles.row}>
       <button type="button" className={styles.open} title={uri} onClick={click}>
         {kind === "image" ? (
-          <img className={styles.thumb} src={api.thumbUrl(uri, 64)} alt="" loading="lazy" />
+          <img className={styles.thumb} src={api.thumbUrl(uri, 64, entry.modified)} alt="" loading="lazy" />
         ) : (
           <span className={styles.icon}>{ICONS[kind]}</span>
         )}

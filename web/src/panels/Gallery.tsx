@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { attempt } from "../shell/report";
 import { useRuns } from "../state/run";
+import { useStamps } from "../state/stamps";
 import { Button, EmptyState, Segments, Spinner } from "../ui";
 import { ComparePictures } from "./ComparePictures";
 import styles from "./Gallery.module.css";
@@ -42,10 +43,18 @@ export function Gallery() {
     };
   }, [source, written]);
 
-  const pictures = useMemo(() => {
+  const listed = useMemo(() => {
     const list = source === "run" ? picturesOf(artifacts).reverse() : (everything ?? []);
     return list.filter((picture) => !deleted.has(`${picture.uri} ${picture.t}`));
   }, [source, artifacts, everything, deleted]);
+  const stamps = useStamps(
+    useMemo(() => listed.map(({ uri }) => uri), [listed]),
+    listed,
+  );
+  const pictures = useMemo(
+    () => listed.map((picture) => ({ ...picture, stamp: stamps[picture.uri] ?? undefined })),
+    [listed, stamps],
+  );
   const choose = useCallback((uri: string) => {
     setChosen((before) => (before.includes(uri) ? before.filter((one) => one !== uri) : [...before, uri].slice(-2)));
   }, []);

@@ -6,6 +6,7 @@ import {
   ImagePlus,
   Images,
   Play,
+  RotateCcw,
   RotateCw,
   Save,
   Square,
@@ -22,6 +23,7 @@ import { attempt } from "../shell/report";
 import { dropJob, isOpen } from "../state/queue";
 import { cancelRun, requestRun, runAgain, showRun, useRuns } from "../state/run";
 import { useSession } from "../state/session";
+import { useStamp } from "../state/stamps";
 import { cx, IconButton, Menu, MenuCheckItem, MenuItem, MenuSeparator, Progress } from "../ui";
 import { Checkbox } from "../ui/Checkbox";
 import { formatDuration, formatTime } from "./format";
@@ -40,13 +42,14 @@ export const RunRow = memo(function RunRow({ job, chosen, onChoose }: RunRowProp
   const { t, i18n } = useTranslation();
   const shown = useRuns((state) => state.active === job.id);
   const [broken, setBroken] = useState(false);
+  const stamp = useStamp(job.picture, job.artifacts);
   const title = job.title || job.id;
   return (
     <div className={cx(styles.row, shown && styles.shown)}>
       <Checkbox checked={chosen} onChange={onChoose} aria-label={t("dock.runs.choose", { title })} />
       <span className={styles.thumb}>
-        {job.picture !== null && !broken ? (
-          <img src={api.thumbUrl(job.picture, 64)} alt="" loading="lazy" onError={() => setBroken(true)} />
+        {job.picture !== null && typeof stamp === "string" && !broken ? (
+          <img src={api.thumbUrl(job.picture, 64, stamp)} alt="" loading="lazy" onError={() => setBroken(true)} />
         ) : (
           <Play size={14} aria-hidden />
         )}
@@ -91,7 +94,7 @@ function isInterrupted(job: Job): boolean {
 function RunMenu({ job, title }: { job: Job; title: string }) {
   const { t } = useTranslation();
   const compared = useRuns((state) => state.compare.includes(job.id));
-  const { follow, toggleCompare } = useRuns.getState();
+  const { toggleCompare } = useRuns.getState();
   const { showDock } = useSession.getState();
   const remove = async () => {
     const answer = await useSession.getState().openDialog("confirm", {
@@ -116,7 +119,7 @@ function RunMenu({ job, title }: { job: Job; title: string }) {
       align="end"
       trigger={<IconButton size="s" label={t("dock.runs.actions", { title })} icon={<Ellipsis size={15} />} />}
     >
-      <MenuItem icon={<Eye size={14} />} onSelect={() => follow(job.id)}>
+      <MenuItem icon={<Eye size={14} />} onSelect={() => showRun(job)}>
         {t("dock.runs.show")}
       </MenuItem>
       <MenuItem icon={<ChartLine size={14} />} onSelect={() => show("loss")}>
@@ -135,6 +138,11 @@ function RunMenu({ job, title }: { job: Job; title: string }) {
       <MenuItem icon={<RotateCw size={14} />} onSelect={() => attempt(() => runAgain(job))}>
         {t("dock.runs.again")}
       </MenuItem>
+      {!isOpen(job) && (
+        <MenuItem icon={<RotateCcw size={14} />} onSelect={() => attempt(() => runAgain(job, ["*"]))}>
+          {t("dock.runs.trainAgain")}
+        </MenuItem>
+      )}
       {!isOpen(job) && (
         <MenuItem icon={<FileJson size={14} />} onSelect={() => attempt(() => saveRecord(job.id))}>
           {t("dock.runs.record")}

@@ -6,6 +6,8 @@ export interface Picture {
   uri: string;
   /** Unix seconds: previews are written again under the same name. */
   t: number;
+  /** What changes with its content, where the server was asked. */
+  stamp?: string | undefined;
   node?: string;
   step?: number;
   width?: number;
@@ -42,13 +44,12 @@ export function nameOf(uri: string): string {
   return uri.slice(Math.max(uri.lastIndexOf("/"), uri.indexOf(":")) + 1);
 }
 
-/** The time in the address makes a browser see that a file was written again. */
-export function thumbOf(picture: Picture, size: ThumbSize): string {
-  return `${api.thumbUrl(picture.uri, size)}&t=${Math.round(picture.t * 1000)}`;
+export function thumbOf({ uri, stamp, t }: Picture, size: ThumbSize): string {
+  return api.thumbUrl(uri, size, stamp ?? t);
 }
 
-export function fullOf(picture: Picture): string {
-  return `${api.fileUrl(picture.uri)}&t=${Math.round(picture.t * 1000)}`;
+export function fullOf({ uri, stamp, t }: Picture): string {
+  return api.shownUrl(uri, stamp ?? t);
 }
 
 const MOST_FOLDERS = 300;

@@ -1,10 +1,10 @@
 import type { TFunction } from "i18next";
-import { ChevronDown, ChevronsUp, ImagePlus, MoveRight, Play, Save, Square, StepForward } from "lucide-react";
+import { ChevronDown, ChevronsUp, ImagePlus, MoveRight, Play, RotateCw, Save, Square, StepForward } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useCheck } from "../state/check";
 import { keysOf, runCommand } from "../state/commands";
 import { useRunningJob } from "../state/queue";
-import { requestRun } from "../state/run";
+import { requestRun, trains } from "../state/run";
 import { useSession } from "../state/session";
 import { isBlank, useDoc } from "../state/tabs";
 import { Button, IconButton, Menu, MenuItem, MenuLabel, MenuSeparator, Tooltip } from "../ui";
@@ -18,6 +18,7 @@ export function RunButton() {
   const count = countPlan(useCheck((state) => state.plan));
   const errors = useCheck((state) => state.check?.problems.filter((one) => one.severity === "error").length ?? 0);
   const running = useRunningJob() !== undefined;
+  const again = useDoc(({ graph }) => trains(graph));
   const blank = useDoc((doc) => isBlank(doc.graph));
   const selected = useSession((state) => state.selection.size);
 
@@ -72,6 +73,11 @@ export function RunButton() {
           >
             {t("shell.run.toHere")}
           </MenuItem>
+          {again && (
+            <MenuItem icon={<RotateCw size={14} />} onSelect={() => runCommand("run.again")}>
+              {t("shell.run.again")}
+            </MenuItem>
+          )}
           <MenuItem icon={<ChevronsUp size={14} />} onSelect={() => runCommand("run.front")}>
             {t("shell.run.front")}
           </MenuItem>

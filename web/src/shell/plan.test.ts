@@ -9,7 +9,7 @@ const row = (node: string, state: PlanRow["state"], more: Partial<PlanRow> = {})
   state,
   ...more,
 });
-const plan = (...nodes: PlanRow[]): PlanReply => ({ ok: true, targets: [], nodes, problems: [] });
+const plan = (...nodes: PlanRow[]): PlanReply => ({ ok: true, targets: [], nodes, keys: {}, problems: [] });
 
 test("what is not known to be cached is said to run", () => {
   const rows = [row("a", "cached"), row("b", "runs"), row("c", "unknown"), row("d", "perhaps")];

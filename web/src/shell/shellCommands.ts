@@ -2,7 +2,7 @@ import { flatId } from "../graph/body";
 import { readText } from "../state/clipboard";
 import { type Command, registerCommands } from "../state/commands";
 import { usePreferences } from "../state/preferences";
-import { cancelRun, openJob, type StartOptions, startRun } from "../state/run";
+import { cancelRun, openJob, type StartOptions, startRun, trains } from "../state/run";
 import { type DockTab, type LeftTab, useSession } from "../state/session";
 import { currentDoc, currentPath, isBlank, useTabs } from "../state/tabs";
 import { closeTab, copyAsText, download, importFromDisk, importText, newGraph, save, saveAs } from "./documents";
@@ -93,6 +93,13 @@ const RUN: Command[] = [
     typing: true,
     when: () => session().selection.size > 0,
     run: () => run({ targets: [...session().selection].map((id) => flatId(currentPath(), id)) }),
+  },
+  {
+    id: "run.again",
+    titleKey: "shell.run.again",
+    group: "run",
+    when: () => trains(currentDoc().getState().graph),
+    run: () => run({ force: ["*"] }),
   },
   { id: "run.front", titleKey: "shell.run.front", group: "run", run: () => run({ front: true }) },
   {

@@ -2,5 +2,6 @@
 
 export { goLive } from "./runs/live";
 export type { Curves } from "./runs/model";
-export { cancelRun, openJob, requestRun, runAgain, type StartOptions, showRun, startRun } from "./runs/start";
+export { makersOf, viewOf } from "./runs/served";
+export { cancelRun, openJob, requestRun, runAgain, type StartOptions, showRun, startRun, trains } from "./runs/start";
 export { useNodePicture, useNodeRun, useRuns } from "./runs/store";

@@ -97,7 +97,7 @@ export function FileList({ entries, problem, chosen, empty, onChoose, onOpen, on
             onDoubleClick={() => onOpen(entry)}
           >
             {entry.kind === "image" ? (
-              <img className={styles.thumb} src={api.thumbUrl(entry.uri, 64)} alt="" loading="lazy" />
+              <img className={styles.thumb} src={api.thumbUrl(entry.uri, 64, entry.modified)} alt="" loading="lazy" />
             ) : (
               <Icon size={16} className={styles.icon} aria-hidden />
             )}

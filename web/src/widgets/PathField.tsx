@@ -155,7 +155,7 @@ function FoundNote({ uri, found, write }: { uri: string; found: Found; write: bo
   if (found.kind === "image") {
     return (
       <p className={styles.note}>
-        <img className={styles.thumb} src={api.thumbUrl(uri, 128)} alt={found.name} loading="lazy" />
+        <img className={styles.thumb} src={api.thumbUrl(uri, 128, found.modified)} alt={found.name} loading="lazy" />
         {about}
       </p>
     );

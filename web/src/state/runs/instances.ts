@@ -1,7 +1,7 @@
 import type { NodeRun } from "../../api/schema";
 
 /** Flat ids of the subgraph instances around these nodes, innermost first: "a/b/c" -> "a/b", "a". */
-export function containers(ids: readonly string[]): string[] {
+function containers(ids: readonly string[]): string[] {
   const found = new Set<string>();
   for (const id of ids) {
     for (let at = id.lastIndexOf("/"); at > 0; at = id.lastIndexOf("/", at - 1)) found.add(id.slice(0, at));
@@ -10,7 +10,7 @@ export function containers(ids: readonly string[]): string[] {
 }
 
 /** State of an instance: what the nodes below it add up to; the one that failed or runs speaks for all. */
-export function aggregate(instance: string, nodes: Readonly<Record<string, NodeRun>>): NodeRun | null {
+function aggregate(instance: string, nodes: Readonly<Record<string, NodeRun>>): NodeRun | null {
   const prefix = `${instance}/`;
   const inner = Object.entries(nodes).flatMap(([id, run]) =>
     id.startsWith(prefix) && !id.slice(prefix.length).includes("/") ? [run] : [],
@@ -32,4 +32,23 @@ export function aggregate(instance: string, nodes: Readonly<Record<string, NodeR
         ? "cached"
         : "skipped";
   return state === "done" ? { state, seconds } : { state };
+}
+
+/** The nodes with the states of all instances around the changed ones; what stays equal stays the same object. */
+export function withInstances(
+  before: Readonly<Record<string, NodeRun>>,
+  nodes: Record<string, NodeRun>,
+  changed: readonly string[],
+): Record<string, NodeRun> {
+  for (const id of containers(changed)) {
+    const next = aggregate(id, nodes);
+    if (next !== null) nodes[id] = sameRun(before[id], next) ? (before[id] as NodeRun) : next;
+  }
+  return nodes;
+}
+
+function sameRun(a: NodeRun | undefined, b: NodeRun): boolean {
+  return (
+    a !== undefined && a.state === b.state && a.value === b.value && a.total === b.total && a.seconds === b.seconds
+  );
 }

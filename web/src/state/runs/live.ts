@@ -6,8 +6,11 @@ import { useCheck } from "../check";
 import { takeMeter, useMeter } from "../meter";
 import { putJob, takeQueue, useQueue } from "../queue";
 import { useSpecs } from "../specs";
+import { followStamps } from "../stamps";
 import { useTabs } from "../tabs";
+import { adoptRuns } from "./adopt";
 import { isOver } from "./model";
+import { tellServed } from "./start";
 import { retryLoads, runEnded, setLink, takeEvents, takePicture, useRuns } from "./store";
 
 /** Connect the page to the server's events, once at its start. Returns the way to let go. */
@@ -25,12 +28,13 @@ export function goLive(): () => void {
   setLink(socket);
   const { enterTab } = useRuns.getState();
   const tab = () => enterTab(useTabs.getState().active || null);
-  const stopTabs = useTabs.subscribe(tab);
+  const stops = [useTabs.subscribe(tab), followStamps()];
   tab();
+  stops.push(adoptRuns(), tellServed());
   retryLoads();
   socket.start();
   return () => {
-    stopTabs();
+    for (const stop of stops) stop();
     setLink(null);
     socket.stop();
   };

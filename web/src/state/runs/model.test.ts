@@ -115,6 +115,7 @@ describe("applyEvents", () => {
         nodes: { ...base.nodes },
         artifacts: [...base.artifacts],
         log: [...base.log],
+        pictures: {},
       };
       const series = Object.fromEntries(
         Object.entries(curves).map(([node, own]) => [
@@ -167,5 +168,26 @@ describe("applyEvents", () => {
     const over = settle(running);
     expect(over.nodes.train?.state).toBe("waiting");
     expect(settle(over)).toBe(over);
+  });
+
+  it("has the curve of the steps that a training goes on from", () => {
+    const model = applyEvents(EMPTY_RUN, [
+      {
+        run: "r",
+        seq: 1,
+        t: 0,
+        kind: "curve",
+        node: "train",
+        series: {
+          loss: [
+            [1, 0.5],
+            [2, 0.4],
+          ],
+          lr: [[1, null]],
+        },
+      },
+      { run: "r", seq: 2, t: 0, kind: "metric", node: "train", step: 3, values: { loss: 0.3 } },
+    ]);
+    expect(model.curves.train).toEqual({ loss: { steps: [1, 2, 3], values: [0.5, 0.4, 0.3] } });
   });
 });

@@ -1,6 +1,18 @@
-import type { Artifact, Job, Json, LogLine, NodeRun, Problem, RunEvent, Series, Snapshot } from "../../api/schema";
+import { api } from "../../api/client";
+import type {
+  Artifact,
+  Job,
+  Json,
+  LogLine,
+  MadeBy,
+  NodeRun,
+  Problem,
+  RunEvent,
+  Series,
+  Snapshot,
+} from "../../api/schema";
 import { addPoint, type Curve, curveOf, type GrowingCurve } from "./curve";
-import { aggregate, containers } from "./instances";
+import { withInstances } from "./instances";
 
 export type Curves = Readonly<Record<string, Readonly<Record<string, Curve>>>>;
 
@@ -18,6 +30,8 @@ export interface RunModel {
   readonly artifacts: readonly Artifact[];
   readonly log: readonly LogLine[];
   readonly curves: Curves;
+  /** Address of the last picture of a node's value, as the server keeps it. */
+  readonly pictures: Readonly<Record<string, string>>;
   readonly ended: boolean;
 }
 
@@ -28,6 +42,7 @@ export const EMPTY_RUN: RunModel = {
   artifacts: [],
   log: [],
   curves: {},
+  pictures: {},
   ended: false,
 };
 
@@ -48,6 +63,9 @@ export function fromSnapshot(snapshot: Snapshot, series: Series): RunModel {
     artifacts: snapshot.artifacts,
     log: snapshot.log.slice(-LOG_LINES),
     curves,
+    pictures: Object.fromEntries(
+      Object.entries(snapshot.pictures).map(([node, stamp]) => [node, api.pictureUrl(snapshot.job.id, node, stamp)]),
+    ),
     ended: false,
   };
   return isOver(snapshot.job) ? settle(model) : model;
@@ -100,6 +118,7 @@ class Draft {
     if (event.seq > this.seriesSeq) {
       this.seriesSeq = event.seq;
       if (event.kind === "metric") this.metric(event);
+      if (event.kind === "curve") this.earlier(event);
     }
     if (event.seq <= this.seq) return;
     this.seq = event.seq;
@@ -123,6 +142,7 @@ class Draft {
       artifacts: this.artifacts.length > 0 ? [...before.artifacts, ...this.artifacts] : before.artifacts,
       log: this.lines.length > 0 ? [...before.log, ...this.lines].slice(-LOG_LINES) : before.log,
       curves: this.doneCurves(),
+      pictures: before.pictures,
       ended: this.ended,
     };
   }
@@ -149,12 +169,26 @@ class Draft {
   private metric(event: RunEvent): void {
     const { node, step, values } = event;
     if (node === undefined || typeof step !== "number" || !isRecord(values)) return;
-    for (const [name, value] of Object.entries(values)) {
-      // NaN is no JSON number: the server sends null for it, and the curve has a gap there.
-      if (typeof value !== "number" || !Number.isFinite(value)) continue;
-      addPoint(this.curve(node, name), step, value);
-      this.grown.set(node, (this.grown.get(node) ?? new Set()).add(name));
+    for (const [name, value] of Object.entries(values)) this.point(node, name, step, value);
+  }
+
+  /** The curve of the steps that a training goes on from. */
+  private earlier({ node, series }: RunEvent): void {
+    if (node === undefined || !isRecord(series)) return;
+    for (const [name, points] of Object.entries(series)) {
+      if (!Array.isArray(points)) continue;
+      for (const point of points) {
+        const [step, value] = Array.isArray(point) ? point : [];
+        if (typeof step === "number") this.point(node, name, step, value ?? null);
+      }
     }
+  }
+
+  private point(node: string, name: string, step: number, value: Json | undefined): void {
+    // NaN is no JSON number: the server sends null for it, and the curve has a gap there.
+    if (typeof value !== "number" || !Number.isFinite(value)) return;
+    addPoint(this.curve(node, name), step, value);
+    this.grown.set(node, (this.grown.get(node) ?? new Set()).add(name));
   }
 
   private curve(node: string, name: string): GrowingCurve {
@@ -187,9 +221,18 @@ function nodeAfter(before: NodeRun | undefined, event: RunEvent): NodeRun | null
     case "node_started":
       return { state: "running" };
     case "node_done":
-      return { ...before, state: "done", ...(typeof event.seconds === "number" && { seconds: event.seconds }) };
+      return {
+        ...before,
+        state: "done",
+        ...(typeof event.seconds === "number" && { seconds: event.seconds }),
+        ...(typeof event.key === "string" && { key: event.key }),
+      };
     case "node_cached":
-      return { state: "cached" };
+      return {
+        state: "cached",
+        ...(typeof event.key === "string" && { key: event.key }),
+        ...(isRecord(event.made_by) && { made_by: event.made_by as unknown as MadeBy }),
+      };
     case "node_skipped":
       return { state: "skipped" };
     case "node_failed":
@@ -219,24 +262,6 @@ function nodeAfter(before: NodeRun | undefined, event: RunEvent): NodeRun | null
     default:
       return null;
   }
-}
-
-function withInstances(
-  before: Readonly<Record<string, NodeRun>>,
-  nodes: Record<string, NodeRun>,
-  changed: readonly string[],
-): Record<string, NodeRun> {
-  for (const id of containers(changed)) {
-    const next = aggregate(id, nodes);
-    if (next !== null) nodes[id] = sameRun(before[id], next) ? (before[id] as NodeRun) : next;
-  }
-  return nodes;
-}
-
-function sameRun(a: NodeRun | undefined, b: NodeRun): boolean {
-  return (
-    a !== undefined && a.state === b.state && a.value === b.value && a.total === b.total && a.seconds === b.seconds
-  );
 }
 
 function artifactOf(event: RunEvent): Artifact {

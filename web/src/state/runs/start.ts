@@ -10,7 +10,8 @@ import { useCheck } from "../check";
 import type { DocStore } from "../document";
 import { isOpen, putReply, useQueue } from "../queue";
 import { useSession } from "../session";
-import { currentDoc } from "../tabs";
+import { useSpecs } from "../specs";
+import { currentDoc, useTabs } from "../tabs";
 import { useRuns } from "./store";
 
 export interface StartOptions {
@@ -84,16 +85,21 @@ async function ask(graph: GraphFile, purpose: "run" | "write"): Promise<string[]
 }
 
 /** Run the graph of an earlier run again, as it was. It shows on the canvas only if that showed the earlier one. */
-export async function runAgain(earlier: Job): Promise<void> {
+export async function runAgain(earlier: Job, force?: string[]): Promise<void> {
   const { graph } = await api.jobGraph(earlier.id);
-  const job = await submit({ graph, targets: earlier.targets, title: earlier.title });
+  const job = await submit({ graph, targets: earlier.targets, title: earlier.title, ...(force && { force }) });
   if (!job) return;
   const { active, shown, tab } = useRuns.getState();
   started(job, tab !== null && active === earlier.id && shown[tab] === earlier.id);
 }
 
+/** Runs that were started here -> the document that they are of, also when that is edited since. */
+const ran = new Map<string, string>();
+
 function started(job: Job, canvas: boolean): void {
   putReply(job);
+  const { active } = useTabs.getState();
+  if (canvas) ran.set(job.id, active);
   useRuns.getState().follow(job.id, canvas);
   announce(i18n.t("dock.said.queued", { title: job.title }));
 }
@@ -104,7 +110,34 @@ function started(job: Job, canvas: boolean): void {
  */
 export function showRun(job: Job): void {
   const hash = useCheck.getState().check?.hash;
-  useRuns.getState().follow(job.id, job.graph_hash !== "" && job.graph_hash === hash);
+  const own = ran.get(job.id) === useTabs.getState().active;
+  useRuns.getState().follow(job.id, own || (job.graph_hash !== "" && job.graph_hash === hash));
+}
+
+/** A run that was started here and only took results from the cache says so, and how to train again. */
+export function tellServed(): () => void {
+  const told = new Set<string>();
+  return useRuns.subscribe(({ active, runs }) => {
+    const model = active === null ? undefined : runs[active];
+    if (active === null || !model?.ended || !ran.has(active) || told.has(active)) return;
+    told.add(active);
+    const states = Object.values(model.nodes).map((node) => node.state);
+    if (states.length === 0 || states.some((state) => state !== "cached")) return;
+    const { graph } = currentDoc().getState();
+    const again = trains(graph) && useTabs.getState().active === ran.get(active);
+    useSession.getState().toast("info", i18n.t("dock.served"), {
+      body: i18n.t("dock.served.body"),
+      ...(again && { action: { label: i18n.t("shell.run.again"), run: () => void startRun({ force: ["*"] }) } }),
+    });
+  });
+}
+
+/** Whether a graph has a training loop, whose checkpoints and results are kept. */
+export function trains(graph: GraphFile): boolean {
+  const specs = useSpecs.getState().index?.byId;
+  return [graph, ...Object.values(graph.graphs)].some((body) =>
+    Object.values(body.nodes).some(({ type }) => (specs?.get(type)?.resumes.length ?? 0) > 0),
+  );
 }
 
 /** The job that the commands for a running one mean: the shown one if it is still open, else what runs. */

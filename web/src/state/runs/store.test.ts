@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { api } from "../../api/client";
 import { ApiFailure } from "../../api/errors";
-import type { Job, JobStatus, PictureFrame, RunEvent, Snapshot } from "../../api/schema";
+import type { Job, JobStatus, NodeRun, PictureFrame, RunEvent, Series, Snapshot } from "../../api/schema";
+import { remembered } from "./remember";
 import { flush, retryLoads, runEnded, setLink, takeEvents, takePicture, useRuns } from "./store";
 
 const said: string[] = [];
 const revoked: string[] = [];
 
 function snapshot(status: JobStatus, seq = 0): Snapshot {
-  return { job: { status } as Job, seq, nodes: {}, artifacts: [], log: [] };
+  return { job: { status } as Job, seq, nodes: {}, artifacts: [], log: [], pictures: {} };
 }
 const progress = (seq: number, node: string, value: number): RunEvent => ({
   run: "a",
@@ -43,7 +44,7 @@ beforeEach(() => {
   );
   vi.spyOn(api, "series").mockResolvedValue({ seq: 2, series: {} });
   setLink({ follow: (job, since) => said.push(`+${job}@${since}`), unfollow: (job) => said.push(`-${job}`) });
-  useRuns.setState({ active: null, shown: {}, tab: null, compare: [], runs: {}, failures: {}, pictures: new Map() });
+  useRuns.setState({ active: null, shown: {}, tab: null, compare: [], runs: {}, failures: {}, pictures: {} });
   useRuns.getState().enterTab("tab");
 });
 afterEach(() => {
@@ -104,13 +105,10 @@ it("frees the picture that a newer one replaces, and all of them when another ru
   takePicture(frame("x"));
   takePicture(frame("x"));
   flush();
-  expect([...useRuns.getState().pictures]).toEqual([
-    ["y", "blob:2"],
-    ["x", "blob:3"],
-  ]);
+  expect(useRuns.getState().pictures).toEqual({ x: "blob:3", y: "blob:2" });
   expect(revoked).toEqual(["blob:1"]);
   useRuns.getState().follow("b");
-  expect(useRuns.getState().pictures.size).toBe(0);
+  expect(useRuns.getState().pictures).toEqual({});
   expect(revoked.sort()).toEqual(["blob:1", "blob:2", "blob:3"]);
 });
 
@@ -131,12 +129,43 @@ it("reads a run again once the connection is back", async () => {
   expect(useRuns.getState().failures).toEqual({});
 });
 
-it("remembers over a reload which run each tab showed", () => {
+it("remembers over a reload which run each document showed, beside what other windows remember", () => {
+  localStorage.setItem("hcpgraph.runs", JSON.stringify({ other: "o" }));
   useRuns.getState().follow("a");
   useRuns.getState().enterTab("second");
   useRuns.getState().follow("b");
-  expect(JSON.parse(sessionStorage.getItem("hcpgraph.runs") ?? "")).toEqual({
-    active: "b",
-    shown: { tab: "a", second: "b" },
+  expect(sessionStorage.getItem("hcpgraph.run")).toBe("b");
+  expect(remembered()).toEqual({ active: "b", shown: { other: "o", tab: "a", second: "b" } });
+});
+
+it("shows states and pictures on the graph that ran alone, and has them back when that comes to the front", async () => {
+  const kept = { ...snapshot("done", 4), nodes: { x: { state: "done" as const } }, pictures: { x: "7" } };
+  vi.spyOn(api, "snapshot").mockResolvedValue({ ...kept, job: { id: "over", status: "done" } as Job });
+  const { follow, enterTab } = useRuns.getState();
+  follow("over");
+  await settled();
+  const own = { here: true, nodes: { x: { state: "done" } }, pictures: { x: "/api/jobs/over/picture?node=x&v=7" } };
+  expect(useRuns.getState()).toMatchObject(own);
+  enterTab("of another graph with a node x");
+  expect(useRuns.getState()).toMatchObject({ active: "over", here: false, nodes: {}, pictures: {} });
+  enterTab("tab");
+  expect(useRuns.getState()).toMatchObject(own);
+});
+
+it("reads the run that made what came from the cache, and shows both as one", async () => {
+  const train: NodeRun = { state: "done", seconds: 3, key: "t" };
+  const save: NodeRun = { state: "cached", key: "s", made_by: { run: "maker", node: "save" } };
+  vi.spyOn(api, "snapshot").mockImplementation(async (id) => {
+    const nodes: Record<string, NodeRun> = id === "maker" ? { train } : id === "served" ? { save } : {};
+    return { ...snapshot("done", 9), nodes };
   });
+  vi.spyOn(api, "series").mockImplementation(async (id) => {
+    const curves: Series["series"] = id === "maker" ? { train: { loss: [[1, 0.5]] } } : {};
+    return { seq: 9, series: curves };
+  });
+  useRuns.getState().follow("served");
+  await vi.waitFor(() => expect(useRuns.getState().series.train?.loss?.values).toEqual([0.5]));
+  expect(useRuns.getState().nodes).toEqual({ train: { state: "cached", key: "t" }, save });
+  useRuns.getState().follow("b");
+  await vi.waitFor(() => expect(Object.keys(useRuns.getState().runs)).toEqual(["b"]));
 });

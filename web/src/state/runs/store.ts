@@ -4,6 +4,8 @@ import { problemsOf } from "../../api/errors";
 import type { Artifact, LogLine, NodeRun, PictureFrame, Problem, RunEvent } from "../../api/schema";
 import { applyEvents, type Curves, EMPTY_RUN, fromSnapshot, isOver, type RunModel, settle, sinceOf } from "./model";
 import { Pictures } from "./pictures";
+import { remember, remembered } from "./remember";
+import { makersOf, viewOf } from "./served";
 
 /** The part of the socket that the store needs; live.ts hands it over. */
 export interface Link {
@@ -20,13 +22,17 @@ export interface RunStore {
   tab: string | null;
   /** Further runs, drawn over the chart. */
   compare: readonly string[];
+  /** The runs that are shown, and those that made what they took from the cache; `viewOf` puts them together. */
   runs: Readonly<Record<string, RunModel>>;
   /** Runs that could not be read. */
   failures: Readonly<Record<string, Problem[]>>;
 
-  /** Of the active run, where the tab in front shows it; by flat id. */
+  /** Whether the active run is that of the graph in front: nodes of another graph may have the same names. */
+  here: boolean;
+  /** Of the active run, where the graph in front is its own; by flat id. */
   nodes: Readonly<Record<string, NodeRun>>;
-  pictures: ReadonlyMap<string, string>;
+  /** The same: addresses of the pictures of values. */
+  pictures: Readonly<Record<string, string>>;
   /** Of the active run. */
   series: Curves;
   artifacts: readonly Artifact[];
@@ -42,10 +48,13 @@ export interface RunStore {
 }
 
 const MOST_COMPARED = 7;
-const REMEMBERED = "hcpgraph.runs";
+/** Runs that are read at once: what is shown and compared, and what they were made of. */
+const MOST_READ = 24;
 
-const NOTHING: Pick<RunStore, "nodes" | "series" | "artifacts" | "log"> = {
+const NOTHING: Pick<RunStore, "here" | "nodes" | "pictures" | "series" | "artifacts" | "log"> = {
+  here: false,
   nodes: {},
+  pictures: {},
   series: {},
   artifacts: [],
   log: [],
@@ -58,7 +67,6 @@ export const useRuns = create<RunStore>()((set, get) => ({
   runs: {},
   failures: {},
   ...NOTHING,
-  pictures: new Map(),
   follow: (id, canvas = true) => {
     const { tab, shown, active } = get();
     const next = { ...shown };
@@ -67,7 +75,7 @@ export const useRuns = create<RunStore>()((set, get) => ({
       else next[tab] = id;
     }
     if (id !== active) pictures.clear();
-    set({ active: id, shown: next, pictures: pictures.all() });
+    set({ active: id, shown: next });
     settleDown();
   },
   enterTab: (tab) => {
@@ -76,7 +84,7 @@ export const useRuns = create<RunStore>()((set, get) => ({
     const own = tab === null ? undefined : shown[tab];
     const next = own ?? active;
     if (next !== active) pictures.clear();
-    set({ tab, active: next, pictures: pictures.all() });
+    set({ tab, active: next });
     settleDown();
   },
   setCompare: (ids) => {
@@ -105,9 +113,9 @@ export function useNodeRun(flat: string): NodeRun | undefined {
   return useRuns((state) => state.nodes[flat]);
 }
 
-/** Address of the latest picture of a node's value, while its run goes on. */
+/** Address of the latest picture of a node's value. */
 export function useNodePicture(flat: string): string | undefined {
-  return useRuns((state) => state.pictures.get(flat));
+  return useRuns((state) => state.pictures[flat]);
 }
 
 const pictures = new Pictures();
@@ -120,10 +128,19 @@ export function setLink(next: Link | null): void {
   followed.clear();
 }
 
+/** The runs that are shown, and those that made what they took from the cache. */
+function wantedRuns(): Set<string> {
+  const { active, compare, runs } = useRuns.getState();
+  const wanted = new Set(active === null ? compare : [active, ...compare]);
+  // A set that grows while one walks over it gives what was added too.
+  for (const id of wanted) for (const maker of makersOf(runs[id])) if (wanted.size < MOST_READ) wanted.add(maker);
+  return wanted;
+}
+
 /** Bring runs, follows and what is shown in line with what is wanted now. */
 function settleDown(): void {
-  const { active, compare, runs, failures, shown } = useRuns.getState();
-  const wanted = new Set(active === null ? compare : [active, ...compare]);
+  const { active, runs, failures, shown } = useRuns.getState();
+  const wanted = wantedRuns();
   for (const id of followed) {
     if (wanted.has(id)) continue;
     followed.delete(id);
@@ -139,17 +156,18 @@ function settleDown(): void {
 /** What the components read, from the model of the active run. */
 function show(): void {
   const state = useRuns.getState();
-  const model = (state.active !== null && state.runs[state.active]) || EMPTY_RUN;
-  const here = state.tab !== null && state.shown[state.tab] === state.active;
-  const nodes = here ? model.nodes : NOTHING.nodes;
-  if (
-    nodes === state.nodes &&
-    model.curves === state.series &&
-    model.artifacts === state.artifacts &&
-    model.log === state.log
-  )
-    return;
-  useRuns.setState({ nodes, series: model.curves, artifacts: model.artifacts, log: model.log });
+  const model = (state.active !== null && viewOf(state.active, state.runs)) || EMPTY_RUN;
+  const here = state.tab !== null && state.active !== null && state.shown[state.tab] === state.active;
+  const next = {
+    here,
+    nodes: here ? model.nodes : NOTHING.nodes,
+    pictures: here ? pictures.over(model.pictures) : NOTHING.pictures,
+    series: model.curves,
+    artifacts: model.artifacts,
+    log: model.log,
+  };
+  const names = Object.keys(next) as (keyof typeof next)[];
+  if (names.some((name) => next[name] !== state[name])) useRuns.setState(next);
 }
 
 async function load(id: string): Promise<void> {
@@ -157,15 +175,15 @@ async function load(id: string): Promise<void> {
   loading.add(id);
   try {
     const [snapshot, series] = await Promise.all([api.snapshot(id), api.series(id)]);
-    const { active, compare, runs } = useRuns.getState();
-    if (active !== id && !compare.includes(id)) return;
+    if (!wantedRuns().has(id)) return;
+    const { runs } = useRuns.getState();
     const model = fromSnapshot(snapshot, series);
     useRuns.setState({ runs: { ...runs, [id]: model } });
     if (!isOver(snapshot.job)) {
       followed.add(id);
       link?.follow(id, sinceOf(model));
     }
-    show();
+    settleDown();
   } catch (error) {
     useRuns.setState(({ failures }) => ({ failures: { ...failures, [id]: problemsOf(error) } }));
   } finally {
@@ -192,8 +210,7 @@ export function takeEvents(job: string, events: readonly RunEvent[]): void {
 }
 
 export function takePicture(frame: PictureFrame): void {
-  const { active, shown, tab } = useRuns.getState();
-  if (frame.job !== active || tab === null || shown[tab] !== active) return;
+  if (frame.job !== useRuns.getState().active) return;
   frames = [...frames.filter((one) => one.node !== frame.node), frame];
   schedule();
 }
@@ -233,34 +250,10 @@ export function flush(): void {
   }
   waiting.clear();
   for (const frame of frames) pictures.put(frame);
-  if (frames.length > 0) useRuns.setState({ pictures: pictures.all() });
+  const drawn = frames.length > 0;
   frames = [];
-  if (!changed) return;
-  useRuns.setState({ runs: next });
-  show();
-}
-
-interface Remembered {
-  active: string | null;
-  shown: Record<string, string>;
-}
-
-/** Which run each tab showed: a reloaded page goes on with it. */
-function remembered(): Remembered {
-  try {
-    const found: unknown = JSON.parse(sessionStorage.getItem(REMEMBERED) ?? "null");
-    if (typeof found !== "object" || found === null) return { active: null, shown: {} };
-    const { active, shown } = found as Partial<Remembered>;
-    return { active: typeof active === "string" ? active : null, shown: { ...shown } };
-  } catch {
-    return { active: null, shown: {} };
-  }
-}
-
-function remember(active: string | null, shown: Readonly<Record<string, string>>): void {
-  try {
-    sessionStorage.setItem(REMEMBERED, JSON.stringify({ active, shown }));
-  } catch {
-    // A browser that keeps nothing: only a reload forgets.
-  }
+  if (changed) {
+    useRuns.setState({ runs: next });
+    settleDown();
+  } else if (drawn) show();
 }
