@@ -70,7 +70,7 @@ def test_json_captions(tmp_path: Path, pictures: Path) -> None:
         with pytest.raises(GraphError, match=rf"E_CAPTION.*a\.json.*{why}"):
             read(tmp_path, captions="json")
     (pictures / "a.json").unlink()
-    (pictures / "captions.json").write_text("[]")
+    (pictures / "captions.json").write_text("1")
     with pytest.raises(GraphError, match="must be an object"):
         read(tmp_path, captions="json")
 

@@ -39,9 +39,9 @@ def test_yaml_keeps_every_value_a_text(tmp_path: Path, pets: Path) -> None:
     assert texts(tmp_path, captions="yaml")[0] == "own"
     for bad, why in (
         ("a: [", "not valid YAML in line"),
-        ("a: [x, y]\n", "no caption"),
+        ("a: [[x], y]\n", "no caption"),
         ("a: &x [*x]\n", "recursive"),
-        ("- 1", "must be an object"),
+        ("1", "must be an object"),
     ):
         (pets / "captions.yaml").write_text(bad)
         with pytest.raises(GraphError, match=f"E_CAPTION.*{why}"):

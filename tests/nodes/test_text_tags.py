@@ -64,6 +64,30 @@ def test_groups_stay_together_and_are_opened(probability: float, tmp_path: Path)
         shuffle_tags(context(tmp_path), given, group_separator=",;")
 
 
+def test_tags_outside_of_the_marks_keep_their_place_as_in_kohya_s_scripts(tmp_path: Path) -> None:
+    given = captions("sks, dog ||| a, b, c ||| best", 200)
+    out = shuffle_tags(context(tmp_path), given, keep_separator="|||", keep_first=1).texts
+    assert {text.partition(", a")[0][:8] for text in out} == {"sks, dog"} and all(
+        text.endswith(", best") for text in out
+    )
+    assert len(set(out)) == 6
+    assert set(shuffle_tags(context(tmp_path), given, keep_separator="|||", probability=0).texts) == {
+        "sks, dog, a, b, c, best"
+    }
+    one = captions("sks ||| a, b", 50)
+    dropped = drop_tags(context(tmp_path), one, rate=0.5, keep_separator="|||")
+    assert set(dropped.texts) == {"sks ||| ", "sks ||| a", "sks ||| b", "sks ||| a, b"}
+    assert set(shuffle_tags(context(tmp_path), dropped, keep_separator="|||").texts) == {
+        "sks", "sks, a", "sks, b", "sks, a, b", "sks, b, a"
+    }  # fmt: skip
+    assert drop_tags(context(tmp_path), given, rate=1, keep_separator="|||").texts[0] == "sks, dog |||  ||| best"
+    for node in (drop_tags, shuffle_tags):
+        with pytest.raises(GraphError, match=r"E_SEPARATOR keep_separator: tags are cut at '\|'"):
+            node(context(tmp_path), one, separator="|", keep_separator="|||")
+    with pytest.raises(GraphError, match=r"E_SEPARATOR .*is part of another one"):
+        shuffle_tags(context(tmp_path), one, group_separator="|||", keep_separator="|||")
+
+
 def test_the_drop_rate_is_the_rate(tmp_path: Path) -> None:
     given = captions("x, y, a, b, c, d, e", 2000)
     out = drop_tags(context(tmp_path, seed=3), given, rate=0.3, keep_first=2, keep=["e"])

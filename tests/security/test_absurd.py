@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from hcpgraph_nodes.adapter_files.source import parsed
-from hcpgraph_nodes.data.sources.caption_files import read_json
+from hcpgraph_nodes.data.sources.caption_values import read_json
 from hcpgraph_nodes.data.webdataset import webdataset
 from hcpgraph_nodes.families.probe import probe_family, safetensors_header
 from hcpgraph_nodes.families.weights import read_config

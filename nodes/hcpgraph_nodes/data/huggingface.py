@@ -15,14 +15,14 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, node
 from hcpgraph.declaring.sources import code_of
 from hcpgraph.errors import did_you_mean, listed
-from hcpgraph.fingerprint import stamp
+from hcpgraph.fingerprint import files_below, stamp
 from hcpgraph.widgets import Hint, PathPicker
 
 from .. import private
 from ..image.color import RGB, HexColor, rgb
 from ..image.read import Header, read_header, read_picture, reason
 from ..messages import first_line
-from .sources.caption_files import clean
+from .sources.caption_values import clean
 from .sources.captions import filled, require_captions
 from .sources.dataset import Dataset, Sample
 from .sources.headers import read_headers
@@ -146,7 +146,13 @@ def huggingface(
             samples.append(Sample(TablePicture(source, row, size, color), text, str(row), words=words[row] or None))
     if not samples:
         raise GraphError("E_DATA", f"no picture of '{path}' is left", hint="see on_missing and on_bad")
-    ctx.log(f"{len(samples)} of {len(headers)} pictures in {path}")
+    known = {pictures, caption, *(name for row in words for name in row)}
+    unused = [name for name in table.features if name not in known]
+    more = [f"columns not used: {listed(unused)}"] * bool(unused)
+    if not path.startswith("hub:"):
+        beside = _beside(ctx, folder_of(ctx, path), table, subset)
+        more += [f"{len(beside)} files not used: {listed(beside)}"] * bool(beside)
+    ctx.log("; ".join([f"{len(samples)} of {len(headers)} pictures in {path}", *more]))
     return Dataset(name or path.rpartition("/")[2].rpartition(":")[2], tuple(samples))
 
 
@@ -180,6 +186,21 @@ def _loaded(ctx: Context, path: str, split: str, subset: str, revision: str) -> 
             else "see its files, split and subset",
         ) from error
     return table
+
+
+def _beside(ctx: Context, folder: Path, table: Any, subset: str) -> list[str]:
+    """Files of a folder that the table does not stand on: of another split, or nothing that the library reads."""
+    import datasets
+
+    used = {Path(os.path.realpath(entry["filename"])) for entry in table.cache_files}
+    saved = [folder / name for name in ("state.json", "dataset_dict.json") if (folder / name).is_file()]
+    if saved:
+        used |= {file.with_name(name) for file in used for name in ("state.json", "dataset_info.json")} | {*saved}
+    else:
+        cache = ctx.path("cache:huggingface", must_exist=False)
+        files = datasets.load_dataset_builder(str(folder), subset or None, cache_dir=str(cache)).config.data_files
+        used |= {Path(os.path.realpath(file)) for part in (files or {}).values() for file in part}
+    return [path.relative_to(folder).as_posix() for path in files_below(folder) if path.resolve() not in used]
 
 
 def _columns(table: Any, path: str, picture: str, caption: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from hcpgraph.types import port_type
 from hcpgraph.widgets import Hint, Seed, Slider
 
 from ..families.registry import family
+from ..image.read import formats
 from ..model.encoder import arithmetic, encoder_digest
 from ..model.handles import Vae
 from ..model.statistics import Statistics
@@ -170,7 +171,7 @@ def _planned(ctx: Context, data: Bucketed, vae: Vae, variations: int, flip: floa
     used = {index for bucket in data.buckets for index in bucket.members}
     found = contents(ctx, (part for index in sorted(used) for part in _parts(samples[index])))
     modules = {type(transform).__module__ for sample in samples for transform in sample.transforms}
-    code = code_of(__name__, "PIL", *sorted(modules))
+    code = f"{code_of(__name__, 'PIL', *sorted(modules))} {' '.join(formats())}"
     encoder = (encoder_digest(ctx, vae), arithmetic(vae), code)
     tasks: dict[str, Task] = {}
     rows: list[dict[int, tuple[str, ...]]] = []

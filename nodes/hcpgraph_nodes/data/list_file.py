@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -16,13 +16,24 @@ from hcpgraph.widgets import Hint, PathPicker
 from ..image.color import RGB, HexColor, rgb
 from ..image.read import Header
 from .masks import Curve, MaskFile
-from .sources.caption_files import clean
+from .sources.caption_values import clean
 from .sources.captions import OnMissing, filled, require_captions
 from .sources.dataset import Dataset, PictureFile, Sample
 from .sources.headers import read_headers
 from .sources.listing import Check, OnBad, below, folder_of
 from .sources.matching import same_shape
-from .sources.tables import CAPTION_COLUMNS, PICTURE_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows
+from .sources.names import entry_name, is_absolute, on_disk
+from .sources.tables import (
+    CAPTION_COLUMNS,
+    PICTURE_COLUMNS,
+    TABLES,
+    Row,
+    as_text,
+    bad_lines,
+    column,
+    read_rows,
+    unused_columns,
+)
 from .texts import row_words
 
 MOST_REPEATS = 10_000
@@ -119,7 +130,12 @@ def list_file(
             samples += [_sample(entry, text, headers, color, mask_curve, taken)] * entry.repeats
     if not samples:
         raise GraphError("E_DATA", f"no row of '{path}' is left", hint="they were skipped, or count 0 times")
-    ctx.log(f"{len(samples)} samples from {len(rows)} rows of {path}")
+    unused = unused_columns(file, rows, taken)
+    left = len(rows) - sum(bool(entry.repeats) for entry in kept)
+    more = [f"{left} rows not used"] * bool(left) + [f"columns of other kinds not used: {listed(unused)}"] * bool(
+        unused
+    )
+    ctx.log("; ".join([f"{len(samples)} samples from {len(rows)} rows of {path}", *more]))
     return Dataset(name or file.stem, tuple(samples))
 
 
@@ -150,7 +166,7 @@ def _entries(ctx: Context, file: Path, root: str, rows: Sequence[Row], columns: 
         if problems:
             bad.append(f"{line}: {', '.join(problems)}")
         else:
-            id = _relative(as_text(given["picture"]) or "")
+            id = entry_name(as_text(given["picture"]) or "")
             entries.append(_Entry(row, line, id, files, times or 0, None if caption is None else clean(caption)))
     if bad:
         raise bad_lines(file, bad)
@@ -162,19 +178,20 @@ def _file(ctx: Context, root: str, value: Any) -> Path | str:
     text = as_text(value)
     if text is None:
         return "is no path"
-    relative = _relative(text)
-    if not relative or PurePosixPath(relative).is_absolute() or ":" in relative.partition("/")[0]:
+    relative = entry_name(text)
+    if not relative or is_absolute(relative) or ":" in relative.partition("/")[0]:
         return f"'{text}' is no relative path"
     try:
-        path = ctx.path(below(root, relative))
+        try:
+            path = ctx.path(below(root, relative))
+        except GraphError as error:
+            other = on_disk(ctx.path(root), relative) if error.problem.code == "E_NOT_FOUND" else None
+            if other is None:
+                raise
+            path = ctx.path(below(root, other))
     except GraphError as error:
         return f"'{text}' {'does not exist' if error.problem.code == 'E_NOT_FOUND' else 'leaves its folder'}"
     return path if path.is_file() else f"'{text}' is no file"
-
-
-def _relative(text: str) -> str:
-    """A path as lists write it, with `/` and without a leading `./`."""
-    return text.strip().replace("\\", "/").removeprefix("./")
 
 
 def _repeats(value: Any) -> int | None:

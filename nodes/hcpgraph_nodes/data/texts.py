@@ -8,11 +8,12 @@ from typing import Annotated
 from pydantic import Field
 
 from hcpgraph import Context, GraphError, node
+from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, PathPicker
 
-from .sources.caption_files import clean, read_text
+from .sources.caption_values import clean, read_text
 from .sources.dataset import Dataset, Sample
-from .sources.tables import CAPTION_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows
+from .sources.tables import CAPTION_COLUMNS, TABLES, Row, as_text, bad_lines, column, read_rows, unused_columns
 
 
 @node("data.texts", effects="read")
@@ -47,27 +48,32 @@ def texts(
     file = ctx.path(path) if path else None
     if file is not None and not file.is_file():
         raise GraphError("E_DATA", f"'{path}' is a folder", port="path", hint="name a file")
+    blank, unused = 0, list[str]()
     if file is None:
+        blank = sum(not text.strip() for text in texts)
         samples = [Sample(None, clean(text), str(i)) for i, text in enumerate(texts) if text.strip()]
     elif file.suffix.lower() == ".txt":
         lines = read_text(file).splitlines()
+        blank = sum(not line.strip() for line in lines)
         samples = [Sample(None, clean(line), f"{file.name}:{i}") for i, line in enumerate(lines, 1) if line.strip()]
     else:
-        samples = _table(file, caption_column)
+        samples, unused = _table(file, caption_column)
     if not samples:
         raise GraphError("E_DATA", f"'{path or 'texts'}' holds no text", hint="write one a line")
-    ctx.log(f"{len(samples)} texts")
+    more = [f"{blank} blank ones left out"] * bool(blank) + [f"columns not used: {listed(unused)}"] * bool(unused)
+    ctx.log("; ".join([f"{len(samples)} texts", *more]))
     return Dataset(name or (file.stem if file is not None else "texts"), tuple(samples) * repeats)
 
 
-def _table(file: Path, wanted: str) -> list[Sample]:
+def _table(file: Path, wanted: str) -> tuple[list[Sample], list[str]]:
     rows = read_rows(file)
     if not rows:
-        return []
+        return [], []
     caption = column(rows, file, wanted, CAPTION_COLUMNS, "the text", needed=True)
     if bad := [f"{row.where} has no text" for row in rows if as_text(row.values.get(caption)) is None]:
         raise bad_lines(file, bad)
-    return [Sample(None, clean(_cell(row, caption)), row.where, words=row_words(row, (caption,))) for row in rows]
+    made = [Sample(None, clean(_cell(row, caption)), row.where, words=row_words(row, (caption,))) for row in rows]
+    return made, unused_columns(file, rows, (caption,))
 
 
 def _cell(row: Row, name: str) -> str:

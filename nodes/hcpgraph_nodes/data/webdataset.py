@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,16 +22,19 @@ from hcpgraph.fingerprint import stamp
 from hcpgraph.widgets import Hint, PathPicker
 
 from ..image.color import RGB, HexColor, rgb
-from ..image.read import SUFFIXES, read_header, read_picture, reason
-from .sources.caption_files import clean
+from ..image.read import SUFFIXES, formats, read_header, read_picture, reason
+from ..text_files import decoded
+from .sources.caption_values import caption_in, clean
 from .sources.captions import filled, require_captions
 from .sources.dataset import Dataset, Sample
 from .sources.listing import OnBad, below
+from .sources.names import composed
 from .sources.side_files import read_remembered, write_remembered
 from .sources.tables import CAPTION_COLUMNS, as_text
 
 LONGEST_TEXT = 1 << 20
 """Bytes of one txt or json member."""
+TEXTS = (".txt", ".caption")
 
 Entry = dict[str, Any]
 """What the index knows of a sample: `key`, place `at` and `size` of its picture, or its `problem`; `txt`, `json`."""
@@ -82,10 +86,11 @@ def webdataset(
 ) -> Dataset:
     """Tar shards of pictures with captions, as the WebDataset format has them.
 
-    Files that follow each other and share a name up to its first dot are one sample: `0001.jpg` with `0001.txt`, or
-    with `0001.json`, whose `caption` (or `text`, `prompt`) is taken where there is no txt; the other fields of the JSON
-    become words for prompt templates. Nothing is unpacked: a shard is read through once for an index that is
-    remembered, and pictures are read where they lie, in any order. Compressed shards cannot be read this way.
+    Files that follow each other and share a name up to its first dot are one sample: `0001.jpg` with `0001.txt` or
+    `0001.caption`, or with `0001.json`, whose `caption` (or `text`, `prompt`) is taken where there is no txt; the
+    other fields of the JSON become words for prompt templates. Nothing is unpacked: a shard is read through once for
+    an index that is remembered, and pictures are read where they lie, in any order. Compressed shards cannot be read
+    this way.
 
     Args:
         path: A tar file, or a folder of them, sorted by name: `data:shards`.
@@ -108,9 +113,16 @@ def webdataset(
             if shard.is_symlink():
                 ctx.path(below(path, shard.name))
     entries: list[tuple[Path, Entry]] = []
+    lonely: list[str] = []
+    passed: Counter[str] = Counter()
     for number, shard in enumerate(shards):
-        entries += [(shard, entry) for entry in _index(ctx, shard)]
+        index = _index(ctx, shard)
+        entries += [(shard, entry) for entry in index["entries"]]
+        lonely += [f"{shard.name}:{key}" for key in index["lonely"]]
+        passed.update(index["passed"])
         ctx.progress(number + 1, len(shards))
+    if lonely:
+        ctx.log(f"{len(lonely)} texts in {path} belong to no picture: {listed(lonely)}", level="warning")
 
     bad = [f"{shard.name}:{e['key']} ({e['problem']})" for shard, e in entries if "problem" in e]
     if bad:
@@ -133,24 +145,39 @@ def webdataset(
         samples.append(Sample(source, caption, id, words=_words(entry, caption_field)))
     if not samples:
         raise GraphError("E_DATA", f"no picture of '{path}' is left", hint="see on_missing and on_bad")
-    ctx.log(f"{len(samples)} pictures in {len(shards)} shards of {path}")
+    beside = [] if place.is_file() else [file for file in place.iterdir() if file not in shards]
+    more = [f"{len(entries) - len(samples)} pictures left out"] * (len(samples) < len(entries))
+    doubled = sum("txt" in e and _caption({**e, "txt": None}, caption_field) is not None for _, e, _ in good)
+    more += [f"{doubled} captions in a json beside a txt"] * bool(doubled and not caption_field)
+    more += [f"{count} entries {kind}" for kind, count in sorted(passed.items())]
+    more += [f"{len(beside)} files beside the shards: {listed(sorted(file.name for file in beside))}"] * bool(beside)
+    told = f"{len(samples)} pictures in {len(shards)} shards of {path}"
+    ctx.log(told + (f"; not used: {', '.join(more)}" if more else ""))
     return Dataset(name or (place.stem if place.is_file() else place.name), tuple(samples))
 
 
-def _index(ctx: Context, shard: Path) -> list[Entry]:
-    """The samples of a shard; read through again only if the file has changed."""
-    state = f"{shard} {stamp(shard)} {code_of(__name__)}"
+def _index(ctx: Context, shard: Path) -> dict[str, Any]:
+    """What a shard holds; read through again only if the file has changed.
+
+    `entries` are its samples, `lonely` the keys of texts without a picture, `passed` counts what is not read by kind.
+    """
+    state = _state(shard)
     file = ctx.path(f"cache:webdataset/{sha256(state.encode()).hexdigest()[:32]}.json", must_exist=False)
-    entries: list[Entry] | None = read_remembered(file, state)
-    if entries is None:
-        entries = _read_through(ctx, shard)
-        if state == f"{shard} {stamp(shard)} {code_of(__name__)}":
-            write_remembered(file, state, entries)
-    return entries
+    index: dict[str, Any] | None = read_remembered(file, state)
+    if index is None:
+        index = _read_through(ctx, shard)
+        if state == _state(shard):
+            write_remembered(file, state, index)
+    return index
 
 
-def _read_through(ctx: Context, shard: Path) -> list[Entry]:
+def _state(shard: Path) -> str:
+    return f"{shard} {stamp(shard)} {code_of(__name__)} {' '.join(formats())}"
+
+
+def _read_through(ctx: Context, shard: Path) -> dict[str, Any]:
     entries: list[Entry] = []
+    passed: Counter[str] = Counter()
     parts: Entry = {}
     seen: set[str] = set()
     at = -1
@@ -160,9 +187,15 @@ def _read_through(ctx: Context, shard: Path) -> list[Entry]:
                 ctx.check()
                 _check_place(member, at, shard)
                 at = member.offset
-                if not member.isreg() or member.issparse() or member.name.rpartition("/")[2].startswith("."):
+                if member.isdir():
                     continue
-                folder, slash, base = member.name.rpartition("/")
+                if not member.isreg() or member.issparse():
+                    passed["that are links or sparse"] += 1
+                    continue
+                folder, slash, base = composed(member.name).rpartition("/")
+                if base.startswith("."):
+                    passed["that are hidden"] += 1
+                    continue
                 stem, _, ending = base.partition(".")
                 key = f"{folder}{slash}{stem}"
                 if key != parts.get("key"):
@@ -177,7 +210,8 @@ def _read_through(ctx: Context, shard: Path) -> list[Entry]:
                     entries.append(parts)
                 opened = tar.extractfile(member)
                 if opened is not None:
-                    _add(parts, f".{ending.lower()}", member, opened)
+                    kind = _add(parts, f".{ending.lower()}", member, opened)
+                    passed.update([kind] if kind else [])
             raw.seek(tar.offset)
             if raw.read(tarfile.BLOCKSIZE).strip(b"\0"):
                 raise tarfile.ReadError(f"what follows '{parts.get('key', '')}' is no entry")
@@ -187,7 +221,12 @@ def _read_through(ctx: Context, shard: Path) -> list[Entry]:
             f"'{shard.name}' cannot be read as an uncompressed tar file: {error}",
             hint="unpack .tar.gz to .tar, or write the shard again",
         ) from None
-    return [entry for entry in entries if "at" in entry]
+    texts = [entry for entry in entries if "at" not in entry and {"txt", "json", "problem"} & set(entry)]
+    return {
+        "entries": [entry for entry in entries if "at" in entry],
+        "lonely": [entry["key"] for entry in texts],
+        "passed": passed,
+    }
 
 
 def _tar(raw: BinaryIO) -> tarfile.TarFile:
@@ -216,6 +255,9 @@ class _Bounded:
     def tell(self) -> int:
         return self._file.tell()
 
+    def seekable(self) -> bool:
+        return True
+
 
 def _check_place(member: tarfile.TarInfo, before: int, shard: Path) -> None:
     """An entry lies behind the one before it and inside of its file.
@@ -232,37 +274,45 @@ def _check_place(member: tarfile.TarInfo, before: int, shard: Path) -> None:
         )
 
 
-def _add(parts: Entry, ending: str, member: tarfile.TarInfo, file: IO[bytes]) -> None:
-    """Take one file of a sample into its entry; what is neither picture nor text is passed over."""
+def _add(parts: Entry, ending: str, member: tarfile.TarInfo, file: IO[bytes]) -> str:
+    """Take one file of a sample into its entry; the answer is what it is where that is neither picture nor text."""
     if ending in SUFFIXES:
         if "at" in parts:
             parts["problem"] = "two pictures of one name"
-            return
+            return ""
         parts["at"] = [member.offset_data, member.size]
         try:
             parts["size"] = list(read_header(file).size)
         except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
             parts["problem"] = reason(error, member.name)
-    elif ending in (".txt", ".json"):
-        content = file.read(LONGEST_TEXT + 1)
+    elif ending in (*TEXTS, ".json"):
+        content, kind = file.read(LONGEST_TEXT + 1), "json" if ending == ".json" else "txt"
         try:
             if len(content) > LONGEST_TEXT:
                 raise ValueError(f"longer than {LONGEST_TEXT} bytes")
-            text = content.decode("utf-8-sig")
-            parts[ending[1:]] = text if ending == ".txt" else json.loads(text)
+            if kind in parts:
+                raise ValueError("a second file with its caption")
+            text = decoded(content)
+            parts[kind] = text if kind == "txt" else json.loads(text)
         except (ValueError, RecursionError) as error:
             parts["problem"] = f"its {ending[1:]}: {error}"
+    else:
+        return f"ending {ending}"
+    return ""
 
 
 def _caption(entry: Mapping[str, Any], field: str) -> str | None:
-    if "txt" in entry and not field:
+    if entry.get("txt") is not None and not field:
         return clean(entry["txt"])
     found = entry.get("json")
     if isinstance(found, str) and not field:
         return clean(found)
     values = found if isinstance(found, dict) else {}
     name = _field(values, field)
-    text = as_text(values.get(name)) if name else None
+    value = values.get(name) if name else None
+    if isinstance(value, list):
+        return caption_in(value, f"{entry['key']}.json")
+    text = as_text(value)
     return None if text is None else clean(text)
 
 

@@ -20,7 +20,7 @@ def load(
     path: Annotated[str, PathPicker(kind_of="file", suffixes=SUFFIXES, primary=True)],
     background: HexColor = "#ffffff",
 ) -> Images:
-    """Load one picture: PNG, JPEG, WebP, BMP, GIF, TIFF or AVIF.
+    """Load one picture: PNG, JPEG, WebP, BMP, GIF, TIFF or AVIF, with `hcpgraph[pictures]` also HEIC or JPEG XL.
 
     EXIF orientation is applied; an animation gives its first frame.
 

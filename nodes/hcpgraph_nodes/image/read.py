@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
+PLUGINS = {"pi_heif": "HEIF", "pillow_jxl": "JXL"}
+"""Packages of the extra `pictures`, and the format that each teaches Pillow."""
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
+    *(".heic", ".heif", ".hif", ".jxl"),
+)
 _ADDRESS = re.compile(r"cannot identify image file <.* object at 0x[0-9a-fA-F]+>")
 
 
@@ -140,9 +147,43 @@ def _read(
 
 
 def _open(file: File) -> Image.Image:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS)
+    try:
+        return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=formats())
+    except UnidentifiedImageError:
+        if needs := _needs(file):
+            raise UnidentifiedImageError(needs) from None
+        raise
+
+
+@lru_cache(maxsize=1)
+def formats() -> tuple[str, ...]:
+    """What can be read here: HEIC and JPEG XL where the extra `pictures` is installed."""
+    there = {package: format for package, format in PLUGINS.items() if find_spec(package) is not None}
+    if "pi_heif" in there:
+        import pi_heif
+
+        pi_heif.register_heif_opener()
+    if "pillow_jxl" in there:
+        import pillow_jxl  # noqa: F401 - registers itself
+    return (*FORMATS, *there.values())
+
+
+def _needs(file: File) -> str:
+    """What to install for a file in a format that nothing here reads; empty for what is no such file."""
+    if isinstance(file, bytes):
+        begin = file[:12]
+    elif isinstance(file, str | Path):
+        with open(file, "rb") as opened:
+            begin = opened.read(12)
+    else:
+        file.seek(0)
+        begin = file.read(12)
+    heif = begin[4:8] == b"ftyp" and begin[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+    jxl = begin.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL "))
+    format = "HEIF" if heif else "JXL" if jxl else ""
+    return f"{format} needs the extra: pip install 'hcpgraph[pictures]'" if format and format not in formats() else ""
 
 
 def _opacity(image: Image.Image) -> Image.Image:

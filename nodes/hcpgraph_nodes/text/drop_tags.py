@@ -13,7 +13,7 @@ from hcpgraph.widgets import Hint, Slider
 from ..types import Captions
 from .draws import change
 from .patterns import matcher
-from .tags import Separator, split
+from .tags import Separator, check_separators, fixed, split
 
 
 @node("text.drop_tags", effects="random")
@@ -26,6 +26,7 @@ def drop_tags(
     keep: Annotated[list[str], Field(max_length=4096), Hint()] = [],  # noqa: B006
     probability: Annotated[float, Field(ge=0, le=1), Slider(step=0.05)] = 1.0,
     separator: Separator = ", ",
+    keep_separator: Annotated[str, Field(max_length=16), Hint(advanced=True)] = "",
 ) -> Captions:
     """Leave out each tag of a caption with some probability, so that the model learns what single tags mean.
 
@@ -41,16 +42,25 @@ def drop_tags(
             matches a whole tag, such as `re:.* hair`.
         probability: Probability that a caption loses tags at all; the others stay as they are.
         separator: What stands between tags.
+        keep_separator: What stands once or twice in a caption, such as `|||`: tags before the first one and behind the
+            second are never dropped, whatever `keep_first` says. The marks stay; text.shuffle_tags takes them out.
 
     Raises:
-        GraphError: E_PATTERN, a pattern cannot be read or takes too long.
+        GraphError: E_PATTERN, a pattern cannot be read or takes too long; E_SEPARATOR, one separator is part of the
+            other.
     """
+    check_separators(separator, keep_separator=keep_separator)
     kept = matcher(tuple(keep))
 
     def dropped(text: str, draw: Random) -> str:
         if draw.random() >= probability:
             return text
-        tags = enumerate(split(text, separator))
-        return separator.join(tag for i, tag in tags if draw.random() >= rate or i < keep_first or kept(tag))
+        if (parts := fixed(text, separator, keep_separator)) is None:
+            tags = enumerate(split(text, separator))
+            return separator.join(tag for i, tag in tags if draw.random() >= rate or i < keep_first or kept(tag))
+        front, middle, back = parts
+        left = [tag for tag in middle if draw.random() >= rate or kept(tag)]
+        marks = text.count(keep_separator) > 1
+        return f" {keep_separator} ".join(map(separator.join, [front, left, back] if marks else [front, left]))
 
     return change(ctx, captions, dropped)

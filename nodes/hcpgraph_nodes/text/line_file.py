@@ -8,6 +8,8 @@ from pathlib import Path
 from hcpgraph.errors import GraphError
 from hcpgraph.fingerprint import stamp
 
+from ..text_files import REMEDY, NotText, decoded
+
 
 def read_lines(path: Path, uri: str) -> tuple[str, ...]:
     """The lines of a UTF-8 file, without the spaces around them; empty ones and those that begin with `#` are left out.
@@ -23,8 +25,8 @@ def read_lines(path: Path, uri: str) -> tuple[str, ...]:
     """
     try:
         lines = _lines(path, stamp(path))
-    except UnicodeDecodeError:
-        raise GraphError("E_TEXT_FILE", f"'{uri}' is not UTF-8 text", hint="save it again as UTF-8") from None
+    except NotText as error:
+        raise GraphError("E_TEXT_FILE", f"'{uri}' {error}", hint=REMEDY) from None
     except OSError as error:
         raise GraphError(
             "E_TEXT_FILE", f"'{uri}' cannot be read: {error.strerror}", hint="name a text file, one entry a line"
@@ -36,5 +38,5 @@ def read_lines(path: Path, uri: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _lines(path: Path, stamped: str) -> tuple[str, ...]:
-    stripped = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
+    stripped = (line.strip() for line in decoded(path.read_bytes()).splitlines())
     return tuple(line for line in stripped if line and not line.startswith("#"))

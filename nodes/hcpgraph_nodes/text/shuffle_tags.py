@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, node
 from hcpgraph.widgets import Hint, Slider
 
 from ..types import Captions
 from .draws import change, permuted
-from .tags import Separator, mark, split
+from .tags import Separator, check_separators, fixed, split
 
 
 @node("text.shuffle_tags", effects="random")
@@ -24,6 +24,7 @@ def shuffle_tags(
     keep_first: Annotated[int, Field(ge=0, le=10_000), Hint(primary=True)] = 0,
     probability: Annotated[float, Field(ge=0, le=1), Slider(step=0.05)] = 1.0,
     group_separator: Annotated[str, Field(max_length=16)] = "",
+    keep_separator: Annotated[str, Field(max_length=16), Hint(advanced=True)] = "",
 ) -> Captions:
     """Shuffle the tags of captions anew for every sample and epoch, so that the order of tags means nothing.
 
@@ -38,24 +39,22 @@ def shuffle_tags(
         probability: Probability that a caption is shuffled; the others stay as they are.
         group_separator: What joins tags that stay together, such as `;;;`: "red hair;;;long hair, smile" is shuffled as
             two tags and written as three. Empty: no groups.
+        keep_separator: What stands once or twice in a caption, such as `|||`: tags before the first one and behind the
+            second keep their place, whatever `keep_first` says, and the marks go. Empty: no such marks.
 
     Raises:
-        GraphError: E_SEPARATOR, the group separator contains the separator.
+        GraphError: E_SEPARATOR, one separator is part of another.
     """
-    if mark(separator) in group_separator:
-        raise GraphError(
-            "E_SEPARATOR",
-            f"tags are cut at '{mark(separator)}', which is part of the group separator '{group_separator}'",
-            hint="take another group separator, such as ;;;",
-        )
+    check_separators(separator, group_separator=group_separator, keep_separator=keep_separator)
 
     def shuffled(text: str, draw: Random) -> str:
         taken = draw.random() < probability
-        if not taken and not (group_separator and group_separator in text):
+        parts = fixed(text, separator, keep_separator)
+        if not taken and parts is None and not (group_separator and group_separator in text):
             return text
         tags = split(text, separator)
-        if taken:
-            tags = tags[:keep_first] + permuted(tags[keep_first:], draw)
+        front, middle, back = parts or (tags[:keep_first], tags[keep_first:], [])
+        tags = front + (permuted(middle, draw) if taken else middle) + back
         if group_separator:
             tags = [tag for group in tags for tag in split(group, group_separator)]
         return separator.join(tags)

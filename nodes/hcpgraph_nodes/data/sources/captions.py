@@ -5,24 +5,30 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from hcpgraph import Context, GraphError
 from hcpgraph.errors import listed
 
 from ...python.object import PythonObject
-from . import caption_files as files
-from .caption_files import ANY, COMMON, Columns
+from .caption_files import ANY, COMMON, CaptionFile, Columns, read_file
+from .caption_values import caption_in, clean, read_json, read_text, read_yaml
 from .listing import Listing
+from .names import composed, entry_name, matches, without_ending
 
 Kind = Literal["txt", "lines", "json", "yaml", "jsonl", "csv", "parquet", "auto", "filename", "none"]
 OnMissing = Literal["error", "empty", "filename", "skip"]
+Extension = Annotated[str, Field(pattern=r"^\.[^./\\\s]+$", max_length=20)]
+EXTENSIONS: list[str] = [".txt", ".caption"]
+"""Endings of text files with captions: OneTrainer's and most other programs', and kohya's."""
 FILES: tuple[Kind, ...] = ("txt", "lines", "json", "yaml", "jsonl", "csv", "parquet")
-SIDE: dict[str, tuple[str, ...]] = {"txt": (".txt",), "json": (".json",), "yaml": (".yaml", ".yml")}
-BESIDE = (".txt", ".json", ".yaml", ".yml", ".jsonl", ".csv", ".tsv", ".parquet")
-"""Endings of all files that may hold captions."""
+SIDE: dict[str, tuple[str, ...]] = {"json": (".json",), "yaml": (".yaml", ".yml")}
+MAY_HOLD = frozenset({".txt", ".caption", ".cap", ".tags", ".tag", ".json", ".yaml", ".yml"})
+"""Endings of files that hold captions in some program."""
 
 _COUNTER = re.compile(r"([\s_-]+\(?\d+\)?|\(\d+\))$")
 
@@ -36,16 +42,48 @@ class Origin:
         file: One file with all captions, `root:relative`, instead; empty for none.
         columns: Columns of a table.
         loader: A class of the user's own, instead of all of them.
+        extensions: Endings of text files with captions.
     """
 
     kind: Kind = "txt"
     file: str = ""
     columns: Columns = ANY
     loader: PythonObject | None = None
+    extensions: Sequence[str] = tuple(EXTENSIONS)
+
+    @property
+    def side(self) -> tuple[str, ...]:
+        """Endings of the files beside pictures that are read."""
+        if self.loader is not None or self.file:
+            return ()
+        return tuple(map(str.lower, self.extensions)) if self.kind in ("txt", "lines") else SIDE.get(self.kind, ())
 
 
-def captions_of(ctx: Context, folder: Listing, names: Sequence[str], origin: Origin) -> dict[str, str | None]:
-    """The caption of every picture, None where it has none. What belongs to no picture is logged as a warning.
+@dataclass(slots=True)
+class Captions:
+    """What was found.
+
+    Attributes:
+        texts: The caption of every picture, None where it has none.
+        used: Files of the folder that were read.
+        told: What was read, for a line of the log.
+    """
+
+    texts: dict[str, str | None]
+    used: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+
+    def line(self, found: Listing) -> str:
+        """What became of the folder: what was read, and what of it is not used."""
+        count = sum(text is not None for text in self.texts.values())
+        several = sum("\n" in (text or "") for text in self.texts.values())
+        more = f", {several} with several: text.pick_line draws one" if several else ""
+        origin = f" ({', '.join(self.told)})" if self.told else ""
+        return f"{count} with a caption{origin}{more}{found.unused(self.used)}"
+
+
+def captions_of(ctx: Context, folder: Listing, names: Sequence[str], origin: Origin) -> Captions:
+    """The captions of pictures. What belongs to no picture, or lies beside one and is not read, is a warning.
 
     Args:
         ctx: The context of the node.
@@ -54,24 +92,32 @@ def captions_of(ctx: Context, folder: Listing, names: Sequence[str], origin: Ori
         origin: Where captions come from.
 
     Raises:
-        GraphError: E_CAPTION, E_LIST (a file of captions cannot be used), E_PACKAGE, E_OBJECT (the user's loader).
+        GraphError: E_CAPTION, E_LIST (files of captions cannot be used: all of them are named), E_PACKAGE, E_OBJECT
+            (the user's loader).
     """
     if origin.loader is not None:
-        return _loaded(folder, names, origin.loader)
+        return Captions(_loaded(folder, names, origin.loader), told=[f"from {origin.loader.cls.__name__}"])
     if origin.file:
         path = ctx.path(origin.file)
-        return _common(ctx, folder, names, files.read_file(path, origin.columns), path.name)
-    kind = _present(folder) if origin.kind == "auto" else origin.kind
+        found = _common(ctx, folder, names, read_file(path, origin.columns), path.name)
+        inside = path.relative_to(folder.root).as_posix() if path.is_relative_to(folder.root) else ""
+        found.used |= {inside} & folder.others
+        return found
+    if origin.kind == "auto":
+        origin = replace(origin, kind=_present(folder, origin))
+    kind = origin.kind
     if kind == "none":
-        return dict.fromkeys(names, "")
+        return Captions(dict.fromkeys(names, ""), told=["none wanted"])
     if kind == "filename":
-        return {name: from_filename(Path(name)) for name in names}
-    texts: dict[str, str | None] = dict.fromkeys(names)
+        return Captions({name: from_filename(Path(name)) for name in names}, told=["file names"])
+    found = Captions(dict.fromkeys(names))
     if (file := _common_file(folder, kind)) is not None:
-        texts |= _common(ctx, folder, names, files.read_file(folder.path(file), origin.columns), file)
-    if kind in SIDE or kind == "lines":
-        texts |= _beside(ctx, folder, names, kind)
-    return texts
+        found = _common(ctx, folder, names, read_file(folder.path(file), origin.columns), file)
+        found.used.add(file)
+    if origin.side:
+        _beside(ctx, folder, names, origin, found)
+    _say_unread(ctx, folder, found, kind)
+    return found
 
 
 def settled(texts: Mapping[str, str | None], uri: str, on_missing: OnMissing, trigger: str = "") -> dict[str, str]:
@@ -114,36 +160,73 @@ def from_filename(path: Path) -> str:
     return " ".join((shorter or name).replace("_", " ").replace("-", " ").split())
 
 
-def _beside(ctx: Context, folder: Listing, names: Sequence[str], kind: str) -> dict[str, str | None]:
-    """What the side files say: `cat.txt` beside `cat.png`."""
-    found: dict[str, str | None] = {}
-    ends = SIDE["txt" if kind == "lines" else kind]
-    sides = {name for name in folder.others if name.endswith(ends) and name not in COMMON.get(kind, ())}
-    for name in names:
+def _beside(ctx: Context, folder: Listing, names: Sequence[str], origin: Origin, found: Captions) -> None:
+    """What the side files say: `cat.txt` beside `cat.png`, whatever the case of its ending."""
+    sides: dict[str, list[str]] = {}
+    for name in sorted(folder.others - set(COMMON.get(origin.kind, ()))):
+        if name.lower().endswith(origin.side):
+            sides.setdefault(without_ending(name), []).append(name)
+    owned: dict[str, list[str]] = {}
+    for name in folder.pictures:
+        owned.setdefault(without_ending(name), []).append(name)
+    bad = [
+        f"{' and '.join(files)} for {owned[key][0]}: name the ending of the right one in caption_extensions"
+        for key, files in sides.items()
+        if len(files) > 1 and key in owned
+    ]
+    wanted, texts = set(names), dict[str, str | None]()
+    for key, own in owned.items():
         ctx.check()
-        side = next((path for end in ends if (path := _without_ending(name) + end) in sides), None)
-        if side is not None:
-            found[name] = _side_text(folder.path(side), kind)
-    owned = {_without_ending(name) for name in folder.pictures}
-    _orphans(ctx, folder, "caption files", sorted(side for side in sides if _without_ending(side) not in owned))
-    return found
+        if len(files := sides.get(key, [])) != 1 or not wanted & {*own}:
+            continue
+        try:
+            texts[key] = _side_text(folder.path(files[0]), origin.kind)
+        except GraphError as error:
+            bad.append(error.problem.message)
+    if bad:
+        message = bad[0] if len(bad) == 1 else f"{len(bad)} caption files of '{folder.uri}': {listed(bad, '; ')}"
+        raise GraphError("E_CAPTION", message, hint="save texts as UTF-8, correct or remove these files")
+    read = [file for key, files in sides.items() if key in owned for file in files]
+    found.used |= set(read)
+    if read:
+        endings = Counter(PurePosixPath(name).suffix for name in read)
+        found.told += [f"{count} {ending} files" for ending, count in sorted(endings.items())]
+    for name in names:
+        if (key := without_ending(name)) in texts:
+            found.texts[name] = texts[key]
+    shared = [f"{sides[key][0]} of {' and '.join(own)}" for key, own in owned.items() if len(own) > 1 and key in sides]
+    if shared:
+        message = (
+            f"{folder.uri}: {len(shared)} caption files are shared by pictures that differ in their ending alone: "
+        )
+        ctx.log(message + listed(shared), level="warning")
+    left = [file for key, files in sides.items() if key not in owned for file in files]
+    _orphans(ctx, folder, "caption files", left)
+    found.used |= set(left)
 
 
-def _side_text(path: Path, kind: str) -> str:
+def _side_text(path: Path, kind: str) -> str | None:
     if kind == "txt":
-        return files.clean(files.read_text(path))
+        return clean(read_text(path))
     if kind == "lines":
-        return "\n".join(line for part in files.read_text(path).splitlines() if (line := files.clean(part)))
-    return files.caption_in(files.read_json(path) if kind == "json" else files.read_yaml(path), path.name)
+        return "\n".join(line for part in read_text(path).splitlines() if (line := clean(part)))
+    return caption_in(read_json(path) if kind == "json" else read_yaml(path), path.name)
 
 
-def _common(
-    ctx: Context, folder: Listing, names: Sequence[str], texts: Mapping[str, str], file: str
-) -> dict[str, str | None]:
-    found = {name: None if (entry := files.lookup(texts, name)) is None else entry[1] for name in names}
-    used = {entry[0] for name in folder.pictures if (entry := files.lookup(texts, name)) is not None}
-    _orphans(ctx, folder, f"entries of {file}", [name for name in texts if name not in used])
-    return found
+def _common(ctx: Context, folder: Listing, names: Sequence[str], read: CaptionFile, file: str) -> Captions:
+    matched = matches(read.texts, folder.pictures)
+    if matched.twice:
+        raise GraphError(
+            "E_CAPTION", f"'{file}' names pictures twice: {listed(matched.twice, '; ')}", hint="remove one of each"
+        )
+    _orphans(ctx, folder, f"entries of {file}", matched.orphans)
+    texts = {name: read.texts[matched.of[name]] if name in matched.of else None for name in names}
+    empty = sum(text is None for text in read.texts.values())
+    told = [f"{len(read.texts)} entries of {file}"]
+    told += [f"{matched.moved} of them absolute paths"] if matched.moved else []
+    told += [f"{empty} of them null"] if empty else []
+    told += [f"its columns {listed(read.unused)} are not used"] if read.unused else []
+    return Captions(texts, told=told)
 
 
 def _common_file(folder: Listing, kind: str) -> str | None:
@@ -155,13 +238,13 @@ def _common_file(folder: Listing, kind: str) -> str | None:
     return there[0] if there else None
 
 
-def _present(folder: Listing) -> Kind:
+def _present(folder: Listing, origin: Origin) -> Kind:
     """The one kind of captions that the folder has; `txt` where it has none, so that they count as missing."""
-    owned = {_without_ending(name) for name in folder.pictures}
+    owned = {without_ending(name) for name in folder.pictures}
     counts: Counter[str] = Counter()
-    for kind, ends in SIDE.items():
-        sides = (name for name in folder.others if name.endswith(ends) and name not in COMMON.get(kind, ()))
-        counts[kind] = sum(_without_ending(name) in owned for name in sides)
+    for kind, ends in {"txt": tuple(map(str.lower, origin.extensions)), **SIDE}.items():
+        sides = (n for n in folder.others if n.lower().endswith(ends) and n not in COMMON.get(kind, ()))
+        counts[kind] = sum(without_ending(name) in owned for name in sides)
     for kind in COMMON:
         counts[kind] += _common_file(folder, kind) is not None
     kinds: list[Kind] = [kind for kind in FILES if counts[kind]]
@@ -173,6 +256,21 @@ def _present(folder: Listing) -> Kind:
             hint="set captions to the right one",
         )
     return kinds[0] if kinds else "txt"
+
+
+def _say_unread(ctx: Context, folder: Listing, found: Captions, kind: str) -> None:
+    """Pictures without caption beside which files lie that may hold one, or a common file of another kind."""
+    lacking = {without_ending(name) for name, text in found.texts.items() if text is None}
+    rest = folder.others - found.used
+    common = {name for names in COMMON.values() for name in names}
+    beside = sorted(
+        name
+        for name in rest
+        if (PurePosixPath(name).suffix.lower() in MAY_HOLD and without_ending(name) in lacking) or name in common
+    )
+    if lacking and beside:
+        what = f"{len(beside)} files that may hold captions are not read, for captions is {kind}: {listed(beside)}"
+        ctx.log(f"{folder.uri}: {what}; see captions and caption_extensions", level="warning")
 
 
 def _loaded(folder: Listing, names: Sequence[str], loader: PythonObject) -> dict[str, str | None]:
@@ -193,8 +291,8 @@ def _loaded(folder: Listing, names: Sequence[str], loader: PythonObject) -> dict
             texts = load()
             if not isinstance(texts, Mapping):
                 raise TypeError(f"load() gave {type(texts).__name__}, not a mapping")
-            given = {str(name): text for name, text in texts.items()}
-            answers = {name: given.get(name, given.get(_without_ending(name))) for name in names}
+            given = {entry_name(str(name)): text for name, text in texts.items()}
+            answers = {name: given.get(composed(name), given.get(without_ending(name))) for name in names}
         else:
             answers = {name: made(folder.path(name)) for name in names}
         wrong = [name for name, text in answers.items() if not (text is None or isinstance(text, str))]
@@ -204,14 +302,9 @@ def _loaded(folder: Listing, names: Sequence[str], loader: PythonObject) -> dict
         raise GraphError(
             "E_OBJECT", f"{who}: {type(error).__name__}: {error}", port="captions_from", hint="correct the class"
         ) from error
-    return {name: None if text is None else files.clean(text) for name, text in answers.items()}
+    return {name: None if text is None else clean(text) for name, text in answers.items()}
 
 
 def _orphans(ctx: Context, folder: Listing, what: str, names: Sequence[str]) -> None:
     if names:
         ctx.log(f"{folder.uri}: {len(names)} {what} belong to no picture: {listed(names)}", level="warning")
-
-
-def _without_ending(name: str) -> str:
-    """A path without its last ending."""
-    return str(PurePosixPath(name).with_suffix(""))

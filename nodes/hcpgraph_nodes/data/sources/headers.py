@@ -14,7 +14,7 @@ from hcpgraph import Context
 from hcpgraph.declaring.sources import code_of
 from hcpgraph.fingerprint import stamp
 
-from ...image.read import Header, read_header, reason
+from ...image.read import Header, formats, read_header, reason
 
 THREADS = 8
 CHUNK = 512
@@ -85,7 +85,7 @@ def _look(decode: bool, file: Path) -> _Known:
 
 def _stamps(files: Sequence[Path]) -> dict[Path, str]:
     """What changes whenever a file changes, or the code that reads it; empty for a file that is gone."""
-    stamps, code = {}, code_of(__name__, "PIL")
+    stamps, code = {}, f"{code_of(__name__, 'PIL')} {' '.join(formats())}"
     for file in files:
         try:
             stamps[file] = f"{stamp(file)} {code}"

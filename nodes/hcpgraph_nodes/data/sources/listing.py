@@ -1,12 +1,12 @@
-"""What lies in a folder: its pictures and the files beside them."""
+"""What lies in a folder: its pictures, the files beside them, and what was not entered."""
 
 from __future__ import annotations
 
 import os
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from hcpgraph import Context, GraphError
@@ -27,19 +27,37 @@ class Listing:
         uri: What a graph calls it.
         root: Where it is.
         pictures: Paths of its pictures relative to it, with `/`, sorted.
-        others: Paths of the further files that were asked for.
+        others: Paths of all further files.
+        hidden: Files and folders whose names begin with a dot.
+        closed: Folders that were not entered: links, and sub-folders where they do not belong to it.
     """
 
     uri: str
     root: Path
     pictures: tuple[str, ...]
     others: frozenset[str] = frozenset()
+    hidden: int = 0
+    closed: tuple[str, ...] = ()
 
     def path(self, name: str) -> Path:
         return self.root / name
 
+    def unused(self, used: Collection[str] = ()) -> str:
+        """What of the folder is not used, counted, for the end of a line of the log; empty where all of it is.
 
-def list_folder(ctx: Context, uri: str, *, recursive: bool = True, beside: tuple[str, ...] = ()) -> Listing:
+        Args:
+            used: The further files that were read.
+        """
+        rest = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in self.others - set(used))
+        kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(rest.items()))
+        counts = {"other files": rest.total(), "hidden": self.hidden, "folders not entered": len(self.closed)}
+        told = [
+            f"{count} {what}{f' ({kinds})' if what == 'other files' else ''}" for what, count in counts.items() if count
+        ]
+        return f"; not used: {', '.join(told)}" if told else ""
+
+
+def list_folder(ctx: Context, uri: str, *, recursive: bool = True) -> Listing:
     """Walk through a folder of pictures.
 
     Hidden files and folders are left out and linked folders are not entered; a linked file must lie below the same
@@ -49,7 +67,6 @@ def list_folder(ctx: Context, uri: str, *, recursive: bool = True, beside: tuple
         ctx: The context of the node.
         uri: The folder, `root:relative`.
         recursive: Whether its sub-folders belong to it.
-        beside: Endings of further files to list, such as `.txt`.
 
     Raises:
         GraphError: E_DATA (no folder, no pictures, a part of it cannot be opened, a name that is not Unicode), E_PATH.
@@ -58,18 +75,21 @@ def list_folder(ctx: Context, uri: str, *, recursive: bool = True, beside: tuple
     pictures: list[str] = []
     others: list[str] = []
     unnamed: list[str] = []
+    shut: list[str] = []
+    hidden = 0
 
     def closed(error: OSError) -> None:
-        name = os.path.relpath(error.filename or root, root)
-        why = error.strerror or type(error).__name__
+        name, why = os.path.relpath(error.filename, root), error.strerror or type(error).__name__
         raise GraphError("E_DATA", f"'{name}' in '{uri}' cannot be opened: {why}", hint="see its permissions")
 
     for folder, folders, files in os.walk(root, onerror=closed):
         ctx.check()
-        folders[:] = [f for f in folders if recursive and not f.startswith(".")]
+        hidden += sum(name.startswith(".") for name in (*folders, *files))
+        inner = [name for name in folders if not name.startswith(".")]
+        shut += [name for name in inner if not recursive or Path(folder, name).is_symlink()]
+        folders[:] = inner if recursive else []
         for file in files:
-            picture = file.lower().endswith(SUFFIXES)
-            if file.startswith(".") or not (picture or file.lower().endswith(beside)):
+            if file.startswith("."):
                 continue
             path = Path(folder, file)
             relative = path.relative_to(root).as_posix()
@@ -78,14 +98,15 @@ def list_folder(ctx: Context, uri: str, *, recursive: bool = True, beside: tuple
                 continue
             if path.is_symlink():
                 ctx.path(below(uri, relative))
-            (pictures if picture else others).append(relative)
+            (pictures if file.lower().endswith(SUFFIXES) else others).append(relative)
     if unnamed:
         raise GraphError(
             "E_DATA", f"names in '{uri}' that are not valid Unicode: {listed(unnamed)}", hint="rename these files"
         )
+    found = Listing(uri, root, tuple(sorted(pictures)), frozenset(others), hidden, tuple(shut))
     if not pictures:
-        raise GraphError("E_DATA", f"'{uri}' holds no pictures", hint=f"endings: {' '.join(SUFFIXES)}")
-    return Listing(uri, root, tuple(sorted(pictures)), frozenset(others))
+        raise GraphError("E_DATA", f"'{uri}' holds no pictures{found.unused()}", hint=f"endings: {' '.join(SUFFIXES)}")
+    return found
 
 
 def folder_of(ctx: Context, uri: str) -> Path:
@@ -124,23 +145,6 @@ def readable(ctx: Context, uri: str, files: Mapping[str, Path], *, decode: bool,
             raise GraphError("E_PICTURE", message, hint="replace or remove them, or set on_bad to skip")
         ctx.log(f"left out, {message}", level="warning")
     return {name: header for name, header in found.items() if not isinstance(header, str)}
-
-
-def stem(name: str) -> str:
-    """A path without the ending of a picture: what a picture and what belongs to it have in common.
-
-    Composed Unicode characters (NFC), so that names match that were written on different systems.
-    """
-    ending = next((end for end in SUFFIXES if name.lower().endswith(end)), "")
-    return unicodedata.normalize("NFC", name.removesuffix(name[len(name) - len(ending) :] if ending else ""))
-
-
-def by_stem(names: Iterable[str]) -> dict[str, list[str]]:
-    """The pictures of every stem; several differ in their ending alone."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(stem(name), []).append(name)
-    return found
 
 
 def _is_unicode(name: str) -> bool:

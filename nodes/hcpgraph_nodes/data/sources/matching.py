@@ -9,7 +9,8 @@ from hcpgraph.errors import listed
 
 from ...image.read import Header
 from .dataset import Dataset
-from .listing import Check, Listing, by_stem, list_folder, readable, stem
+from .listing import Check, Listing, list_folder, readable
+from .names import by_stem, stem
 
 
 def matched(
@@ -34,8 +35,19 @@ def matched(
     if left:
         ctx.log(f"{len(left)} files in {uri} belong to no sample of {dataset.name}: {listed(left)}", level="warning")
     files = {id: names[0] for id, names in chosen.items()}
+    shared = [f"{files[ids[0]]} of {' and '.join(ids)}" for ids in _sharing(files).values() if len(ids) > 1]
+    if shared:
+        ctx.log(f"{uri}: {len(shared)} files are shared by several pictures: {listed(shared)}", level="warning")
+    ctx.log(f"{len(set(files.values()))} files of {uri} for {len(owned)} pictures{found.unused()}")
     paths = {name: found.path(name) for name in files.values()}
     return found, files, readable(ctx, uri, paths, decode=check == "decode", on_bad="error")
+
+
+def _sharing(files: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for id, name in files.items():
+        found.setdefault(name, []).append(id)
+    return found
 
 
 def same_shape(picture: tuple[int, int], other: tuple[int, int]) -> bool:

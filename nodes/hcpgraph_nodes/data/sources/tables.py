@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hcpgraph.errors import GraphError, did_you_mean, listed
 
 from ...messages import first_line
+from ...text_files import REMEDY, NotText, decoded
 
 TABLES = (".jsonl", ".csv", ".tsv", ".parquet")
-CAPTION_COLUMNS = ("caption", "text", "prompt")
+CAPTION_COLUMNS = ("caption", "text", "prompt", "captions")
+TAG_COLUMNS = ("tags",)
 PICTURE_COLUMNS = ("file_name", "filename", "file", "image", "picture", "path", "name", "id")
 FIELD = 1 << 24
 """Characters of one csv field; the library's own limit of 131,072 is too small for long captions."""
+NOTHING = frozenset({"nan", "NaN", "NAN"})
+"""What other programs leave in a cell of a csv file that holds nothing."""
 
 Rows = Iterator["Row | str"]
 
@@ -49,15 +55,36 @@ def read_rows(path: Path) -> list[Row]:
             if isinstance(row, str):
                 bad.append(row)
             else:
-                rows.append(Row(row.where, {k: v for k, v in row.values.items() if v is not None and v != ""}))
-    except UnicodeDecodeError:
-        raise GraphError("E_LIST", f"'{path.name}' is not UTF-8 text", hint="save it again as UTF-8") from None
+                rows.append(_filled(row))
+    except NotText as error:
+        raise GraphError("E_LIST", f"'{path.name}' {error}", hint=REMEDY) from None
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise GraphError("E_LIST", f"'{path.name}' cannot be read: {why}", hint="see the file") from None
     if bad:
         raise bad_lines(path, bad)
     return rows
+
+
+def object_rows(path: Path, objects: Sequence[Any]) -> list[Row]:
+    """The rows of a JSON or YAML list of objects.
+
+    Raises:
+        GraphError: E_LIST, entries are no objects; all of them are named by their number, from 1.
+    """
+    if bad := [f"entry {i} is no object" for i, one in enumerate(objects, 1) if not isinstance(one, dict)]:
+        raise bad_lines(path, bad)
+    return [_filled(Row(f"{path.name}:{i}", one)) for i, one in enumerate(objects, 1)]
+
+
+def _filled(row: Row) -> Row:
+    """The row without cells that hold nothing."""
+    return Row(row.where, {k: v for k, v in row.values.items() if v is not None and v != "" and not is_nan(v)})
+
+
+def is_nan(value: Any) -> bool:
+    """Whether a cell is the number that is none, which tables have where nothing was."""
+    return isinstance(value, float) and isnan(value)
 
 
 def bad_lines(path: Path, bad: Sequence[str]) -> GraphError:
@@ -98,7 +125,9 @@ def column(rows: Sequence[Row], path: Path, wanted: str, known: Sequence[str], w
 
 
 def as_text(value: Any) -> str | None:
-    """A cell as a text: numbers in their shortest form; None for what is no text, number or truth value."""
+    """A cell as a text: numbers in their shortest form; None for nothing, and for what is no text, number or truth."""
+    if is_nan(value):
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -113,22 +142,21 @@ def need(module: str, extra: str) -> None:
 
 
 def _jsonl(path: Path) -> Rows:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            where = f"{path.name}:{number}"
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield f"line {number} is not valid JSON ({getattr(error, 'msg', None) or type(error).__name__})"
-                continue
-            yield Row(where, value) if isinstance(value, dict) else f"line {number} is no JSON object"
+    for number, line in enumerate(io.StringIO(decoded(path.read_bytes()), newline=None), 1):
+        if not line.strip():
+            continue
+        where = f"{path.name}:{number}"
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield f"line {number} is not valid JSON ({getattr(error, 'msg', None) or type(error).__name__})"
+            continue
+        yield Row(where, value) if isinstance(value, dict) else f"line {number} is no JSON object"
 
 
 def _csv(path: Path) -> Rows:
     csv.field_size_limit(FIELD)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with io.StringIO(decoded(path.read_bytes()), newline="") as file:
         reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
         try:
             header = next(reader, [])
@@ -142,27 +170,39 @@ def _csv(path: Path) -> Rows:
                 if len(cells) != len(names):
                     yield f"line {reader.line_num} has {len(cells)} fields instead of {len(names)}"
                 else:
-                    yield Row(f"{path.name}:{reader.line_num}", dict(zip(names, cells, strict=True)))
+                    values = ("" if cell in NOTHING else cell for cell in cells)
+                    yield Row(f"{path.name}:{reader.line_num}", dict(zip(names, values, strict=True)))
         except csv.Error as error:
             yield f"line {reader.line_num} is no csv ({error}), and what follows was not read"
+
+
+def unused_columns(path: Path, rows: Sequence[Row], taken: Sequence[str]) -> list[str]:
+    """Columns that hold no texts, numbers or truth values in some row, beside those that are taken."""
+    kinds = {name for row in rows for name, value in row.values.items() if as_text(value) is None}
+    if path.suffix.lower() == ".parquet":
+        from pyarrow import parquet
+
+        kinds |= {field.name for field in parquet.read_schema(path) if not _plain(field.type)}
+    return sorted(kinds - set(taken))
+
+
+def _plain(type: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(type):
+        type = type.value_type
+    tests = (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
+    return any(test(type) for test in tests)
 
 
 def _parquet(path: Path) -> Rows:
     need("pyarrow", "datasets")
     import pyarrow as pa
-    from pyarrow import parquet, types
-
-    def plain(type: Any) -> bool:
-        if types.is_dictionary(type):
-            type = type.value_type
-        return any(
-            test(type)
-            for test in (types.is_string, types.is_large_string, types.is_integer, types.is_floating, types.is_boolean)
-        )
+    from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
-            names = [field.name for field in file.schema_arrow if plain(field.type)]
+            names = [field.name for field in file.schema_arrow if _plain(field.type)]
             number = 0
             for batch in file.iter_batches(columns=names):
                 for values in batch.to_pylist():
