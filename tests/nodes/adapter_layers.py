@@ -64,6 +64,8 @@ def run(handle: Handle, name: str, x: torch.Tensor | None = None) -> torch.Tenso
 
 def lokr(layer: nn.Module, *, factor: int | None = 2, both: bool = False, **options: Any) -> LokrBlock:
     first, split = LokrBlock.sizes(layer, options["rank"], factor, both)
+    if options.get("tucker"):
+        split = (split[0], True)
     return LokrBlock(layer, first=first, split=split, **options)
 
 
@@ -78,6 +80,7 @@ KINDS: dict[str, Callable[..., AdapterBlock]] = {
     "lokr whole": partial(lokr, rank=64, alpha=3.0),
     "lokr": partial(lokr, rank=1, alpha=3.0),
     "lokr both": partial(lokr, factor=None, both=True, rank=1, alpha=3.0),
+    "lokr tucker": partial(lokr, rank=3, alpha=2.0, tucker=True),
     "lokr dora": partial(lokr, rank=1, alpha=0.5, decomposed=True),
     "full": FullBlock,
 }

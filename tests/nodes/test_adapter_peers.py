@@ -159,6 +159,7 @@ def lycoris_module(kind: str, layer: nn.Module, **options: Any) -> Any:
         ("loha", {"weight_decompose": True}),
         ("lokr", {"rank": 1}),
         ("lokr", {"rank": 1, "use_tucker": True, "factor": 2}),
+        ("lokr", {"rank": 2, "use_tucker": True, "factor": 1}),
         ("lokr", {"rank": 1, "decompose_both": True}),
         ("lokr", {"rank": 1, "weight_decompose": True, "wd_on_out": False}),
         ("lokr", {"rank": 100}),

@@ -90,8 +90,8 @@ class LokrBlock(AdapterBlock):
         return self.lokr_w2
 
     def change(self) -> Tensor:
-        small = self.small()
-        return torch.kron(small.reshape(*small.shape, *(1,) * len(self.shape[2:])), self.large()) * self.factor
+        small = self.small().reshape(*self.first, *(1,) * len(self.shape[2:]))
+        return torch.kron(small, self.large().contiguous()) * self.factor
 
     def tensors(self) -> dict[str, Tensor]:
         return {name: getattr(self, name) for name in self.names} | self.extra_tensors()
