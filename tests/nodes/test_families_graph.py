@@ -249,7 +249,7 @@ def test_half_precision_is_near_float32(sdxl: Path, precision: str) -> None:
         sizes = CropInfo(torch.tensor([[1024, 768, 3, 0, 16, 16]]))
         results.append(predict(model.denoiser, noisy, Timesteps(torch.tensor([500])), text, sizes).data)
     assert results[1].dtype is torch.float32
-    assert (results[0] - results[1]).abs().max() < 0.05 * results[0].std()
+    assert (results[0] - results[1]).norm() < 0.02 * results[0].norm()  # rounding is the processor's own
 
 
 def test_layers_of_a_single_file_are_listed(sdxl: Path) -> None:

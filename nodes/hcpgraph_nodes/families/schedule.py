@@ -33,6 +33,7 @@ KNOWN_SCHEDULERS = frozenset(
     }
 )
 FORWARD = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "rescale_betas_zero_snr")
+"""Entries of a configuration that make the table of alphas_cumprod."""
 
 
 def read(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:

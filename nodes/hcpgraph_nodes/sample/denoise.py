@@ -67,7 +67,7 @@ def denoise(
 
     Raises:
         GraphError: E_NO_NEGATIVE; E_BATCH, prompts or noise of other samples; E_OBJECT; E_SETTING, the sampler cannot
-            do so many or so few steps; E_CHANNELS, the denoiser reads other latents.
+            do so many or so few steps, or not the model's process; E_CHANNELS, the denoiser reads other latents.
     """
     count = len(latents.data)
     if guidance > 1 and negative is None:

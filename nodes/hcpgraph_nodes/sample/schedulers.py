@@ -12,6 +12,7 @@ from hcpgraph import GraphError
 from hcpgraph.finite import is_finite
 
 from ..families.file_marks import IMPOSSIBLE, message
+from ..families.schedule import FORWARD
 from ..python.object import PythonObject
 from ..types import NoiseSchedule
 
@@ -55,14 +56,22 @@ SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 USED = ("init_noise_sigma", "scale_model_input", "set_timesteps", "step")
 STEP = {"model_output", "timestep", "sample"}
 """What sample.denoise uses of a scheduler, and gives to its step."""
+UPWARDS = "it goes from a picture to noise"
 
 
 def make_scheduler(name: Sampler, schedule: NoiseSchedule) -> Any:
-    """The diffusers scheduler of a sampler for the model's forward process."""
+    """The diffusers scheduler of a sampler for the model's forward process.
+
+    Raises:
+        GraphError: E_SETTING, the class in diffusers cannot follow that process, such as one without signal at its end.
+    """
     import diffusers
 
     cls, changes = SAMPLERS[name]
-    return getattr(diffusers, cls).from_config({**_config(schedule), **changes})
+    made = getattr(diffusers, cls).from_config({**_config(schedule), **changes})
+    if wrong := _other_process(made, schedule, {}):
+        raise GraphError("E_SETTING", f"{cls} {wrong}", port="sampler", hint="take ddim, euler, dpmpp_2m or unipc")
+    return made
 
 
 def from_class(kind: PythonObject, schedule: NoiseSchedule) -> Any:
@@ -87,7 +96,28 @@ def from_class(kind: PythonObject, schedule: NoiseSchedule) -> Any:
         raise GraphError("E_OBJECT", message, port="scheduler", hint="change args of python.object") from error
     if not all(hasattr(made, each) for each in USED) or _needed(made.step) - STEP:
         raise GraphError("E_OBJECT", f"{name} is of another kind than sample.denoise runs", port="scheduler", hint=hint)
+    if wrong := _other_process(made, schedule, kind.args):
+        raise GraphError("E_OBJECT", f"{name} {wrong}", port="scheduler", hint=hint)
     return made
+
+
+def _other_process(scheduler: Any, schedule: NoiseSchedule, args: Mapping[str, Any]) -> str | None:
+    """Why a scheduler does not undo what the model was trained on: its signal at each timestep has to be the model's.
+
+    A flow has none, EDM's noise levels have one that no table lists; arguments that ask for another table are obeyed.
+    """
+    signal = getattr(scheduler, "alphas_cumprod", None)
+    if not isinstance(signal, torch.Tensor):
+        return "runs another forward process than the model's, which is a table of alphas_cumprod"
+    if not set(FORWARD) & set(args) and not _equal(signal, schedule.alphas_cumprod):
+        return "has a table of alphas_cumprod of its own, which is not the model's"
+    return None
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Equal tables, but for what rounding and the last value of a process without signal may be."""
+    one, other = one.cpu().float(), other.cpu().float()
+    return one.shape == other.shape and bool(torch.allclose(one, other, rtol=1e-4, atol=1e-6))
 
 
 def set_steps(scheduler: Any, steps: int, device: torch.device) -> None:
@@ -99,8 +129,11 @@ def set_steps(scheduler: Any, steps: int, device: torch.device) -> None:
     last = scheduler.config.num_train_timesteps - 1
     try:
         scheduler.set_timesteps(steps, device=device)
+        if hasattr(scheduler, "set_begin_index"):  # it would look for the first timestep, which may stand there twice
+            scheduler.set_begin_index(0)
         wrong = _endless(scheduler) or (
-            scheduler.timesteps.max() > last and f"they would begin after the last timestep, {last}"
+            (scheduler.timesteps.max() > last and f"they would begin after the last timestep, {last}")
+            or (len(scheduler.timesteps) > 1 and scheduler.timesteps[0] < scheduler.timesteps[-1] and UPWARDS)
         )
     except (ValueError, IndexError) as error:
         wrong = str(error)
