@@ -18,7 +18,7 @@ from hcpgraph.errors import Problem
 
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
-from .families import file_marks
+from .families import contradiction, file_marks
 from .families.registry import FAMILIES, READS_SIZES, ZERO_NEGATIVE
 from .pairs import lengths
 from .python.rule import untrusted
@@ -115,6 +115,9 @@ def sizes_are_read(view: Any) -> list[Problem]:
 
 
 prober("impossible")(file_marks.impossible)
+for _node in contradiction.LOADERS:
+    prober(f"contradicts {_node}")(contradiction.family_fact(_node))
+rule(contradiction.family_is_that_of_the_files)
 
 
 @rule

@@ -12,6 +12,7 @@ from torch import nn
 from hcpgraph import Context, Facts, GraphError, Probe, node
 from hcpgraph.widgets import Hint, ModelPicker
 
+from ..families.contradiction import refuse_other
 from ..families.weights import build, read_config, read_folder
 from ..model.handles import ControlNet, named
 from ..model.root import Placement, Root
@@ -27,7 +28,7 @@ def load_controlnet(
     family: Literal["auto", "sd15", "sd2", "sdxl"] = "auto",
     config: Annotated[str | None, ModelPicker(kind_of="folder", advanced=True)] = None,
     checkpointing: Annotated[bool, Hint(advanced=True)] = False,
-) -> Annotated[ControlNet, Facts(family=Probe("controlnet_family"))]:
+) -> Annotated[ControlNet, Facts(family=Probe("controlnet_family"), contradicts=Probe("contradicts controlnet.load"))]:
     """Open a ControlNet: a diffusers folder, or a .safetensors file in the original layout or that of diffusers.
 
     Weights are read when they are first used, in the precision of the run, and are frozen until a node makes them
@@ -45,9 +46,11 @@ def load_controlnet(
 
     Raises:
         GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS; E_WEIGHTS, the file holds no ControlNet, or one
-            that is built in another way; at first use E_WEIGHTS, weights that do not fit.
+            that is built in another way; E_FAMILY, it is of another family; at first use E_WEIGHTS, weights that do not
+            fit.
     """
     source = ctx.path(path)
+    refuse_other("controlnet.load", family, source, path)
     described = None if config is None else read_config(ctx.path(config), "config.json", "ControlNetModel")
     found, load = _folder(source) if source.is_dir() else _file(source, described)
     name = family_of(found) if family == "auto" else family

@@ -21,6 +21,8 @@ FamilyName = Literal["sd15", "sd2", "sdxl"]
 """What the settings of nodes offer; the keys of `FAMILIES`."""
 READS_SIZES = frozenset({"sdxl"})
 """Families whose denoiser reads the sizes of pictures."""
+ALIKE = frozenset({"sd15", "sd2"})
+"""Families that share their VAE, and whose ControlNets no file tells apart for certain."""
 ZERO_NEGATIVE = frozenset({"sdxl"})
 """Families that may do without a negative prompt: their models can say that zeros stand for it."""
 

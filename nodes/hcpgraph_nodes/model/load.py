@@ -9,6 +9,7 @@ from hcpgraph import Context, Facts, GraphError, Probe, node
 from hcpgraph.widgets import Hint, ModelPicker
 
 from ..adapter_files.suffixes import take_apart
+from ..families.contradiction import refuse_other
 from ..families.probe import probe_family, safetensors_header
 from ..families.registry import FAMILIES, FamilyName
 from ..families.registry import family as implementation
@@ -23,7 +24,10 @@ class LoadedModel(NamedTuple):
     denoiser: Annotated[Denoiser, Facts(family=Probe("family"), weights="denoiser")]
     text_encoder: Annotated[TextEncoder, Facts(family=Probe("family"), weights="text_encoder")]
     vae: Annotated[Vae, Facts(family=Probe("family"), weights="vae")]
-    schedule: Annotated[NoiseSchedule, Facts(family=Probe("family"), impossible=Probe("impossible"))]
+    schedule: Annotated[
+        NoiseSchedule,
+        Facts(family=Probe("family"), impossible=Probe("impossible"), contradicts=Probe("contradicts model.load")),
+    ]
 
 
 @node("model.load", effects=("read", "resource"), packages=("diffusers", "transformers"))
@@ -43,7 +47,7 @@ def load_model(
 
     Args:
         path: A diffusers folder or a .safetensors file, such as models:sd15.
-        family: Model family; auto reads it from the files.
+        family: Model family; auto reads it from the files. Files that are of another one are refused.
         prediction_type: What the denoiser predicts; auto: as the folder's scheduler or the file's header says. A single
             file that does not say it has epsilon, but of SD 2.x that would be a guess and is asked for.
         config: For a single file of unusual sizes: a diffusers folder whose configuration files describe it. Files of
@@ -62,6 +66,7 @@ def load_model(
             (damaged); at first use E_WEIGHTS, E_NOT_FINITE.
     """
     source = ctx.path(path)
+    refuse_other("model.load", family, source, path)
     name = probe_family(source) if family == "auto" else family
     if name is None:
         raise _unknown(source, path)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from hcpgraph import Context, Facts, Setting, node
+from hcpgraph import Context, Facts, Probe, Setting, node
 from hcpgraph.widgets import ModelPicker
 
+from ..families.contradiction import refuse_other
 from ..families.registry import FamilyName
 from ..families.registry import family as implementation
 from ..model.handles import Vae, named
@@ -19,7 +20,7 @@ def load_vae(
     *,
     path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
     family: FamilyName = "sd15",
-) -> Annotated[Vae, Facts(family=Setting("family"))]:
+) -> Annotated[Vae, Facts(family=Setting("family"), contradicts=Probe("contradicts vae.load"))]:
     """Open an autoencoder without the rest of a model.
 
     Weights are read when they are first used, in the precision of the run, and are frozen until a node makes them
@@ -34,7 +35,10 @@ def load_vae(
         out: The autoencoder.
 
     Raises:
-        GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS; at first use E_WEIGHTS.
+        GraphError: E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS; E_FAMILY, a whole model of a family with another
+            VAE; at first use E_WEIGHTS.
     """
-    vae: Vae = implementation(family).load_vae(ctx.path(path), Placement(ctx.device, ctx.dtype))
+    source = ctx.path(path)
+    refuse_other("vae.load", family, source, path)
+    vae: Vae = implementation(family).load_vae(source, Placement(ctx.device, ctx.dtype))
     return named(ctx, (vae,))[0]

@@ -1,0 +1,65 @@
+"""Whether the family that a setting names is the one that the files are of (torch-free)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hcpgraph.errors import GraphError, Problem
+
+from ..controlnet.probe import probe_control
+from .probe import probe_family
+from .registry import ALIKE
+
+LOADERS: dict[str, tuple[Callable[[Path], str | None], frozenset[str]]] = {
+    "model.load": (probe_family, frozenset()),
+    "vae.load": (probe_family, ALIKE),
+    "controlnet.load": (probe_control, ALIKE),
+}
+"""Node -> what tells the family of its files, and the families whose files it takes for one another."""
+
+
+def other_family(node: str, named: str, path: Path) -> str | None:
+    """The family of the files at a path, where a setting names another one; None where they agree or say nothing."""
+    if named == "auto":
+        return None
+    probe, alike = LOADERS[node]
+    found = probe(path)
+    return None if found == named or {found, named} <= alike else found
+
+
+def family_fact(node: str) -> Callable[[Mapping[str, Any], Callable[[str], Path]], str | None]:
+    """The fact `contradicts` of what a loader gives."""
+
+    def fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
+        named, path = settings.get("family"), settings.get("path")
+        known = isinstance(named, str) and isinstance(path, str)
+        return other_family(node, str(named), resolve(str(path))) if known else None
+
+    return fact
+
+
+def family_is_that_of_the_files(view: Any) -> list[Problem]:
+    """The rule of the loaders."""
+    found = next((facts["contradicts"] for facts in view.gives.values() if facts.get("contradicts")), None)
+    if found is None:
+        return []
+    return [replace(_problem(str(view.settings["path"]), str(view.settings["family"]), found), node=view.node)]
+
+
+def refuse_other(node: str, named: str, path: Path, given: str) -> None:
+    """The same when the path is known only in the run.
+
+    Raises:
+        GraphError: E_FAMILY.
+    """
+    if (found := other_family(node, named, path)) is not None:
+        problem = _problem(given, named, found)
+        raise GraphError(problem.code, problem.message, port=problem.port, hint=problem.hint)
+
+
+def _problem(path: str, named: str, found: str) -> Problem:
+    message = f"'{path}' is of the family {found}, and family says {named}"
+    return Problem("E_FAMILY", message, port="family", hint=f"set family to {found}")
