@@ -142,12 +142,12 @@ def saved_state(workspace: Path, model) -> dict[str, torch.Tensor]:
     ("change", "code", "text"),
     [
         (lambda s: s | {"lora_unet_nowhere.lora_down.weight": torch.zeros(2, 2)}, "E_LORA_KEYS", "lora_unet_nowhere"),
-        (lambda s: s | {"lora_unet_conv_in.hada_w1_a": torch.zeros(2, 2)}, "E_LORA_KEYS", "LoHa"),
+        (lambda s: s | {"lora_unet_conv_in.hada_w1_a": torch.zeros(2, 2)}, "E_LORA_SHAPE", "no whole adapter: conv_in .LoRA and LoHa at once"),
         (lambda s: s | {"lora_unet_conv_in.oft_blocks": torch.zeros(2)}, "E_LORA_KEYS", "OFT"),
         (
             lambda s: {k: v for k, v in s.items() if k != "lora_unet_conv_in.lora_up.weight"},
-            "E_LORA_KEYS",
-            "conv_in .without lora_up",
+            "E_LORA_SHAPE",
+            "no whole adapter: conv_in .without lora_up",
         ),
         (lambda s: s | {"lora_unet_conv_in.lora_up.weight": torch.zeros(9, 4, 1, 1)}, "E_LORA_SHAPE", "conv_in"),
         (lambda s: {"lora_te_text_model_x.lora_up.weight": torch.zeros(1)}, "E_LORA_KEYS", "nothing for the denoiser"),

@@ -119,7 +119,7 @@ def test_rslora_metadata_and_dora(workspace: Path, model) -> None:
     save_file(state, file, {"lora_adapter_metadata": json.dumps({"unet.use_dora": True})})
     with pytest.raises(GraphError, match="without its magnitude") as caught:
         load_plugin(context(workspace), model.denoiser, path="data:x.safetensors")
-    assert caught.value.problem.code == "E_LORA_KEYS"
+    assert caught.value.problem.code == "E_LORA_SHAPE"
 
 
 @pytest.mark.parametrize("variant", ["lora", "dora"])

@@ -24,7 +24,7 @@ from ..plugins.save import write
 from .canonical import TITLES, Components, kind_at
 from .names import DENOISER, TEXT, Names
 from .peft_config import METADATA
-from .reading import read, refuse_nothing, refuse_unknown
+from .reading import left_out, read, refuse_nothing, refuse_unknown
 from .source import Source, open_source
 
 STALE = (METADATA, "format", "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")
@@ -93,8 +93,8 @@ def convert_adapter(
         kept=kept,
     )
     notes = [f"the words {listed(found.words)} were left out: words have files of their own"] if found.words else []
-    if found.unknown:
-        notes.append(f"{len(found.unknown)} keys that fit no layer were left out: {listed(found.unknown)}")
+    if missing := left_out(found):
+        notes.append(missing)
     if found.elsewhere:
         notes.append(f"{found.elsewhere} tensors of other components were left out")
     return {

@@ -38,6 +38,7 @@ from .suffixes import BRANCH_BIAS, Key, is_word, other_kinds, take_apart, words_
 
 SECTIONS = {False: ("lora", "base", "plugin"), True: ("lora_ema", "base_ema", "plugin_ema")}
 """Sections of HCP-Diffusion's files, of the trained weights and of their moving average."""
+DAMAGED = "the file is damaged: download or save it again; unknown: ignore loads the rest"
 
 
 @dataclass(slots=True)
@@ -46,13 +47,15 @@ class Found:
 
     Attributes:
         components: The adapters in the canonical form, layers in the model's order.
-        unknown: Keys that fit nothing, and layers that are no whole adapter.
+        unknown: Keys that fit nothing.
+        broken: Layers that are no whole adapter, each with what is wrong in it.
         elsewhere: How many keys are for components that were not asked for.
         words: Names of words (textual inversions) in the file.
     """
 
     components: Components = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     elsewhere: int = 0
     words: list[str] = field(default_factory=list)
 
@@ -82,7 +85,7 @@ def read(source: Source, names: Names, *, averages: bool = False) -> Found:
             continue
         weights = whole.setdefault(place, {})
         if part.suffix in weights:
-            found.unknown.append(f"{key} (a second {part.suffix} of {place[1]})")
+            found.broken.append(f"{place[1]} (a second {part.suffix}: {key})")
             continue
         weights[part.suffix] = _column(value) if part.magnitude else value
         if part.hcp and part.suffix == ALPHA:
@@ -96,7 +99,7 @@ def read(source: Source, names: Names, *, averages: bool = False) -> Found:
             own = max((own for own in prefixes_of if path.startswith(own)), key=len)
             config = configs.of(prefixes_of[own])
             if wrong := _complete(weights, layer, config, path, hcp=(component, path) in scaled):
-                found.unknown.append(f"{path} ({wrong})")
+                found.broken.append(f"{path} ({wrong})")
             else:
                 found.components.setdefault(component, {})[path] = with_alpha(weights)
     found.words.sort()
@@ -104,17 +107,29 @@ def read(source: Source, names: Names, *, averages: bool = False) -> Found:
 
 
 def refuse_unknown(found: Found, source: Source, component: str) -> None:
-    """The error for keys that fit nothing.
+    """The error for keys that fit nothing, and for layers that are no whole adapter.
 
     Raises:
-        GraphError: E_LORA_KEYS.
+        GraphError: E_LORA_KEYS; E_LORA_SHAPE, if all keys fit.
     """
+    said = []
     if found.unknown:
-        raise GraphError(
-            "E_LORA_KEYS",
-            f"keys of {source.name} that fit no layer of the {component}: {listed(found.unknown)}",
-            hint=_hint(found.unknown),
-        )
+        said.append(f"keys of {source.name} that fit no layer of the {component}: {listed(found.unknown)}")
+    if found.broken:
+        said.append(f"layers of {source.name} that are no whole adapter: {listed(found.broken)}")
+    if said:
+        code, hint = ("E_LORA_KEYS", _hint(found.unknown)) if found.unknown else ("E_LORA_SHAPE", DAMAGED)
+        raise GraphError(code, "; ".join(said), hint=hint)
+
+
+def left_out(found: Found) -> str | None:
+    """What of a file is left out where it may be, in words; None if nothing is."""
+    parts = []
+    if found.unknown:
+        parts.append(f"{len(found.unknown)} keys that fit no layer were left out: {listed(found.unknown)}")
+    if found.broken:
+        parts.append(f"{len(found.broken)} layers that are no whole adapter were left out: {listed(found.broken)}")
+    return "; ".join(parts) or None
 
 
 def refuse_nothing(found: Found, source: Source, component: str) -> None:

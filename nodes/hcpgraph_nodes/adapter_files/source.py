@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from hcpgraph import GraphError
 
-from ..messages import first_line
+from ..pickles import SAFER, PickleTrouble, read_pickle
 
 PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
@@ -86,13 +85,9 @@ def _safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _unpickled(file: Path) -> Any:
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a pickle may raise, some of it without a word
-        raise GraphError(
-            "E_FILE",
-            f"{file.name} cannot be read as plain tensors: {first_line(error)}",
-            hint="only tensors are ever taken from pickles; convert it to safetensors where you trust it",
-        ) from None
+        return read_pickle(file)
+    except PickleTrouble as error:
+        raise GraphError("E_FILE", f"{file.name} cannot be used: {error}", hint=SAFER) from None
 
 
 def _flattened(content: Any, name: str) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from hcpgraph.widgets import Hint, ModelPicker, Slider
 
 from ..adapter_files.canonical import kind_at
 from ..adapter_files.names import Names
-from ..adapter_files.reading import read, refuse_nothing, refuse_unknown
+from ..adapter_files.reading import left_out, read, refuse_nothing, refuse_unknown
 from ..adapter_files.source import SUFFIXES, open_source
 from ..model.handles import component
 from .attach import Adapted, M, adapted
@@ -63,8 +63,8 @@ def load_plugin(
     found = read(source, Names({name: model}), averages=averages)
     if unknown == "error":
         refuse_unknown(found, source, name)
-    elif found.unknown:
-        ctx.log(f"{source.name}: {len(found.unknown)} keys were left out: {listed(found.unknown)}", "warning")
+    elif missing := left_out(found):
+        ctx.log(f"{source.name}: {missing}", "warning")
     refuse_nothing(found, source, name)
     if found.words:
         ctx.log(f"{source.name} also holds the words {listed(found.words)}: load them with word.load", "warning")

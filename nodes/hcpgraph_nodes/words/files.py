@@ -24,7 +24,7 @@ from hcpgraph.errors import listed
 from hcpgraph.finite import READ, refuse_not_finite
 
 from ..adapter_files.suffixes import take_apart
-from ..messages import first_line
+from ..pickles import SAFER, PickleTrouble, read_pickle
 from ..model.handles import TextEncoder
 from .bundle import PREFIX, bundled
 
@@ -138,12 +138,11 @@ def _content(path: Path) -> tuple[Any, Mapping[str, str]]:
         if path.suffix in TENSORS:
             with safe_open(path, framework="pt") as opened:
                 return {key: opened.get_tensor(key) for key in opened.keys()}, opened.metadata() or {}  # noqa: SIM118
-        with torch.serialization.safe_globals([nn.ParameterDict, set]):  # CompVis' and HCP's files have them
-            return torch.load(path, map_location="cpu", weights_only=True), {}
+        return read_pickle(path, [nn.ParameterDict, set]), {}  # CompVis' and HCP's files have them
     except (SafetensorError, OSError) as error:
         raise _no_word(path.name, f"it cannot be read: {error}") from None
-    except Exception as error:  # whatever a pickle may raise
-        raise _no_word(path.name, f"it holds more than weights, or is damaged: {first_line(error)}") from None
+    except PickleTrouble as error:
+        raise _no_word(path.name, str(error), SAFER) from None
 
 
 def _parsed(data: Any, file: str) -> tuple[Vectors | None, dict[str, Vectors]]:
