@@ -142,7 +142,11 @@ def saved_state(workspace: Path, model) -> dict[str, torch.Tensor]:
     ("change", "code", "text"),
     [
         (lambda s: s | {"lora_unet_nowhere.lora_down.weight": torch.zeros(2, 2)}, "E_LORA_KEYS", "lora_unet_nowhere"),
-        (lambda s: s | {"lora_unet_conv_in.hada_w1_a": torch.zeros(2, 2)}, "E_LORA_SHAPE", "no whole adapter: conv_in .LoRA and LoHa at once"),
+        (
+            lambda s: s | {"lora_unet_conv_in.hada_w1_a": torch.zeros(2, 2)},
+            "E_LORA_SHAPE",
+            "no whole adapter: conv_in .LoRA and LoHa at once",
+        ),
         (lambda s: s | {"lora_unet_conv_in.oft_blocks": torch.zeros(2)}, "E_LORA_KEYS", "OFT"),
         (
             lambda s: {k: v for k, v in s.items() if k != "lora_unet_conv_in.lora_up.weight"},

@@ -51,7 +51,7 @@ def test_it_says_what_the_file_holds_and_never_how_to_run_it(
 def test_tensors_in_containers_are_read_and_further_classes_where_they_are_named(tmp_path: Path) -> None:
     content = OrderedDict(a=torch.ones(2), b=[{"c": torch.zeros(1)}], d="text", e=3)
     assert str(read_pickle(stored(tmp_path, content))) == str(content)
-    with pytest.raises(PickleTrouble, match="no file|cannot be read"):
+    with pytest.raises(PickleTrouble, match="cannot be read: No such file"):
         read_pickle(tmp_path / "none.pt")
     allowed = stored(tmp_path, {"w": nn.ParameterDict({"x": torch.ones(1)})})
     assert float(read_pickle(allowed, [nn.ParameterDict, set])["w"]["x"].detach()) == 1

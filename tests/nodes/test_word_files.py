@@ -195,7 +195,13 @@ def test_a_file_with_several_words(space: Path, one) -> None:
         ),
         ("w.safetensors", {"unet.x.lora_A.weight": L, "unet.x.lora_B.weight": L}, 1, "E_WORD_FILE", "plugin.load"),
         ("w.pt", {"name": "x"}, 1, "E_WORD_FILE", "belong to no word"),
-        ("w.pt", {"string_to_param": {"*": L}, "name": nn.Linear(1, 1)}, 1, "E_WORD_FILE", "holds torch.nn.modules.linear.Linear, which is no tensor"),
+        (
+            "w.pt",
+            {"string_to_param": {"*": L}, "name": nn.Linear(1, 1)},
+            1,
+            "E_WORD_FILE",
+            "holds torch.nn.modules.linear.Linear, which is no tensor",
+        ),
     ],
 )
 def test_files_that_do_not_fit(space: Path, one, two, file: str, content, encoders: int, code: str, text: str) -> None:

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from hcpgraph import GraphError
@@ -24,8 +23,8 @@ from hcpgraph.errors import listed
 from hcpgraph.finite import READ, refuse_not_finite
 
 from ..adapter_files.suffixes import take_apart
-from ..pickles import SAFER, PickleTrouble, read_pickle
 from ..model.handles import TextEncoder
+from ..pickles import SAFER, PickleTrouble, read_pickle
 from .bundle import PREFIX, bundled
 
 Vectors = Mapping[str, Tensor]
