@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hcpgraph_nodes.adapter_files import header
 from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.families.identity import FACTOR
+from hcpgraph_nodes.families.registry import family as implementation
+from hcpgraph_nodes.families.sizes import text_configs, unet_config
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.plugins.load import load_plugin
 from hcpgraph_nodes.plugins.lora import lora
@@ -89,8 +93,7 @@ def test_header(workspace: Path, model) -> None:
     with safe_open(workspace / "out" / "style.safetensors", "pt") as file:
         header = file.metadata()
     assert header["hcpgraph"] == '{"format":"hcpgraph/1"}'
-    assert header["ss_network_module"] == "networks.lora" and header["ss_base_model_version"] == "sd_v1"
-    assert header["ss_network_dim"] == "Dynamic" and header["modelspec.architecture"] == "stable-diffusion-v1/lora"
+    assert header["ss_network_module"] == "networks.lora" and header["ss_network_dim"] == "Dynamic"
     save_plugin(ctx, (unet.adapter,), path="out:one.safetensors")
     with safe_open(workspace / "out" / "one.safetensors", "pt") as file:
         assert (file.metadata()["ss_network_dim"], file.metadata()["ss_network_alpha"]) == ("4", "1.5")
@@ -222,7 +225,35 @@ def test_header_of_a_text_encoder_alone_says_nothing_of_the_prediction(workspace
     _, text = both(workspace, model)
     header = entries(workspace, text.adapter)
     assert "modelspec.prediction_type" not in header
-    assert header["ss_base_model_version"] == "sd_v1" and header["modelspec.architecture"] == "stable-diffusion-v1/lora"
+
+
+NAMES = ("modelspec.architecture", "modelspec.resolution", "ss_base_model_version", "ss_v2")
+
+
+def test_only_an_adapter_of_the_released_sizes_says_that_it_is_for_the_released_model(workspace: Path, model) -> None:
+    """The tiny model is none, and makes pictures of 16 by 16."""
+    for adapter, resolution in ((model.denoiser, "16x16"), (model.text_encoder, None)):
+        told = entries(workspace, attached(adapter, [r"re:.*(attn2|self_attn)"]).adapter)
+        assert [told.get(name) for name in NAMES] == [None, resolution, None, None]
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "wanted"),
+    [
+        ("sd15", "epsilon", ("stable-diffusion-v1/lora", "512x512", "sd_v1", "False")),
+        ("sd2", "v_prediction", ("stable-diffusion-v2-768-v/lora", "768x768", "sd_v2_v", "True")),
+        ("sdxl", "epsilon", ("stable-diffusion-xl-v1-base/lora", "1024x1024", "sdxl_base_v1-0", "False")),
+    ],
+)
+def test_the_released_models_have_their_names(family: str, kind: str, wanted: tuple[str, ...]) -> None:
+    made = implementation(family)
+    unet = unet_config(made.sizes) | {FACTOR: made.sizes.factor}
+    texts = {str(number): each for number, each in enumerate(text_configs(made.sizes))}
+    for config in ({}, unet, texts):
+        told = header.modelspec(made, config, "x", kind) | header.kohya({}, made, config, "x", kind)
+        assert tuple(told[name] for name in NAMES) == wanted
+    wider = unet | {"cross_attention_dim": 128}
+    assert header.kohya({}, made, wider, "x", kind).keys().isdisjoint(NAMES)
 
 
 def test_hash_is_kohyas(workspace: Path, model) -> None:

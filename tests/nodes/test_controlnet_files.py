@@ -125,7 +125,7 @@ def test_a_file_goes_round_and_loads_in_diffusers(workspace: Path, ctx, made) ->
     )
     with safe_open(workspace / "out/net.safetensors", "pt") as opened:
         metadata = opened.metadata()
-    assert metadata["modelspec.architecture"] == "stable-diffusion-v1/controlnet"
+    assert "modelspec.architecture" not in metadata  # it is smaller than the released ones
     assert metadata["hcpgraph"] == '{"format":"hcpgraph/1"}' and metadata["modelspec.title"] == "net"
 
 

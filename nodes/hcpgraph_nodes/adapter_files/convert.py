@@ -87,6 +87,7 @@ def convert_adapter(
         target,
         components,
         names,
+        handles[DENOISER].config if model else {},
         layout=layout,
         dtype=DTYPES[dtype] if dtype else None,
         prediction_type=kind,

@@ -15,20 +15,23 @@ from typing import Any
 
 from torch import Tensor
 
+from ..families import identity
 from ..families.weights import write_weights
 from .canonical import ALPHA, BIAS, DORA, DOWN, MID, Components, Weights, kinds_of, rank_of
 
+Config = Mapping[str, Any]
 DYNAMIC = "Dynamic"
 KOHYA_NETWORK, LYCORIS_NETWORK = "networks.lora", "lycoris.kohya"
 ALGORITHMS = {"lora": "locon", "loha": "loha", "lokr": "lokr", "full": "full"}
 TRUE = "True"
 
 
-def modelspec(family: Any, title: str, prediction_type: str | None) -> dict[str, str]:
+def modelspec(family: Any, config: Config, title: str, prediction_type: str | None) -> dict[str, str]:
     """Stability's entries.
 
     Args:
         family: The family's implementation.
+        config: The configuration of the component that the adapter is for.
         title: The file's name.
         prediction_type: What the model predicts; None: nobody knows.
     """
@@ -37,21 +40,22 @@ def modelspec(family: Any, title: str, prediction_type: str | None) -> dict[str,
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.implementation": "https://github.com/huggingface/diffusers",
         "modelspec.title": title,
-        "modelspec.resolution": family.resolution,
+        **identity.modelspec(family, config, prediction_type, "/lora"),
     }
-    if known := _architecture(family, prediction_type):
-        entries["modelspec.architecture"] = f"{known}/lora"
     if prediction_type:
         entries["modelspec.prediction_type"] = "v" if prediction_type == "v_prediction" else prediction_type
     return entries
 
 
-def kohya(components: Components, family: Any, title: str, prediction_type: str | None) -> dict[str, str]:
+def kohya(
+    components: Components, family: Any, config: Config, title: str, prediction_type: str | None
+) -> dict[str, str]:
     """kohya's entries about the network; those about a training that nobody knows of are left out.
 
     Args:
         components: The adapters.
         family: The family's implementation.
+        config: The configuration of the component that the adapter is for.
         title: The file's name.
         prediction_type: What the model predicts; None: nobody knows.
     """
@@ -66,10 +70,11 @@ def kohya(components: Components, family: Any, title: str, prediction_type: str 
         "ss_network_module": LYCORIS_NETWORK if "algo" in arguments else KOHYA_NETWORK,
         "ss_network_dim": _one(plain, _rank),
         "ss_network_alpha": _one(plain, _alpha),
-        "ss_base_model_version": _version(family.base_version, prediction_type),
-        "ss_v2": str(family.base_version.startswith("sd_v2")),
         "ss_output_name": title,
     }
+    if identity.is_released(family, config):
+        entries["ss_base_model_version"] = _version(family.base_version, prediction_type)
+        entries["ss_v2"] = str(family.base_version.startswith("sd_v2"))
     return entries | ({"ss_network_args": json.dumps(arguments)} if arguments else {})
 
 
@@ -91,13 +96,6 @@ def tensor_hash(target: Path, state: Mapping[str, Tensor]) -> str:
     finally:
         temporary.unlink(missing_ok=True)
     return digest.hexdigest()
-
-
-def _architecture(family: Any, prediction_type: str | None) -> str | None:
-    """modelspec's name of the model, or None where it depends on a prediction type that nobody knows."""
-    kinds = (prediction_type,) if prediction_type else ("epsilon", "v_prediction")
-    names = {family.spec_architecture(kind) for kind in kinds}
-    return names.pop() if len(names) == 1 else None
 
 
 def _version(base: str, prediction_type: str | None) -> str:

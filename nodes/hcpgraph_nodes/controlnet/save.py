@@ -13,6 +13,7 @@ from torch import Tensor
 from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Hint, ModelPicker
 
+from ..families.identity import modelspec
 from ..families.registry import family
 from ..families.weights import write_json, write_weights
 from ..model.digest import file_digest
@@ -81,7 +82,7 @@ def _save_file(ctx: Context, controlnet: ControlNet, path: str, dtype: torch.dty
     metadata = {
         "format": "pt",
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{family(controlnet.family).architecture}/controlnet",
+        **modelspec(family(controlnet.family), controlnet.config, None, "/controlnet"),
         "modelspec.implementation": "https://github.com/lllyasviel/ControlNet",
         "modelspec.title": target.stem,
         CONFIG: json.dumps(config, sort_keys=True),

@@ -21,6 +21,7 @@ from ..types import NoiseSchedule
 from . import file_marks, ldm_file
 from .base import Components, Family
 from .clip_bpe import clip_tokenizer
+from .identity import modelspec
 from .networks import State, TextPart, base_state, full_config
 from .weights import write_json, write_weights
 
@@ -96,10 +97,9 @@ def save_single(
     header = {
         "format": "pt",
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": family.spec_architecture(kind),
+        **modelspec(family, denoiser.config, kind),
         "modelspec.implementation": "sgm",
         "modelspec.title": path.stem,
-        "modelspec.resolution": family.resolution,
         "modelspec.prediction_type": "v" if kind == "v_prediction" else kind,
         file_marks.CONFIGS: json.dumps(configs, sort_keys=True),
     }

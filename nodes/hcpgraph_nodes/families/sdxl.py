@@ -17,9 +17,10 @@ from ..model.handles import Denoiser, TextEncoder
 from ..types import Conditioning, NoiseSchedule
 from . import file_marks
 from .base import Prefixes
+from .identity import FACTOR
 from .networks import TextPart
 from .sizes import SCHEDULE, Sizes, TextSizes
-from .unet_family import FACTOR, ZEROS, UNetFamily
+from .unet_family import ZEROS, UNetFamily
 
 FORCE_ZEROS = "force_zeros_for_empty_prompt"
 

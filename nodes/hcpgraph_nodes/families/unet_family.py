@@ -25,6 +25,7 @@ from ..words import tokens
 from . import file_marks, ldm_file, networks, schedule
 from .base import Components, Prefixes
 from .clip_bpe import clip_tokenizer
+from .identity import FACTOR
 from .kl_vae import DIFFUSION, KlVae
 from .networks import Config, State, TextPart
 from .pixel_vae import fill, pixel_vae_config
@@ -34,8 +35,6 @@ from .weights import build, checked_config, read_config, read_folder
 
 Described = tuple[dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], dict[str, Any]]
 TRANSFORMER = "model"
-FACTOR = "_vae_scale_factor"
-"""Entry of a denoiser's configuration: pixels a latent, along one side."""
 ZEROS = "_force_zeros_for_empty_prompt"
 """Entry of a denoiser's configuration: without a negative prompt guidance compares with zeros."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -70,7 +70,16 @@ def save_plugin(
     kind = None if unet is None else unet.prediction_type
     names = Spelling(adapter[0].family, {} if unet is None else unet.config)
     target = ctx.output(path, overwrite=overwrite, weights=True)
-    write(target, components, names, layout=layout, dtype=DTYPES[dtype], prediction_type=kind, graph=ctx.run.embed)
+    write(
+        target,
+        components,
+        names,
+        (unet or adapter[0]).config,
+        layout=layout,
+        dtype=DTYPES[dtype],
+        prediction_type=kind,
+        graph=ctx.run.embed,
+    )
     ctx.artifact(target, "weights")
     return SavedFile(ctx.run.roots.uri(target), file_digest(target))
 
@@ -99,6 +108,7 @@ def write(
     target: Path,
     components: Components,
     names: Spelling,
+    config: Mapping[str, Any],
     *,
     layout: str,
     dtype: torch.dtype | None,
@@ -112,6 +122,7 @@ def write(
         target: The file.
         components: The adapters in the canonical form.
         names: How the model's layers are called.
+        config: The configuration of the denoiser, or of the text encoder alone; empty: the released model's.
         layout: kohya, peft or hcp.
         dtype: Precision of the weights; None keeps that of the tensors. Scales of HCP-Diffusion and alpha stay float32.
         prediction_type: What the model predicts; None: nobody knows.
@@ -123,9 +134,9 @@ def write(
     """
     state, entries = written(layout, components, names)
     state = {key: value if dtype is None or _exact(key) else value.to(dtype) for key, value in state.items()}
-    told = header.modelspec(names.family, target.stem, prediction_type) | entries
+    told = header.modelspec(names.family, config, target.stem, prediction_type) | entries
     if layout == "kohya":
-        told |= header.kohya(components, names.family, target.stem, prediction_type)
+        told |= header.kohya(components, names.family, config, target.stem, prediction_type)
         told["sshs_model_hash"] = header.tensor_hash(target, state)
     if graph:
         told["hcpgraph"] = graph

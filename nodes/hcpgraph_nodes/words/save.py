@@ -15,6 +15,7 @@ from hcpgraph.errors import HIDDEN
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph.widgets import ModelPicker
 
+from ..families.identity import modelspec
 from ..families.registry import family
 from ..families.weights import write_weights
 from ..model.digest import file_digest
@@ -95,13 +96,13 @@ def _file_name(word: str) -> str:
 def _header(word: Word) -> dict[str, str]:
     """Stability's modelspec 1.0.1 entries; all values are text."""
     implementation = family(word.family)
+    widths = {str(number): {"hidden_size": each.shape[-1]} for number, each in enumerate(word.vectors())}
     return {
         "format": "pt",
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{implementation.architecture}/textual-inversion",
+        **modelspec(implementation, widths, None, "/textual-inversion"),
         "modelspec.implementation": "diffusers",
         "modelspec.title": word.name,
-        "modelspec.resolution": implementation.resolution,
         "modelspec.trigger_phrase": word.name,
     }
 
