@@ -34,13 +34,38 @@ def stamp(path: str | Path) -> str:
     return repr(_stat(path))
 
 
+def walk(top: Path, onerror: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk` from the top, sorted, that enters linked folders too, but none that it is inside of.
+
+    As with `os.walk`, folders that are taken off the list are not entered.
+    """
+
+    def identity(folder: str) -> tuple[int, int] | None:
+        with suppress(OSError):
+            found = os.stat(folder)
+            return found.st_dev, found.st_ino
+        return None
+
+    inside = {str(top): frozenset[tuple[int, int] | None]()}
+    for folder, names, files in os.walk(top, onerror=onerror, followlinks=True):
+        around = inside.pop(folder) | {identity(folder)}
+        names.sort()
+        for name in list(names):
+            path = os.path.join(folder, name)
+            if os.path.islink(path) and identity(path) in around:
+                names.remove(name)
+            else:
+                inside[path] = around
+        yield folder, names, files
+
+
 def files_below(path: Path) -> list[Path]:
     """The file itself, or all files below a folder, sorted; hidden ones and broken links are left out."""
     if path.is_file():
         return [path]
     found = []
-    for folder, names, files in os.walk(path):
-        names[:] = sorted(name for name in names if not name.startswith("."))
+    for folder, names, files in walk(path):
+        names[:] = [name for name in names if not name.startswith(".")]
         found += [path for name in files if not name.startswith(".") and (path := Path(folder, name)).is_file()]
     return sorted(found)
 

@@ -6,16 +6,26 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .errors import GraphError, GraphErrors, did_you_mean, hidden
+from .errors import GraphError, GraphErrors, did_you_mean, hidden, suggest
 
 URI = re.compile(r"([a-z]+):(.*)", re.DOTALL)
 FOLDERS = ("data", "models", "out", "cache", "runs")
 BUILTIN = Path(__file__).resolve().parent / "builtin"
 SHIPPED = ("builtin",)
 """Roots that nobody can allow to write to."""
+LINKED = ("data", "models")
+"""Roots whose links lead where the user made them lead, for reading: nothing but the user puts links there."""
+CONTENTS = {
+    "data": "the folder of your pictures, or a link to it,",
+    "models": "a diffusers folder or a .safetensors file, or a link to it (docs/models.md says where they come from),",
+}
+"""What users put into a root."""
+LONGEST_NAME, LONGEST_WRITTEN = 255, 240
+"""Bytes that a name may have on every system; what is written may get a number or a step behind its name."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +66,16 @@ class Roots:
     def names(self) -> list[str]:
         return [*FOLDERS, "builtin", *(name for name in self.overrides if name not in FOLDERS)]
 
-    def resolve(self, uri: str, *, must_exist: bool = True) -> Path:
+    def resolve(self, uri: str, *, must_exist: bool = True, write: bool = False) -> Path:
         """The file or folder that `root:relative` names.
 
+        Args:
+            uri: The name.
+            must_exist: Whether it is an error if nothing is there.
+            write: Whether it is to be written: then no link may lead out of its root.
+
         Raises:
-            GraphError: E_PATH (not of that form, unknown root, leaves its root, a null byte), E_NOT_FOUND.
+            GraphError: E_PATH (not of that form, unknown root, leaves its root, a null byte, too long), E_NOT_FOUND.
         """
         match = URI.fullmatch(uri)
         if match is None:
@@ -80,17 +95,33 @@ class Roots:
             raise GraphError("E_PATH", message, hint="write, or rename, it without")
         if pure.startswith("/") or re.match(r"[A-Za-z]:", pure) or ".." in pure.split("/"):
             raise GraphError("E_PATH", f"'{uri}' leaves its root", hint="write a relative path without '..'")
+        longest = max((len(part.encode(errors="replace")) for part in pure.split("/")), default=0)
+        if longest > (most := LONGEST_WRITTEN if write else LONGEST_NAME):
+            message = f"'{pure[:40]}…' has a name of {longest} bytes"
+            raise GraphError("E_PATH", message, hint=f"names have at most {most} bytes: shorten it")
         root = self.root(name)
         try:
             path = Path(os.path.realpath(root / pure))
         except (OSError, ValueError) as error:
             raise GraphError("E_PATH", f"{uri!r} is no path on this system: {error}", hint="rename the file") from None
-        if path != root and root not in path.parents:
+        if path != root and root not in path.parents and (write or name not in LINKED):
             hint = f"give --root {name}=FOLDER for the real folder"
             raise GraphError("E_PATH", f"'{uri}' leaves its root through a link", hint=hint)
         if must_exist and not os.path.exists(path):
-            raise GraphError("E_NOT_FOUND", f"'{uri}' does not exist", hint=f"'{name}:' is {root}")
+            raise GraphError("E_NOT_FOUND", f"'{uri}' does not exist", hint=self._instead(name, pure))
         return path
+
+    def _instead(self, name: str, relative: str) -> str:
+        """What to do about a file that is not there: the one that was meant, or what to put where."""
+        root = self.root(name)
+        folder, _, last = relative.rstrip("/").rpartition("/")
+        with suppress(OSError, ValueError):
+            beside = [entry for entry in os.listdir(root / folder) if not hidden(entry) and not entry.startswith(".")]
+            stems = {entry.partition(".")[0]: entry for entry in beside}
+            if meant := suggest(last, beside) or stems.get(suggest(last, stems) or ""):
+                return f"did you mean '{name}:{folder}{'/' if folder else ''}{meant}'? '{name}:' is {root}"
+        what = CONTENTS.get(name)
+        return f"put {what} into {root}" if what else f"'{name}:' is {root}"
 
     def uri(self, path: Path) -> str:
         """The `root:relative` name of a path below a root; outside of every root only its name is kept."""
@@ -112,7 +143,7 @@ class Roots:
         Raises:
             GraphError: E_PATH, E_WRITE: the run may not write there.
         """
-        path = self.resolve(uri, must_exist=False)
+        path = self.resolve(uri, must_exist=False, write=True)
         name = uri.partition(":")[0]
         if path == self.root(name):
             raise GraphError("E_PATH", f"'{uri}' is the root itself", hint=f"name a file in it: {name}:NAME")

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import GraphError, Problem
@@ -73,12 +75,31 @@ def refused(
     try:
         if widget.get("write"):
             overwrite = settings.get("overwrite") is True
-            roots.place(uri, overwrite=overwrite, weights=widget["kind"] == "model")
-        elif not uri.startswith(HUB):
-            roots.resolve(uri, must_exist=must_exist)
+            path = roots.place(uri, overwrite=overwrite, weights=widget["kind"] == "model")
+            return _ending(widget, uri, path)
+        if not uri.startswith(HUB):
+            path = roots.resolve(uri, must_exist=must_exist)
+            if must_exist and widget.get("kind_of") == "folder" and _is_empty(path):
+                return Problem("E_NOT_FOUND", f"'{uri}' is an empty folder", hint=f"put files into {path}")
     except GraphError as error:
         return error.problem
     return None
+
+
+def _ending(widget: Mapping[str, Any], uri: str, path: Path) -> Problem | None:
+    """A file is written in the format that its name ends in, and in no other than those of the setting."""
+    endings = widget.get("suffixes") or ()
+    if widget.get("kind_of") != "file" or not endings or path.name.lower().endswith(tuple(endings)):
+        return None
+    hint = f"write {uri.rpartition('/')[2].partition('.')[0] or uri}{endings[0]}"
+    return Problem("E_PATH", f"'{uri}' does not end in {' or '.join(endings)}", hint=hint)
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.is_dir() and all(entry.startswith(".") for entry in os.listdir(path))
+    except OSError:
+        return False
 
 
 def _kind(node: FlatNode, name: str, widget: Mapping[str, Any]) -> str | None:

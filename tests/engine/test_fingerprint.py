@@ -34,6 +34,20 @@ def test_a_file_is_its_sha256(folder):
     assert Fingerprints().of(folder / "a") == hashlib.sha256(b"A").hexdigest()
 
 
+def test_a_linked_folder_counts_and_one_around_it_is_not_entered(folder, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "c").write_text("C")
+    (tmp_path / "far" / "back").symlink_to(folder)
+    (folder / "ring").symlink_to(folder)
+    (folder / "sub" / "up").symlink_to(folder)
+    before = Fingerprints().of(folder)
+    (folder / "linked").symlink_to(tmp_path / "far")
+    assert [path.relative_to(folder).as_posix() for path in files_below(folder)] == ["a", "linked/c", "sub/b"]
+    first = Fingerprints().of(folder)
+    (tmp_path / "far" / "c").write_text("other")
+    assert len({before, first, Fingerprints().of(folder)}) == 3
+
+
 def test_a_folder_depends_on_names_and_contents(folder):
     assert [path.name for path in files_below(folder)] == ["a", "b"]
     first = Fingerprints().of(folder)

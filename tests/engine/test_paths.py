@@ -33,24 +33,61 @@ def test_what_leaves_its_root_is_refused(roots, uri):
     assert raised.value.problem.code == "E_PATH" and raised.value.problem.hint
 
 
-def test_links_are_followed_before_they_are_judged(roots, tmp_path):
+def test_links_of_data_and_models_are_followed_for_reading_and_no_others(roots, tmp_path):
+    """Only the user puts links into `data:` and `models:`; nothing is written through one."""
+    for name in ("data", "models", "out", "cache", "runs"):
+        folder = roots.root(name)
+        folder.mkdir(exist_ok=True)
+        (folder / "away").symlink_to(tmp_path)
+        (folder / "ring").symlink_to(folder / "ring")
+        for uri in (f"{name}:away/secret.txt", f"{name}:away"):
+            if name in ("data", "models"):
+                assert (
+                    roots.resolve(uri, must_exist=False) == (tmp_path / uri.partition("away")[2].strip("/")).resolve()
+                )
+            else:
+                with pytest.raises(GraphError, match="through a link"):
+                    roots.resolve(uri, must_exist=False)
+            for write in (roots.place, roots.free, lambda uri: roots.resolve(uri, must_exist=False, write=True)):
+                with pytest.raises(GraphError, match="through a link") as raised:
+                    write(uri)
+                assert raised.value.problem.code == "E_PATH"
+        with pytest.raises(GraphError):
+            roots.resolve(f"{name}:ring")
     data = tmp_path / "ws" / "data"
     (data / "good").symlink_to(data / "sub")
-    (data / "bad").symlink_to(tmp_path)
-    (data / "ring").symlink_to(data / "ring")
     assert roots.resolve("data:good/a.txt") == (data / "sub" / "a.txt").resolve()
-    for uri in ("data:bad/secret.txt", "data:bad"):
-        with pytest.raises(GraphError, match="through a link"):
-            roots.resolve(uri)
-    with pytest.raises(GraphError):
-        roots.resolve("data:ring")
 
 
-@pytest.mark.parametrize("uri", ["data:nothing", "data:sub/a.txt/b", "data:" + "x" * 5000])
+@pytest.mark.parametrize("uri", ["data:nothing", "data:sub/a.txt/b", "data:" + "x" * 255])
 def test_missing_files_are_told(roots, uri):
     with pytest.raises(GraphError) as raised:
         roots.resolve(uri)
     assert raised.value.problem.code == "E_NOT_FOUND"
+
+
+@pytest.mark.parametrize("uri", ["data:" + "x" * 256, "data:a/" + "字" * 86 + "/b", "out:" + "x" * 241])
+def test_names_that_no_disk_takes_are_told(roots, uri):
+    with pytest.raises(GraphError, match="has a name of 2.. bytes") as raised:
+        roots.place(uri) if uri.startswith("out:") else roots.resolve(uri, must_exist=False)
+    assert raised.value.problem.code == "E_PATH"
+
+
+def test_the_file_that_was_meant_is_named(roots, tmp_path):
+    (tmp_path / "ws/models").mkdir(exist_ok=True)
+    for name in ("sd15", "sdxl.safetensors"):
+        (tmp_path / "ws/models" / name).touch()
+    for uri, meant in (
+        ("models:sd", "models:sd15"),
+        ("models:sdxl", "models:sdxl.safetensors"),
+        ("data:sbu/a.txt", None),
+        ("data:sub/b.txt", "data:sub/a.txt"),
+        ("data:sub/a", "data:sub/a.txt"),
+    ):
+        with pytest.raises(GraphError) as raised:
+            roots.resolve(uri)
+        hint = raised.value.problem.hint
+        assert hint.startswith(f"did you mean '{meant}'?") if meant else "did you mean" not in hint
 
 
 def test_unknown_roots_are_suggested(roots):

@@ -132,14 +132,26 @@ def test_nothing_to_read(tmp_path: Path, pictures: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
-def test_links_stay_below_their_root(tmp_path: Path, pictures: Path) -> None:
-    outside = tmp_path / "secret.png"
-    Image.new("RGB", (4, 4)).save(outside)
-    (pictures / "inner.png").symlink_to(pictures / "a.png")
-    assert "inner.png" in [s.id for s in read(tmp_path, captions="none").samples]
-    (pictures / "leak.png").symlink_to(outside)
+def test_links_of_the_user_are_followed(tmp_path: Path, pictures: Path) -> None:
+    """In `data:`, also folders; one that leads to a folder around it is not entered, and results lead nowhere."""
+    outside = tmp_path / "elsewhere"
+    outside.mkdir()
+    Image.new("RGB", (4, 4)).save(outside / "far.png")
+    before = read(tmp_path, captions="none")
+    for folder in (pictures, tmp_path / "out"):
+        folder.mkdir(exist_ok=True)
+        (folder / "inner.png").symlink_to(pictures / "a.png")
+        (folder / "linked.png").symlink_to(outside / "far.png")
+        (folder / "more").symlink_to(outside)
+        (folder / "ring").symlink_to(folder)
+    found = [sample.id for sample in read(tmp_path, captions="none").samples]
+    assert sorted(found) == sorted([*(s.id for s in before.samples), "inner.png", "linked.png", "more/far.png"])
     with pytest.raises(GraphError, match="E_PATH"):
-        read(tmp_path, captions="none")
+        read(tmp_path, path="out:", captions="none")
+    (tmp_path / "out/linked.png").unlink()
+    (tmp_path / "out/inner.png").unlink()
+    with pytest.raises(GraphError, match="holds no pictures"):
+        read(tmp_path, path="out:", captions="none")
 
 
 def test_background_behind_transparent_pictures(tmp_path: Path) -> None:

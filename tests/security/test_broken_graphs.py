@@ -79,10 +79,10 @@ def test_a_folder_and_nothing_at_all(tmp_path, command):
 @pytest.mark.parametrize("command", ["validate", "run"])
 def test_a_link_that_leaves_its_root(tmp_path, command):
     (tmp_path / "secret.txt").write_text("secret")
-    (tmp_path / "ws" / "data").mkdir(parents=True)
-    (tmp_path / "ws" / "data" / "link").symlink_to(tmp_path)
+    (tmp_path / "ws" / "out").mkdir(parents=True)
+    (tmp_path / "ws" / "out" / "link").symlink_to(tmp_path)
     file = tmp_path / "graph.json"
-    file.write_bytes(read("data:link/secret.txt"))
+    file.write_bytes(read("out:link/secret.txt"))
     refused(tmp_path, command, file, codes={"E_PATH r.path"}, texts=["through a link"])
 
 

@@ -72,21 +72,40 @@ def test_a_name_of_a_graph_is_a_name_and_nothing_else(live, name):
         assert live.request("POST", "/api/graph-move", json_body={**fields, "etag": None}).status in (404, 422)
 
 
-def test_links_that_lead_out_are_not_followed(live):
-    data = live.workspace / "data"
+def test_links_of_the_user_are_followed_for_reading_alone(live):
+    """In `data:` and `models:`; nothing is deleted, replaced or written through one."""
+    data, secret = live.workspace / "data", live.workspace.parent / "secret.txt"
+    (data / "uploads").mkdir(exist_ok=True)
+    for folder in (data, data / "uploads"):
+        (folder / "linked").symlink_to(live.workspace.parent)
+    try:
+        assert live.file("data:linked/secret.txt").body == secret.read_bytes()
+        assert "linked" in [entry["name"] for entry in live.get("/api/files?uri=data:", "FileEntry[]")]
+        for uri in ("data:linked/secret.txt", "data:uploads/linked/secret.txt", "data:uploads/linked", "data:linked"):
+            reply = live.request("DELETE", f"/api/file?uri={quote(uri)}")
+            assert reply.status in (403, 422) and reply.codes() == ["E_PATH"], reply.body[:200]
+        assert secret.exists()
+    finally:
+        for folder in (data, data / "uploads"):
+            (folder / "linked").unlink()
+
+
+def test_links_of_results_that_lead_out_are_not_followed(live):
+    data = live.workspace / "out"
+    data.mkdir(exist_ok=True)
     (data / "link.txt").symlink_to(live.workspace.parent / "secret.txt")
     (data / "folder").symlink_to(live.workspace.parent)
     (data / "loop").symlink_to(data / "loop")
     (data / "inner.txt").write_bytes(b"inner")
     (data / "fine.txt").symlink_to(data / "inner.txt")
     try:
-        for uri in ("data:link.txt", "data:folder/secret.txt", "data:folder", "data:loop", "data:folder/workspace"):
+        for uri in ("out:link.txt", "out:folder/secret.txt", "out:folder", "out:folder/workspace"):
             for path in READING:
                 reply = live.request("GET", path.format(quote(uri)))
                 assert reply.status in (404, 422) and SECRET not in reply.body, uri
-        names = [entry["name"] for entry in live.get("/api/files?uri=data:", "FileEntry[]")]
+        names = [entry["name"] for entry in live.get("/api/files?uri=out:", "FileEntry[]")]
         assert "link.txt" not in names and "folder" not in names and "loop" not in names and "fine.txt" in names
-        assert live.file("data:fine.txt").body == b"inner"
+        assert live.file("out:fine.txt").body == b"inner"
     finally:
         for name in ("link.txt", "folder", "loop", "fine.txt", "inner.txt"):
             (data / name).unlink()

@@ -11,10 +11,14 @@ from typing import Literal
 
 from hcpgraph import Context, GraphError
 from hcpgraph.errors import listed
+from hcpgraph.fingerprint import walk
+from hcpgraph.paths import LINKED
 
 from ...image.read import SUFFIXES, Header
 from .headers import read_headers
 
+FOLLOWED = tuple(f"{name}:" for name in LINKED)
+"""Roots whose linked folders are entered."""
 OnBad = Literal["error", "skip"]
 Check = Literal["header", "decode"]
 
@@ -60,8 +64,7 @@ class Listing:
 def list_folder(ctx: Context, uri: str, *, recursive: bool = True) -> Listing:
     """Walk through a folder of pictures.
 
-    Hidden files and folders are left out and linked folders are not entered; a linked file must lie below the same
-    named root.
+    Hidden files and folders are left out. Links of `data:` and `models:` are followed, others within their root.
 
     Args:
         ctx: The context of the node.
@@ -76,18 +79,19 @@ def list_folder(ctx: Context, uri: str, *, recursive: bool = True) -> Listing:
     others: list[str] = []
     unnamed: list[str] = []
     shut: list[str] = []
-    hidden = 0
+    hidden, followed = 0, uri.startswith(FOLLOWED)
 
     def closed(error: OSError) -> None:
         name, why = os.path.relpath(error.filename, root), error.strerror or type(error).__name__
         raise GraphError("E_DATA", f"'{name}' in '{uri}' cannot be opened: {why}", hint="see its permissions")
 
-    for folder, folders, files in os.walk(root, onerror=closed):
+    for folder, folders, files in walk(root, onerror=closed):
         ctx.check()
         hidden += sum(name.startswith(".") for name in (*folders, *files))
         inner = [name for name in folders if not name.startswith(".")]
-        shut += [name for name in inner if not recursive or Path(folder, name).is_symlink()]
-        folders[:] = inner if recursive else []
+        entered = [name for name in inner if recursive and (followed or not Path(folder, name).is_symlink())]
+        shut += [name for name in inner if name not in entered]
+        folders[:] = entered
         for file in files:
             if file.startswith("."):
                 continue
