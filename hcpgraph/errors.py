@@ -162,8 +162,8 @@ SHOWN = 20
 """Items that a message lists."""
 
 
-def listed(items: Iterable[str], separator: str = ", ") -> str:
+def listed(items: Iterable[str], separator: str = ", ", *, shown: int = SHOWN) -> str:
     """The first of the items, and how many more there are."""
     every = list(items)
-    more = f" … and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return separator.join(every[:SHOWN]) + more
+    more = f" … and {len(every) - shown} more" if len(every) > shown else ""
+    return separator.join(every[:shown]) + more

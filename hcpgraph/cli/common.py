@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            _named(ctx)
             return super().invoke(ctx)
         except Failure as failure:
             code = report(failure.problems, as_json=bool(ctx.params.get("as_json")), fallback=WRONG)
@@ -80,8 +81,39 @@ def _root(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dic
     return roots
 
 
+class Named(click.Path):
+    """A file by its path, or by its `root:relative` name: both mean the same in every command that takes a file."""
+
+
 FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(path_type=Path)
+FILE = Named(path_type=Path)
+
+
+def _named(ctx: click.Context) -> None:
+    """Put the real path for every `root:relative` name that an argument has, by the command's own roots.
+
+    Raises:
+        GraphError: E_PATH, the name leaves its root.
+    """
+    for parameter in ctx.command.params:
+        given = ctx.params.get(parameter.name or "")
+        if not isinstance(parameter.type, Named) or given is None:
+            continue
+        files = given if isinstance(given, tuple) else (given,)
+        found = tuple(file if file.exists() else _real(str(file), ctx.params) for file in files)
+        ctx.params[str(parameter.name)] = found if isinstance(given, tuple) else found[0]
+
+
+def _real(name: str, params: Mapping[str, Any]) -> Path:
+    match = re.match(r"([a-z]+):", name)
+    if match is None:
+        return Path(name)
+    from ..paths import Roots
+
+    overrides = {**(params.get("roots") or {}), **({"out": params["out"]} if params.get("out") else {})}
+    roots = Roots(Path(params.get("workspace") or "workspace").resolve(), overrides)
+    return roots.resolve(name, must_exist=False) if match[1] in roots.names() else Path(name)
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 pack_option = click.option(

@@ -7,17 +7,19 @@ from typing import Any
 
 import click
 
+from ..document.missing import beside
 from ..errors import GraphErrors
-from .common import Command, json_option, machine, pack_option, root_option, said, workspace_option
+from .common import FILE, Command, json_option, machine, pack_option, root_option, said, workspace_option
 from .models import located, teller
 
+SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 LAYOUTS = ("kohya", "peft", "hcp")
 PARTS = ("denoiser", "text_encoder")
 
 
 @click.command("convert", cls=Command)
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("source", type=FILE)
+@click.argument("target", type=FILE)
 @click.option("--to", "layout", type=click.Choice(LAYOUTS), required=True, help="The layout to write.")
 @click.option(
     "--model", metavar="MODEL", help="The model it was made for, if that has other sizes than the released one."
@@ -56,7 +58,7 @@ def command(
     SOURCE is a LoRA, LoCon, DoRA, LoHa, LoKr or full difference in any layout that plugin.load reads: a .safetensors
     file, a folder that PEFT saved, or a .ckpt, .pt, .pth or .bin file of tensors alone. MODEL is a diffusers folder, a
     .safetensors checkpoint, or its name in the workspace. What a layout has no place for is an error, as the page
-    docs/adapter-files.md lists it.
+    docs/adapter-files.md lists it. SOURCE and TARGET may be names in the workspace, such as out:style.safetensors.
     """
     from ..checking.analyse import default_roots
 
@@ -67,7 +69,7 @@ def command(
     if not target.resolve().parent.is_dir():
         raise GraphErrors.one("E_PATH", f"there is no folder {target.parent}", hint="make it first")
     if not source.exists():
-        raise GraphErrors.one("E_NOT_FOUND", f"there is no {source}")
+        raise GraphErrors.one("E_NOT_FOUND", f"there is no {source}", hint=beside(source, SUFFIXES))
     places = dict(roots)
     if model is not None:
         model, places = located(model, roots)

@@ -10,6 +10,7 @@ import click
 from .common import (
     CANCELLED,
     FAILED,
+    FILE,
     FOLDER,
     Command,
     allow_write_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run", cls=Command)
-@click.argument("graph", required=False, type=click.Path(path_type=Path))
+@click.argument("graph", required=False, type=FILE)
 @click.option("--set", "pairs", multiple=True, metavar="NODE.SETTING=VALUE", help="Change a setting; may be repeated.")
 @click.option(
     "--target", "targets", multiple=True, metavar="NODE[.PORT]", help="Run only what this stands on; may be repeated."

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import GraphErrors
-from . import canonical, strict_json
+from . import canonical, foreign, strict_json
 from .fileformat import MAX_BYTES, MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _KEYWORD = KEY.encode() + b"\0"
 _MAX_CHUNKS = 1_000_000
 _MAX_HEADER = 32 * 2**20
+_MAX_OTHER = 4 * 2**20
 
 _SECRET_NAME = re.compile(
     r"(.*[_-])?(passw(or)?d|passphrase|secret|credentials?|(api|access|private|secret|auth)[_-]?key)"
@@ -99,6 +100,7 @@ def read(file: BinaryIO) -> bytes | str | None:
 
 
 def _read_png(file: BinaryIO) -> bytes | str:
+    others: dict[str, str] = {}
     for _ in range(_MAX_CHUNKS):
         head = file.read(8)
         size, kind = int.from_bytes(head[:4], "big"), head[4:]
@@ -106,7 +108,7 @@ def _read_png(file: BinaryIO) -> bytes | str:
             break
         keyword = file.read(min(size, len(_KEYWORD))) if kind in {b"tEXt", b"zTXt", b"iTXt"} else b""
         if keyword != _KEYWORD:
-            file.seek(size - len(keyword) + 4, 1)
+            others |= _other(kind, keyword, file, size)
             continue
         if size > MAX_BYTES:
             raise _too_large()
@@ -115,7 +117,26 @@ def _read_png(file: BinaryIO) -> bytes | str:
         if zlib.crc32(kind + keyword + data) != check:
             raise GraphErrors.one("E_FILE", "the picture is damaged where its graph is")
         return _png_text(kind, data)
-    raise _nothing("picture")
+    raise _nothing("picture", foreign.in_picture(others))
+
+
+def _other(kind: bytes, begin: bytes, file: BinaryIO, size: int) -> dict[str, str]:
+    """The text of a chunk that another program wrote, if it is one of those that say what; the next chunk is next."""
+    rest = size - len(begin)
+    known = any(begin.startswith(name.encode()[: len(begin)]) for name in foreign.CHUNKS) and rest <= _MAX_OTHER
+    if not begin or not known:
+        file.seek(rest + 4, 1)
+        return {}
+    keyword, _, data = (begin + file.read(rest)).partition(b"\0")
+    file.seek(4, 1)
+    name = keyword.decode("latin-1")
+    if name not in foreign.CHUNKS:
+        return {}
+    try:
+        text = _png_text(kind, data)
+    except GraphErrors:
+        return {}
+    return {name: text if isinstance(text, str) else text.decode(errors="replace")}
 
 
 def _png_text(kind: bytes, data: bytes) -> bytes | str:
@@ -148,11 +169,15 @@ def _read_safetensors(file: BinaryIO, size: int) -> str:
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     graph = metadata.get(KEY) if isinstance(metadata, dict) else None
     if not isinstance(graph, str):
-        raise _nothing("weight file")
+        known = metadata if isinstance(metadata, dict) else {}
+        texts = {name: value for name, value in known.items() if isinstance(value, str)}
+        raise _nothing("weight file", foreign.in_weights(texts))
     return graph
 
 
-def _nothing(what: str) -> GraphErrors:
+def _nothing(what: str, other: tuple[str, str] | None) -> GraphErrors:
+    if other is not None:
+        return foreign.refused(other)
     hint = "only files that hcpgraph wrote carry one; other programs may have removed it"
     return GraphErrors.one("E_FILE", f"there is no graph in this {what}", hint=hint)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..declaring.registry import Registry
-from ..errors import GraphErrors, Problem
+from ..errors import GraphErrors, Problem, did_you_mean
 from ..rng import SEED_MAX
-from .fileformat import RunOptions
+from .fileformat import RunOptions, shown
 from .graph import Graph
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -42,6 +42,9 @@ def with_settings(
         return graph
     changed = graph.copy()
     for name, value in settings.items():
+        if name not in changed.interface.inputs and "." not in name:
+            problems.append(_no_input(name, changed))
+            continue
         for target in changed.interface.inputs.get(name, [name]):
             try:
                 changed.set(target, value)
@@ -56,6 +59,15 @@ def with_settings(
         precision=changed.run.precision if precision is None else precision,  # type: ignore[arg-type]
     )
     return changed
+
+
+def _no_input(name: str, graph: Graph) -> Problem:
+    """The problem of a name that is neither an input of the graph nor a setting of a node."""
+    if name in graph.nodes:
+        hint = f"a setting of that node is written {name}.SETTING"
+    else:
+        hint = did_you_mean(name, graph.interface.inputs, "inputs")
+    return Problem("E_SETTING_UNKNOWN", f"the graph has no input {shown(name)}", hint=hint)
 
 
 def written_out(graph: Graph, registry: Registry) -> Graph:

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..errors import GraphErrors, Problem, bounded
-from . import embed, strict_json
+from . import embed, foreign, strict_json
 from .fileformat import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -26,6 +26,7 @@ from .fileformat import (
 )
 from .graph import Drawing, Graph
 from .migration import upgrade_file
+from .missing import no_file
 
 
 def load(path: str | os.PathLike[str]) -> Graph:
@@ -44,7 +45,7 @@ def load(path: str | os.PathLike[str]) -> Graph:
                 raise _too_large()
             data = file.read(MAX_BYTES + 1) if carried is None else carried
     except FileNotFoundError:
-        raise GraphErrors.one("E_FILE", f"there is no file {path}") from None
+        raise no_file(path) from None
     except (OSError, ValueError) as error:
         raise GraphErrors.one("E_FILE", f"{path} cannot be read: {error}") from None
     return loads(data)
@@ -76,6 +77,8 @@ def from_value(raw: object, problems: Iterable[Problem] = ()) -> Graph:
         GraphErrors: every problem, those that were given too.
     """
     problems = list(problems)
+    if (other := foreign.in_value(raw)) is not None:
+        raise foreign.refused(other)
     try:
         raw = upgrade_file(raw)
         _check_nodes(raw)

@@ -1,4 +1,4 @@
-"""The graphs that ship with hcpgraph: in the installed package, or in the `graphs` folder of a checkout."""
+"""The graphs that ship with hcpgraph."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 
 from ..errors import GraphErrors, did_you_mean
 from .reading import load
-
-INSTALLED = Path(__file__).resolve().parents[1] / "graphs"
-CHECKOUT = INSTALLED.parents[1] / "graphs"
+from .shipped import names
 
 
 @dataclass(frozen=True)
@@ -26,17 +24,6 @@ class Template:
     path: Path
     title: str
     description: str
-
-
-def folder() -> Path:
-    """Where the templates lie."""
-    return INSTALLED if INSTALLED.is_dir() else CHECKOUT
-
-
-def names(place: Path | None = None) -> dict[str, Path]:
-    """Template name -> file, sorted; nothing is opened."""
-    place = place or folder()
-    return {path.relative_to(place).with_suffix("").as_posix(): path for path in sorted(place.rglob("*.json"))}
 
 
 def templates(place: Path | None = None) -> list[Template]:

@@ -23,7 +23,7 @@ from .data.sources.dataset import Dataset
 from .model.handles import Handle
 from .model.load import load_model
 from .plugins.blocks.lora import LoraBlock
-from .plugins.blocks.selector import Point, near_misses, points
+from .plugins.blocks.selector import Point, nearest, points
 from .types import Images, Reconstruction
 
 SHOWN = 4
@@ -137,7 +137,7 @@ def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) ->
         except GraphErrors as errors:
             if errors.problems[0].code != "E_NO_LAYER":
                 raise
-            near += near_misses(pattern, known)
+            near += nearest(pattern, {name: _stand_in(tuple(classes)) for name, (classes, _) in known.items()})
     if below:
         roots = {point.path for point in selected}
         found = [name for name in usable if "" in roots or any(part in roots for part in _prefixes(name))]

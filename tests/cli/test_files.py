@@ -144,11 +144,11 @@ def test_new(cli, chain, tmp_path, monkeypatch):
 
 
 def test_templates_are_listed_and_copied(cli, tmp_path, monkeypatch):
-    from hcpgraph.document import templates
+    from hcpgraph.document import shipped
 
     monkeypatch.chdir(tmp_path)
     told = json.loads(cli("templates", "--json").stdout)
-    assert [item["name"] for item in told] == list(templates.names())
+    assert [item["name"] for item in told] == list(shipped.names())
     for item in told:
         assert item["title"] and hcpgraph.load(item["path"]).nodes
         cli("new", item["name"], f"{item['name']}.json")

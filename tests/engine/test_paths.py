@@ -68,7 +68,7 @@ def test_missing_files_are_told(roots, uri):
 
 @pytest.mark.parametrize("uri", ["data:" + "x" * 256, "data:a/" + "字" * 86 + "/b", "out:" + "x" * 241])
 def test_names_that_no_disk_takes_are_told(roots, uri):
-    with pytest.raises(GraphError, match="has a name of 2.. bytes") as raised:
+    with pytest.raises(GraphError, match=r"has a name of 2.. bytes") as raised:
         roots.place(uri) if uri.startswith("out:") else roots.resolve(uri, must_exist=False)
     assert raised.value.problem.code == "E_PATH"
 

@@ -138,12 +138,12 @@ def test_links_of_the_user_are_followed(tmp_path: Path, pictures: Path) -> None:
     outside.mkdir()
     Image.new("RGB", (4, 4)).save(outside / "far.png")
     before = read(tmp_path, captions="none")
-    for folder in (pictures, tmp_path / "out"):
-        folder.mkdir(exist_ok=True)
-        (folder / "inner.png").symlink_to(pictures / "a.png")
-        (folder / "linked.png").symlink_to(outside / "far.png")
-        (folder / "more").symlink_to(outside)
-        (folder / "ring").symlink_to(folder)
+    for place in (pictures, tmp_path / "out"):
+        place.mkdir(exist_ok=True)
+        (place / "inner.png").symlink_to(pictures / "a.png")
+        (place / "linked.png").symlink_to(outside / "far.png")
+        (place / "more").symlink_to(outside)
+        (place / "ring").symlink_to(place)
     found = [sample.id for sample in read(tmp_path, captions="none").samples]
     assert sorted(found) == sorted([*(s.id for s in before.samples), "inner.png", "linked.png", "more/far.png"])
     with pytest.raises(GraphError, match="E_PATH"):

@@ -50,6 +50,13 @@ def test_nothing_matched_lists_near_misses(selector: str, miss: str) -> None:
     assert (caught.value.problem.hint or "").startswith(f"near misses: {miss}")
 
 
+@pytest.mark.parametrize("selector", ["cls:Lineer", "cls:linear", "cls:Lineer:re:attn1"])
+def test_a_class_that_no_layer_has_is_suggested_by_its_name(selector: str) -> None:
+    with pytest.raises(GraphError) as caught:
+        select(LAYERS, [selector])
+    assert caught.value.problem.hint == "near misses: cls:Linear"
+
+
 @pytest.mark.parametrize("selector", ["re:(", "pre_hook:conv", "cls:"])
 def test_unreadable_selectors(selector: str) -> None:
     with pytest.raises(GraphError) as caught:

@@ -213,7 +213,7 @@ BROKEN = {
     "format newer than known": (b'{"format": "hcpgraph/99", "nodes": {}}', {"E_FORMAT"}, ["pip install -U hcpgraph"]),
     "wrong format": (b'{"format": "comfyui/1", "nodes": {}}', {"E_FORMAT"}, ["hcpgraph/1"]),
     "no format": (b'{"nodes": {}}', {"E_FORMAT"}, []),
-    "a ComfyUI prompt": (b'{"3": {"class_type": "KSampler", "inputs": {}}}', {"E_FORMAT"}, []),
+    "a ComfyUI prompt": (b'{"3": {"class_type": "KSampler", "inputs": {}}}', {"E_FOREIGN"}, ["ComfyUI", "KSampler"]),
     "a list": (b"[]", {"E_FORMAT"}, []),
     "needs a newer hcpgraph": (
         graph({"n": NUMBER}, requires={"hcpgraph": ">=99"}),

@@ -114,7 +114,7 @@ def test_an_old_file_is_brought_up_to_date_when_it_is_opened(live):
 
 
 def test_templates_are_the_shipped_graphs(live):
-    from hcpgraph.document.templates import names
+    from hcpgraph.document.shipped import names
 
     listed = live.get("/api/templates", "TemplateEntry[]")
     assert [entry["name"] for entry in listed] == list(names())

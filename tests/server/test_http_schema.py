@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from hcpgraph.cli import main
-from hcpgraph.document import templates
+from hcpgraph.document import shipped
 from hcpgraph.server.schema.bundle import bundle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def test_the_command_prints_a_valid_schema(tmp_path):
     assert json.loads(file.read_text()) == json.loads(printed()) == bundle()
 
 
-@pytest.mark.parametrize("path", templates.names().values(), ids=templates.names())
+@pytest.mark.parametrize("path", shipped.names().values(), ids=shipped.names())
 def test_every_shipped_graph_is_a_document(path):
     document().validate(json.loads(path.read_text()))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...document import templates
+from ...document import shipped
 from ...errors import GraphErrors
 from ...paths import Roots
 from ..helpers import graphs, opened
@@ -32,7 +32,7 @@ def add(app: web.Application) -> None:
 
 async def all_templates(request: web.Request) -> web.Response:
     """The graphs that ship."""
-    found = await asyncio.to_thread(templates.names)
+    found = await asyncio.to_thread(shipped.names)
     told = await request.app[STATE].pool.run(opened.titles, found)
     reply: list[TemplateEntry] = [
         {
@@ -64,7 +64,7 @@ async def template_picture(request: web.Request) -> web.StreamResponse:
 
 
 def _template(name: str) -> Path:
-    path = templates.names().get(name)
+    path = shipped.names().get(name)
     if path is None:
         raise GraphErrors.one("E_NOT_FOUND", f"there is no template '{name[:200]}'")
     return path

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 
 from torch import nn
 
@@ -129,10 +129,19 @@ def within(layers: Mapping[str, nn.Module], names: Iterable[str], classes: tuple
     return list(found)
 
 
-def no_layer(text: str, names: Iterable[str]) -> GraphError:
+def no_layer(text: str, layers: Mapping[str, object]) -> GraphError:
     """The error for a selector that matches nothing."""
-    near = near_misses(text, names)
-    return GraphError("E_NO_LAYER", f"'{text}' matches no layer", hint=f"near misses: {', '.join(near)}")
+    return GraphError(
+        "E_NO_LAYER", f"'{text}' matches no layer", hint=f"near misses: {', '.join(nearest(text, layers))}"
+    )
+
+
+def nearest(text: str, layers: Mapping[str, object]) -> list[str]:
+    """What a selector that matches nothing may have meant: classes, where no layer is of the one that it names."""
+    cls, classes = parse(text).cls, sorted({type(layer).__name__ for layer in layers.values()})
+    if cls is None or cls in classes:
+        return near_misses(text, layers)
+    return [f"cls:{each}" for each in get_close_matches(cls, classes, n=3) or classes]
 
 
 def near_misses(text: str, names: Iterable[str], count: int = 5) -> list[str]:
