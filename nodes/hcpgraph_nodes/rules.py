@@ -22,6 +22,7 @@ from .families import contradiction, file_marks
 from .families.registry import FAMILIES, READS_SIZES, ZERO_NEGATIVE
 from .pairs import lengths
 from .python.rule import untrusted
+from .text.rule import constant_texts
 
 Prober = Callable[[Mapping[str, Any], Callable[[str], Path]], Any]
 Rule = Callable[[Any], list[Problem]]
@@ -220,6 +221,7 @@ def small_model_sizes(view: Any) -> list[Problem]:
 for each in lengths.RULES:
     rule(each)
 rule(untrusted)
+rule(constant_texts)
 prober("controlnet_family")(control_family)
 rule(acts_at_all)
 rule(scale_needs_timesteps)

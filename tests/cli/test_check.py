@@ -189,6 +189,26 @@ def test_captions_are_those_that_training_sees(workspace: Path) -> None:
     assert (training["steps"], training["samples"], training["seen"]) == (3, 24, 2)
 
 
+def test_what_the_encoder_does_not_read_and_words_that_never_come_are_told(workspace: Path) -> None:
+    pytest.importorskip("resvg_py")
+    graph = quickstart()
+    step = graph.graphs["diffusion_step"]
+    step.set("sentence.templates", ["{caption}" + ", fur" * 34 + ", (cat:1.2), the end"])
+    (model,) = (id for id, node in graph.nodes.items() if node.type == "model.load")
+    graph.add("word.new", "word", name="<w>")
+    graph.connect(f"{model}.text_encoder", "word.model")
+    graph.connect("word.model", "step.text_encoder")
+    warned = {one["code"]: one for one in made(graph, workspace, samples=0)["loaders"][0]["warnings"]}
+    told = warned["W_TEXT_CUT"]["count"], warned["W_PROMPT_WEIGHTS"]["count"]
+    assert told[0] == told[1] > 0 and "the end" in warned["W_TEXT_CUT"]["message"]
+    assert "“<w>”" in warned["W_WORD_UNUSED"]["message"]
+    step.set("sentence.templates", ["{caption} <W>"])
+    assert (
+        not {"W_TEXT_CUT", "W_PROMPT_WEIGHTS", "W_WORD_UNUSED"}
+        & codes(made(graph, workspace, samples=0)["loaders"][0]).keys()
+    )
+
+
 def test_no_weights_are_loaded(workspace: Path) -> None:
     pytest.importorskip("resvg_py")
     touched = set()

@@ -195,15 +195,39 @@ def test_long_prompts_are_cut_and_say_so_once(space: Path, text_encoder, longer)
         torch.testing.assert_close(data[1:], longer(words, long), rtol=1e-4, atol=1e-5)
     (event,) = found
     assert event["level"] == "warning"
-    assert long in event["message"] and "cut to 75" in event["message"]
+    assert long in event["message"] and "cut to 75, and lost is '<w> the end'" in event["message"]
     other, again = events(space, node="text")
     encode(other, handle, Captions((long,)))
     assert len(again) == 1, "another run says it again"
     row = tokens.ids(handle, handle.clips[0], [long])[0]
     assert (row < 0).sum() == 75 and row[-1] == text_encoder.config["eos_token_id"] == 999
-    nothing, silent = events(space)
-    encode(nothing, text_encoder, Captions(("cat " * 100,)))
-    assert silent == []
+    plain, told = events(space)
+    for _ in range(2):
+        encode(plain, text_encoder, Captions(("cat " * 37 + "on a mat", "cat " * 37)))
+    (event,) = told
+    assert "cut to 75, and lost is 'a mat'" in event["message"]
+
+
+def test_weights_are_told_and_counted_and_so_is_a_trained_word_that_never_comes(space: Path, text_encoder) -> None:
+    ctx, found = events(space, node="text")
+    for number in range(10):
+        encode(ctx, text_encoder, Captions((f"a (cat:1.{number}) in a fate_(series)", "a ((dog))", "plain (a, b) [c]")))
+    messages = [event["message"] for event in found]
+    assert messages[0] == "'(cat:1.0)' weighs nothing: the text encoder reads it as it stands there"
+    assert messages[1:] == [
+        "10 different texts with weights by now; the last one: " + messages[0].replace("1.0", "1.8")
+    ]
+
+    trained = new(context(space, node="w"), text_encoder, name="<w>").model
+    ctx, found = events(space, node="text")
+    for _ in range(30):
+        encode(ctx, trained, Captions(("a cat", "a <wx>", "no", "w")))
+    (event,) = found
+    assert "none of the first 100 texts contains the trained word '<w>'" in event["message"]
+    ctx, found = events(space, node="text")
+    for number in range(60):
+        encode(ctx, trained, Captions(("a cat", "a <W>" if number == 7 else "a dog")))
+    assert found == []
 
 
 def test_the_start_is_text_or_noise(space: Path, text_encoder) -> None:

@@ -179,6 +179,7 @@ def _texts(
                     )
         if reason is None:
             warn.triggers(told, analysis, data, parts, sorted(chain.nodes), seen, chain.encode)
+            warn.encoder(told, analysis, data, seen, chain.encode)
         found.append(entry)
     return found, shown
 

@@ -13,6 +13,8 @@ from hcpgraph.errors import visible
 
 from ..data.loader import Loader
 from ..data.sources.dataset import Dataset, Source
+from ..words.limits import READ, at_least, lost, shown, weighted
+from .find import ancestors
 from .hashes import Look
 from .measure import Measured
 from .near import alike
@@ -137,6 +139,24 @@ def _words(
         for word in (*(words.values() if isinstance(words, dict) else ()), settings.get("prefix")):
             if isinstance(word, str) and word.strip(" ,"):
                 yield word.strip(" ,"), None
+
+
+def encoder(told: Warnings, analysis: Analysis, data: Dataset, seen: Sequence[Seen], node: str) -> None:
+    """Texts that the encoder does not read to their end, weights that it does not understand, words that never come."""
+    ids = [data.samples[one.sample].id for one in seen]
+    cut = [i for i, one in enumerate(seen) if at_least(one.text) > READ]
+    rest = shown(lost(seen[cut[0]].text)) if cut else ""
+    told.add("W_TEXT_CUT", (ids[i] for i in cut), len(cut), node, total=len(seen), limit=READ, lost=rest)
+    marked = [(i, found[0]) for i, one in enumerate(seen) if (found := weighted(one.text))]
+    first = marked[0][1] if marked else ""
+    told.add("W_PROMPT_WEIGHTS", (ids[i] for i, _ in marked), len(marked), node, total=len(seen), weight=first)
+    wired = analysis.flat.nodes[node].inputs.get("text_encoder", ())
+    full = [one.text.casefold() for one in seen if one.text.strip()]
+    for id in sorted(ancestors(analysis, (source for source, _ in wired))):
+        name = analysis.settings[id].get("name")
+        if analysis.flat.nodes[id].type == "word.new" and isinstance(name, str) and full:
+            absent = not any(name.casefold() in text for text in full)
+            told.add("W_WORD_UNUSED", [], absent * len(full), node, word=name)
 
 
 def training(told: Warnings, loops: Iterable[DataTraining], pictures: int) -> None:

@@ -12,7 +12,7 @@ from hcpgraph.widgets import Hint
 from ..families.registry import family
 from ..model.handles import TextEncoder
 from ..types import Captions, Conditioning
-from ..words.tokens import warn_if_cut
+from ..words.watch import watch
 from .embeddings import embeddings
 
 
@@ -39,7 +39,8 @@ def encode(
 
     Args:
         text_encoder: The text encoder.
-        captions: B texts; what is longer than the encoder's length is cut.
+        captions: B texts; what is longer than the encoder's length is cut, and the log says which words are lost.
+            Parentheses and numbers are text: `(word:1.2)` weighs nothing, and the log says so.
         clip_skip: Last layers to leave out, as in diffusers: of SD 1.x 1 is what other programs call "clip skip 2", of
             SDXL, which never uses the last one, 0 is.
         cache: `off` encodes every time; `ram` keeps up to 1 GB of embeddings while the program runs; `disk` keeps them
@@ -52,7 +53,7 @@ def encode(
         GraphError: E_CLIP_SKIP, the encoder has no more layers; E_CACHE, a cache for an encoder that is trained;
             E_DISK; E_NOT_FINITE, what would be kept has no values.
     """
-    warn_if_cut(ctx, text_encoder, captions.texts)
+    watch(ctx, text_encoder, captions.texts)
     if cache == "off":
         return encode_text(text_encoder, captions, clip_skip=clip_skip)
     known = embeddings(text_encoder)

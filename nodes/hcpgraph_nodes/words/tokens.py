@@ -8,7 +8,6 @@ tears it out of longer words ("cat" out of "category").
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
@@ -18,8 +17,6 @@ from unicodedata import normalize
 import torch
 from torch import Tensor
 
-from hcpgraph import Context
-
 from ..model.clip import Clip
 from ..model.handles import TextEncoder
 from .block import WordBlock, words_of
@@ -27,7 +24,6 @@ from .block import WordBlock, words_of
 LETTER = r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 """A letter or digit of a script that puts spaces between words: not Thai, Lao, Burmese, Khmer, Chinese, Japanese or
 Korean, where a word is found within others."""
-SHOWN = 40
 
 
 def ids(text_encoder: TextEncoder, clip: Clip, texts: Sequence[str]) -> Tensor:
@@ -80,26 +76,9 @@ def is_token(text_encoder: TextEncoder, name: str) -> bool:
     return any(len(tokenizer(name, add_special_tokens=False).input_ids) == 1 for tokenizer in tokenizers)
 
 
-def warn_if_cut(ctx: Context, text_encoder: TextEncoder, texts: Sequence[str]) -> None:
-    """Say once a run and node that prompts with words are cut: every vector of a word takes the place of a token."""
-    warned = _warned.setdefault(ctx.run.events, set())
-    if ctx.node in warned:
-        return
-    for clip in text_encoder.clips:
-        words = words_of(text_encoder, clip)
-        length = clip.config["max_position_embeddings"]
-        most = max(map(len, words), default=0)
-        long = [text for text in texts if words and most * len(text.encode()) > length - 2]
-        for text, body in zip(long, bodies(clip.tokens.tokenizer, words, long) if long else (), strict=True):
-            if len(body) > length - 2:
-                shown = text if len(text) <= SHOWN else text[:SHOWN] + "…"
-                message = f"'{shown}' has {len(body)} tokens, each vector of a word one of them: cut to {length - 2}"
-                ctx.log(message, level="warning")
-                warned.add(ctx.node)
-                return
-
-
-_warned: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+def contains(text: str, word: str) -> bool:
+    """Whether a text contains a word, as `bodies` finds it."""
+    return _finder((word,))[0].search(normalize("NFC", text)) is not None
 
 
 @lru_cache(maxsize=256)
