@@ -120,10 +120,15 @@ def test_templates_are_the_shipped_graphs(live):
     assert [entry["name"] for entry in listed] == list(names())
     quickstart = next(entry for entry in listed if entry["name"] == "quickstart/train_lora")
     assert quickstart["title"] and quickstart["description"] and quickstart["groups"] == "quickstart"
+    assert "plugin.lora" in quickstart["uses"] and quickstart["needs"] == []
+    assert {"data.batch", "loss.mse"} <= set(quickstart["uses"]), "also what stands in subgraphs"
+    assert next(entry for entry in listed if entry["name"] == "train/lora")["needs"] == ["models", "data"]
     opened = live.get("/api/templates/quickstart/train_lora", "Opened")
     assert opened["name"] is None and opened["etag"] is None and opened["problems"] == []
     for entry in listed:
         if entry["picture"]:
-            assert live.request("GET", entry["picture"]).headers["Content-Type"].startswith("image/")
+            for theme in ("", "?theme=dark", "?theme=light"):
+                reply = live.request("GET", entry["picture"] + theme)
+                assert reply.headers["Content-Type"].startswith("image/")
     for path in ("/api/templates/nowhere", "/api/template-picture/nowhere"):
         assert live.request("GET", path).status == 404

@@ -1,7 +1,11 @@
 /**
- * The pictures of the templates: graphs/GROUP/NAME.webp beside every graphs/GROUP/NAME.json, the graph as it is drawn.
+ * The pictures of the templates: graphs/GROUP/NAME.webp and .dark.webp beside every graphs/GROUP/NAME.json, the graph as
+ * it is drawn in each theme.
  *
- *     python web/tool.py node e2e/template_pictures.mjs
+ *     python web/tool.py node e2e/template_pictures.mjs [GROUP/NAME …]
+ *
+ * After it `python -m docs.generate.template_results` puts what comes out in the place of those that can be run with the
+ * model that ships.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,8 +23,9 @@ const ALONE = `
     visibility: visible;
   }
   [role="application"] { inset: 0; position: fixed !important; z-index: 1000; }
-  /* Seen small, the quiet colours of the dark theme would be one grey. */
-  [role="application"] .react-flow__renderer { filter: saturate(1.7) brightness(1.45); }
+  /* Seen small, the quiet colours would be one grey. */
+  [role="application"] .react-flow__renderer { filter: saturate(1.5); }
+  [data-theme="dark"] [role="application"] .react-flow__renderer { filter: saturate(1.7) brightness(1.45); }
 `;
 
 /** A PNG as WebP of another size, as good as it may be; the browser does it. */
@@ -44,40 +49,49 @@ async function smaller(page, png) {
   return Buffer.from(data, "base64");
 }
 
+const THEMES = { light: ".webp", dark: ".dark.webp" };
+const chosen = process.argv.slice(2);
 const server = await Server.start();
 const browser = await launch();
+
+/** A template alone in the window, in a theme. */
+async function draw(name, title, colorScheme) {
+  const context = await browser.newContext({
+    viewport: { width: 1600, height: 1000 },
+    locale: "en-US",
+    colorScheme,
+    reducedMotion: "reduce",
+    bypassCSP: true,
+  });
+  const page = await context.newPage();
+  // What is missing on this machine is no part of a template.
+  await page.route("**/api/check", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), problems: [] } });
+  });
+  await page.goto(server.url);
+  await page.getByRole("button", { name: "Templates", exact: true }).click();
+  await page.getByRole("dialog", { name: "Templates" }).getByRole("button", { name: title }).first().click();
+  await page.getByRole("navigation", { name: "Open graphs" }).getByText(title).first().waitFor();
+  await page.setViewportSize(DRAWN);
+  await page.addStyleTag({ content: ALONE });
+  await page.waitForLoadState("networkidle");
+  await page.getByRole("application").focus();
+  await page.keyboard.press(".");
+  await page.mouse.move(2, 2);
+  // Checked, drawn at its new place, and nothing of a focus is left.
+  await page.waitForTimeout(1500);
+  await page.evaluate(() => document.activeElement?.blur());
+  const picture = await smaller(page, await page.screenshot());
+  await writeFile(join(CHECKOUT, "graphs", `${name}${THEMES[colorScheme]}`), picture);
+  process.stdout.write(`${name}, ${colorScheme}: ${picture.length} bytes\n`);
+  await context.close();
+}
+
 try {
   for (const { name, title } of await server.get("/api/templates")) {
-    const context = await browser.newContext({
-      viewport: { width: 1600, height: 1000 },
-      locale: "en-US",
-      colorScheme: "dark",
-      reducedMotion: "reduce",
-      bypassCSP: true,
-    });
-    const page = await context.newPage();
-    // What is missing on this machine is no part of a template.
-    await page.route("**/api/check", async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ response, json: { ...(await response.json()), problems: [] } });
-    });
-    await page.goto(server.url);
-    await page.getByRole("tab", { name: "Templates", exact: true }).click();
-    await page.getByRole("button", { name: title }).first().click();
-    await page.getByRole("navigation", { name: "Open graphs" }).getByText(title).first().waitFor();
-    await page.setViewportSize(DRAWN);
-    await page.addStyleTag({ content: ALONE });
-    await page.waitForLoadState("networkidle");
-    await page.getByRole("application").focus();
-    await page.keyboard.press(".");
-    await page.mouse.move(2, 2);
-    // Checked, drawn at its new place, and nothing of a focus is left.
-    await page.waitForTimeout(1500);
-    await page.evaluate(() => document.activeElement?.blur());
-    const picture = await smaller(page, await page.screenshot());
-    await writeFile(join(CHECKOUT, "graphs", `${name}.webp`), picture);
-    process.stdout.write(`${name}: ${picture.length} bytes\n`);
-    await context.close();
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    for (const theme of Object.keys(THEMES)) await draw(name, title, theme);
   }
 } finally {
   await browser.close();

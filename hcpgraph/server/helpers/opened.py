@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, get_args
 
 from ...checking.analyse import analyse
 from ...declaring.manifest import load_migrations
@@ -22,6 +24,8 @@ from ...paths import Roots
 from .capabilities import capabilities
 from .validate import Packs, content_hash, submitted, told
 
+Need = Literal["models", "data"]
+NEEDED: tuple[Need, ...] = get_args(Need)
 FILLED: dict[str, Any] = {"meta": {}, "requires": {}, "interface": {}, "graphs": {}, "view": {}}
 """What the canonical text leaves out where it is empty, and the editor always finds."""
 
@@ -119,9 +123,25 @@ def prepared(data: bytes, packs: Packs, name: str) -> tuple[str, str, dict[str, 
     return reply["text"], json.dumps(reply), dict(sent.fields)
 
 
-def titles(paths: dict[str, Path]) -> dict[str, tuple[str, str]]:
-    """Title and description of graph files by name; empty where a file cannot be read."""
-    return {name: _title(path) for name, path in paths.items()}
+@dataclass(frozen=True)
+class Kept:
+    """What a list says of a graph file.
+
+    Args:
+        title, description: From the file; empty where it cannot be read.
+        uses: The node types in it and in its subgraphs, sorted.
+        needs: Of `models` and `data`, whose files its settings name.
+    """
+
+    title: str = ""
+    description: str = ""
+    uses: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+
+
+def kept(paths: dict[str, Path]) -> dict[str, Kept]:
+    """What a list says of graph files, by name."""
+    return {name: _kept(path) for name, path in paths.items()}
 
 
 def etag_of(data: bytes) -> str:
@@ -138,17 +158,32 @@ def _carried(file: BinaryIO) -> tuple[Graph, str]:
     return loads(text), "png" if head == b"\x89PNG" else "safetensors"
 
 
-def _title(path: Path) -> tuple[str, str]:
+def _kept(path: Path) -> Kept:
     try:
-        return _titled(path, stamp(path))
+        return _looked_at(path, stamp(path))
     except OSError:
-        return "", ""
+        return Kept()
 
 
 @lru_cache(maxsize=10_000)
-def _titled(path: Path, stamped: str) -> tuple[str, str]:
+def _looked_at(path: Path, stamped: str) -> Kept:
     try:
-        meta = load(path).meta
+        graph = load(path)
     except GraphErrors:
-        return "", ""
-    return meta.title or "", meta.description or ""
+        return Kept()
+    nodes = [node for body in (graph, *graph.graphs.values()) for node in body.nodes.values()]
+    texts = [text for node in nodes for text in _texts(node.settings)]
+    return Kept(
+        graph.meta.title or "",
+        graph.meta.description or "",
+        tuple(sorted({node.type for node in nodes if not node.type.startswith("graph:")})),
+        tuple(root for root in NEEDED if any(text.startswith(f"{root}:") for text in texts)),
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)

@@ -33,14 +33,16 @@ def add(app: web.Application) -> None:
 async def all_templates(request: web.Request) -> web.Response:
     """The graphs that ship."""
     found = await asyncio.to_thread(shipped.names)
-    told = await request.app[STATE].pool.run(opened.titles, found)
+    told = await request.app[STATE].pool.run(opened.kept, found)
     reply: list[TemplateEntry] = [
         {
             "name": name,
-            "title": told[name][0] or name,
-            "description": told[name][1],
+            "title": told[name].title or name,
+            "description": told[name].description,
             "picture": f"/api/template-picture/{name}" if _picture(path) else None,
             "groups": name.rpartition("/")[0],
+            "uses": list(told[name].uses),
+            "needs": list(told[name].needs),
         }
         for name, path in found.items()
     ]
@@ -55,8 +57,9 @@ async def template(request: web.Request) -> web.Response:
 
 
 async def template_picture(request: web.Request) -> web.StreamResponse:
-    """The picture beside a template's file."""
-    picture = await asyncio.to_thread(lambda: _picture(_template(request.match_info["name"])))
+    """The picture beside a template's file; of a drawing, with `?theme=dark`, the dark one."""
+    dark = request.query.get("theme") == "dark"
+    picture = await asyncio.to_thread(lambda: _picture(_template(request.match_info["name"]), dark=dark))
     if picture is None:
         raise web.HTTPNotFound
     headers = {"Content-Type": PICTURES[picture.suffix], "Cache-Control": "no-cache"}
@@ -70,26 +73,27 @@ def _template(name: str) -> Path:
     return path
 
 
-def _picture(path: Path) -> Path | None:
-    return next((file for suffix in PICTURES if (file := path.with_suffix(suffix)).is_file()), None)
+def _picture(path: Path, *, dark: bool = False) -> Path | None:
+    suffixes = [*(f".dark{suffix}" for suffix in PICTURES if dark), *PICTURES]
+    return next((file for suffix in suffixes if (file := path.with_suffix(suffix)).is_file()), None)
 
 
 async def all_graphs(request: web.Request) -> web.Response:
     """The graphs of the workspace, by name."""
     state = request.app[STATE]
     found = await asyncio.to_thread(graphs.files, state.roots)
-    told = await state.pool.run(opened.titles, found)
+    told = await state.pool.run(opened.kept, found)
     return json_reply(await asyncio.to_thread(_entries, found, told))
 
 
-def _entries(found: dict[str, Path], told: dict[str, tuple[str, str]]) -> list[GraphEntry]:
+def _entries(found: dict[str, Path], told: dict[str, opened.Kept]) -> list[GraphEntry]:
     entries: list[GraphEntry] = []
     for name, path in found.items():
         try:
             stat = path.stat()
         except FileNotFoundError:
             continue
-        title = told[name][0] or name
+        title = told[name].title or name
         entries.append({"name": name, "title": title, "modified": stat.st_mtime, "size": stat.st_size})
     return entries
 

@@ -211,6 +211,11 @@ class TemplateEntry(TypedDict):
     description: str
     picture: Annotated[str | None, Field(description="Where the page gets it from.")]
     groups: Annotated[str, Field(description="The folder that it lies in, such as `quickstart`.")]
+    uses: Annotated[list[str], Field(description="The node types in it and in its subgraphs.")]
+    needs: Annotated[
+        list[Literal["models", "data"]],
+        Field(description="Whose files its settings name: it runs once they are there."),
+    ]
 
 
 # Files and the rest ------------------------------------------------------------------------------------------------

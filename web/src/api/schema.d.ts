@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle e9d48ea4a13802787dd6e5b52e5913d513274b4dbfb665b96ff4b43cf9390d08
+// bundle c543aa2a6f654a3334e4cfef9094ddcdeab4ca97ed1569a3049a57ef428731d4
 /**
  * Any JSON value.
  */
@@ -1201,6 +1201,14 @@ export interface TemplateEntry {
    * The folder that it lies in, such as `quickstart`.
    */
   groups: string;
+  /**
+   * The node types in it and in its subgraphs.
+   */
+  uses: string[];
+  /**
+   * Whose files its settings name: it runs once they are there.
+   */
+  needs: ("models" | "data")[];
 }
 /**
  * POST /api/upload

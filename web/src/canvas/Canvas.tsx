@@ -49,12 +49,12 @@ import { NodeView } from "./NodeView";
 import { NoteView } from "./NoteView";
 import { RegionView } from "./RegionView";
 import { RerouteView } from "./RerouteView";
-import { findWays, forgetWays } from "./routes";
 import { followSelection, selectedAll, selectForMenu } from "./selection";
 import { focusElement, regionAt, setStage } from "./stage";
 import { forgetCanvas, hoverWire, openMenu, useCanvas } from "./store";
 import { useDetail, useSeen } from "./useDetail";
 import { useFlowGraph } from "./useFlowGraph";
+import { findWays, forgetWays } from "./ways";
 
 // What a first look does not need.
 const Chooser = lazy(() => import("./Chooser").then(({ Chooser }) => ({ default: Chooser })));

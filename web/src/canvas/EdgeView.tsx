@@ -9,9 +9,9 @@ import { currentPath, useDoc } from "../state/tabs";
 import { cx, typeColour } from "../ui";
 import styles from "./EdgeView.module.css";
 import type { WireEdge } from "./flow";
-import { useWay } from "./routes";
 import { hoverWire, openMenu, useCanvas } from "./store";
 import { useDetail } from "./useDetail";
+import { useWay } from "./ways";
 import { atMarks, betweenTargets, cornerPath, wirePath } from "./wirePath";
 
 const CHIP_ROOM = 190;

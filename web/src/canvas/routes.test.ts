@@ -5,7 +5,7 @@ import { GRAPHS, realGraph, realSpecs } from "../graph/fixtures/specs";
 import { type Point, type RouteBox, Router, type RouteWire } from "../graph/route";
 import { type CardNode, flowEdges, flowNodes } from "./flow";
 import { HEADER, PAD, PORT_ROW, regionTop } from "./geometry";
-import { directPoints } from "./wirePath";
+import { directPoints } from "./wirePoints";
 
 /** Nodes and wires of a graph as they are drawn, as far as that is known without drawing. */
 function drawing(name: string): { boxes: RouteBox[]; wires: RouteWire[] } {

@@ -1,100 +1,30 @@
-import { useEffect } from "react";
-import { create } from "zustand";
-import type { Box } from "../graph/geometry";
-import { bounds } from "../graph/geometry";
-import type { Point, RouteBox, RouteWire } from "../graph/route";
-import type { EdgeStyle } from "../state/preferences";
-import type { FlowNode } from "./flow";
-import { isExtra } from "./flow";
+import { type Box, bounds } from "../graph/geometry";
+import { crosses, type RouteBox, Router, type RouteWire } from "../graph/route";
+import { type FlowNode, isExtra } from "./flow";
 import { regionTop } from "./geometry";
 import { currentFlow } from "./stage";
-import { useCanvas } from "./store";
-import { directPoints, type Ends } from "./wirePath";
+import { type Drawn, drawn, found, keyOf, search, useWays } from "./wayState";
+import type { Ends } from "./wirePath";
+import { directPoints } from "./wirePoints";
 
-/**
- * The ways of wires round the nodes. Every wire that is drawn says where its ends are; once nothing moves any more, the
- * ways are looked for in small pieces of time, and only of the wires that what has changed can concern.
- */
-interface Way {
-  /** What it was found for. */
-  ends: string;
-  style: EdgeStyle;
-  /** Null: the direct wire crosses nothing. */
-  corners: readonly Point[] | null;
-}
-
-const QUIET = 80;
+/** How long the page may be held up, and how often what is found so far is shown, in milliseconds. */
 const SLICE = 8;
 const SHOW = 150;
 /** How far from its ends a way may lead. */
 const AREA = 420;
 
-const useWays = create<{ ways: ReadonlyMap<string, Way> }>()(() => ({ ways: new Map() }));
-
-interface Drawn {
-  ends: Ends;
-  style: EdgeStyle;
-  /** Node and port that it comes from. */
-  from: string;
-  source: string;
-  to: string;
-}
-const drawn = new Map<string, Drawn>();
-/** The ways of the wires that are drawn, as far as they are known: those of `useWays`, and what was found since. */
-const found = new Map<string, Way>();
-let boxes = new Map<string, RouteBox>();
-let timer = 0;
-let round = 0;
-
-const keyOf = ({ sourceX, sourceY, targetX, targetY }: Ends): string =>
-  [sourceX, sourceY, targetX, targetY].map(Math.round).join();
-
-/** The corners of a wire's way as it is drawn now, or null for the direct wire. Its ends are told on the way. */
-export function useWay(id: string, wire: Drawn): readonly Point[] | null {
-  const { ends, style, from, source, to } = wire;
-  const key = keyOf(ends);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the ends
-  useEffect(() => {
-    drawn.set(id, { ends, style, from, source, to });
-    findWays();
-    return () => {
-      drawn.delete(id);
-    };
-  }, [id, key, style, from, source, to]);
-  return useWays(({ ways }) => {
-    const way = ways.get(id);
-    return way?.ends === key && way.style === style ? way.corners : null;
-  });
-}
-
-/** Look for ways soon, when for a moment nothing has changed. */
-export function findWays(): void {
-  window.clearTimeout(timer);
-  timer = window.setTimeout(() => void find(), QUIET);
-}
-
-/** Another body is drawn. */
-export function forgetWays(): void {
-  window.clearTimeout(timer);
-  round += 1;
-  drawn.clear();
-  found.clear();
-  boxes = new Map();
-  useWays.setState({ ways: new Map() });
-}
-
-async function find(): Promise<void> {
-  const { crosses, Router } = await import("../graph/route");
+/** Look for the ways of all wires that need one, in small pieces of time. */
+export async function find(): Promise<void> {
   const flow = currentFlow();
   if (!flow || drawn.size === 0) return;
   const nodes = flow.getNodes();
   if (nodes.some((node) => node.dragging || node.resizing)) return; // the end of it comes here again
-  round += 1;
-  const mine = round;
-  const [before, now] = [boxes, boxesOf(nodes)];
+  search.round += 1;
+  const mine = search.round;
+  const [before, now] = [search.boxes, boxesOf(nodes)];
   const changed = [...now].flatMap(([id, box]) => (sameBox(before.get(id), box) ? [] : [box]));
   const gone = [...before].flatMap(([id, box]) => (sameBox(now.get(id), box) ? [] : [box]));
-  boxes = now;
+  search.boxes = now;
   for (const [id, way] of found) {
     const wire = drawn.get(id);
     const line = wire && (way.corners ?? directPoints(wire.style, wire.ends));
@@ -117,8 +47,8 @@ async function find(): Promise<void> {
   for (const id of wanted) {
     const wire = drawn.get(id);
     if (!wire) continue;
-    const search = router.route(routeWire(id, wire, now));
-    let step = search.next();
+    const steps = router.route(routeWire(id, wire, now));
+    let step = steps.next();
     for (let late = false; !step.done || late; late = performance.now() - began > SLICE) {
       if (late) {
         if (performance.now() - shown > SHOW) {
@@ -126,10 +56,10 @@ async function find(): Promise<void> {
           shown = performance.now();
         }
         await new Promise((resolve) => setTimeout(resolve));
-        if (mine !== round) return;
+        if (mine !== search.round) return;
         began = performance.now();
       }
-      if (!step.done) step = search.next();
+      if (!step.done) step = steps.next();
     }
     found.set(id, { ends: keyOf(wire.ends), style: wire.style, corners: step.value });
   }
@@ -197,7 +127,3 @@ function routeWire(
     direct: directPoints(style, ends),
   };
 }
-
-useCanvas.subscribe((now, before) => {
-  if (now.settled !== before.settled) findWays();
-});

@@ -10,6 +10,9 @@ import { SaveAsDialog } from "./SaveAsDialog";
 import { ShortcutsDialog } from "./ShortcutsDialog";
 
 const TrainDialog = lazy(() => import("./TrainDialog").then(({ TrainDialog }) => ({ default: TrainDialog })));
+const TemplatesDialog = lazy(() =>
+  import("./TemplatesDialog").then(({ TemplatesDialog }) => ({ default: TemplatesDialog })),
+);
 
 const DIALOGS: { [K in DialogKind]: ComponentType<DialogProps<K>> } = {
   confirm: ConfirmDialog,
@@ -17,6 +20,7 @@ const DIALOGS: { [K in DialogKind]: ComponentType<DialogProps<K>> } = {
   conflict: ConflictDialog,
   import: ImportDialog,
   begun: BegunDialog,
+  templates: TemplatesDialog,
   trainOnMyPictures: TrainDialog,
   shortcuts: ShortcutsDialog,
   about: AboutDialog,

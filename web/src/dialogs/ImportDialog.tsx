@@ -11,12 +11,16 @@ import {
 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import i18n from "../i18n";
+import english from "../i18n/en/imported.json";
 import { writeText } from "../state/clipboard";
 import { Badge, Button, IconButton, Switch } from "../ui";
 import { Dialog } from "../ui/Dialog";
 import styles from "./dialogs.module.css";
 import type { DialogProps } from "./kinds";
 import { isRefused, rootsToAllow, trustCommand, wishesOf } from "./wishes";
+
+i18n.addResourceBundle("en", "translation", english, true, true);
 
 /** What a graph would read, write and load, before it may; where a run may write besides is switched on here. */
 export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogProps<"import">) {
@@ -34,34 +38,34 @@ export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogPr
       open
       alert={runs}
       size="l"
-      title={t(`forms.import.${purpose}Title`, { title: graph.meta.title || t("forms.graph.untitled") })}
-      description={t(`forms.import.${purpose}Text`)}
+      title={t(`imported.${purpose}Title`, { title: graph.meta.title || t("forms.graph.untitled") })}
+      description={t(`imported.${purpose}Text`)}
       onOpenChange={(open) => !open && onClose(null)}
       footer={
         <>
           <Button onClick={() => onClose(null)}>{t("forms.cancel")}</Button>
-          {purpose === "open" && <Button onClick={() => onClose("readOnly")}>{t("forms.import.readOnly")}</Button>}
+          {purpose === "open" && <Button onClick={() => onClose("readOnly")}>{t("imported.readOnly")}</Button>}
           <Button
             variant="primary"
             autoFocus={!runs}
             disabled={runs && refused.length > 0}
             onClick={() => onClose(runs ? { allowWrite: allowed } : "open")}
           >
-            {t(runs ? "forms.import.run" : "forms.import.open")}
+            {t(runs ? "imported.run" : "imported.open")}
           </Button>
         </>
       }
     >
       <div className={styles.wishes}>
-        {wishes.none && <p className={styles.muted}>{t("forms.import.nothing")}</p>}
-        <Part icon={<Package size={15} />} title={t("forms.import.missing")} count={wishes.missing} bad>
+        {wishes.none && <p className={styles.muted}>{t("imported.nothing")}</p>}
+        <Part icon={<Package size={15} />} title={t("imported.missing")} count={wishes.missing} bad>
           {badPacks.map((pack) => (
-            <Wish key={`pack ${pack.name}`} name={pack.name} bad={t("forms.import.pack", { requires: pack.requires })}>
-              {pack.installed === null ? null : t("forms.import.installed", { version: pack.installed })}
+            <Wish key={`pack ${pack.name}`} name={pack.name} bad={t("imported.pack", { requires: pack.requires })}>
+              {pack.installed === null ? null : t("imported.installed", { version: pack.installed })}
             </Wish>
           ))}
           {types.map(({ type, nodes }) => (
-            <Wish key={`type ${type}`} name={type} bad={t("forms.import.type")}>
+            <Wish key={`type ${type}`} name={type} bad={t("imported.type")}>
               {nodes.join(", ")}
             </Wish>
           ))}
@@ -69,7 +73,7 @@ export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogPr
             <Wish
               key={`file ${file.uri}`}
               name={file.uri}
-              bad={t(file.found === null ? "forms.import.file" : "forms.import.otherFile")}
+              bad={t(file.found === null ? "imported.file" : "imported.otherFile")}
             >
               {`sha256 ${file.sha256.slice(0, 12)}`}
               {file.hub && ` · ${file.hub}`}
@@ -78,17 +82,17 @@ export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogPr
         </Part>
         <Part
           icon={<ShieldAlert size={15} />}
-          title={t("forms.import.objects")}
+          title={t("imported.objects")}
           count={objects.length}
-          help={wishes.untrusted.length > 0 ? t("forms.import.objectsText") : undefined}
+          help={wishes.untrusted.length > 0 ? t("imported.objectsText") : undefined}
         >
           {objects.map(({ path, node, trusted }) => (
             <Wish
               key={`${node} ${path}`}
               name={path}
               node={node}
-              good={trusted ? t("forms.import.trusted") : undefined}
-              bad={trusted ? undefined : t("forms.import.untrusted")}
+              good={trusted ? t("imported.trusted") : undefined}
+              bad={trusted ? undefined : t("imported.untrusted")}
             >
               {trusted ? null : <Command text={trustCommand(path)} />}
             </Wish>
@@ -96,17 +100,17 @@ export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogPr
         </Part>
         <Part
           icon={<FileInput size={15} />}
-          title={t("forms.import.reads")}
+          title={t("imported.reads")}
           count={reads.length}
           bad={wishes.missingReads > 0}
         >
           {reads.map(({ uri, node, exists }) => (
-            <Wish key={`${node} ${uri}`} name={uri} node={node} bad={exists ? undefined : t("forms.import.notThere")} />
+            <Wish key={`${node} ${uri}`} name={uri} node={node} bad={exists ? undefined : t("imported.notThere")} />
           ))}
         </Part>
         <Part
           icon={<FileOutput size={15} />}
-          title={t("forms.import.writes")}
+          title={t("imported.writes")}
           count={writes.length}
           bad={refused.length > 0}
         >
@@ -115,15 +119,15 @@ export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogPr
               key={`${write.node} ${write.uri}`}
               name={write.uri}
               node={write.node}
-              bad={refused.includes(write) ? t("forms.import.notAllowed") : undefined}
+              bad={refused.includes(write) ? t("imported.notAllowed") : undefined}
             />
           ))}
         </Part>
         <Part
           icon={<CircleHelp size={15} />}
-          title={t("forms.import.unknown")}
+          title={t("imported.unknown")}
           count={unknown.length}
-          help={t("forms.import.unknownText")}
+          help={t("imported.unknownText")}
         >
           {unknown.map(({ node, setting, source }) => (
             <Wish key={`${node} ${setting}`} name={`${node}.${setting}`} node={`← ${source}`} />
@@ -135,10 +139,10 @@ export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogPr
               key={root}
               checked={allowed.includes(root)}
               onChange={(on) => setAllowed((now) => (on ? [...now, root] : now.filter((one) => one !== root)))}
-              label={t("forms.import.allowWrite", { root })}
+              label={t("imported.allowWrite", { root })}
             />
           ))}
-        <Part icon={<Download size={15} />} title={t("forms.import.hub")} count={hub.length}>
+        <Part icon={<Download size={15} />} title={t("imported.hub")} count={hub.length}>
           {hub.map(({ uri, node }) => (
             <Wish key={`${node} ${uri}`} name={uri} node={node} />
           ))}

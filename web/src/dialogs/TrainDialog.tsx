@@ -6,6 +6,8 @@ import { problemsOf } from "../api/errors";
 import type { Opened, Uploaded } from "../api/schema";
 import { complete } from "../graph/normal";
 import { interfaceValue } from "../graph/values";
+import i18n from "../i18n";
+import english from "../i18n/en/trainOn.json";
 import { startRun } from "../state/run";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
@@ -22,28 +24,36 @@ import styles from "./dialogs.module.css";
 import type { DialogProps } from "./kinds";
 import { modelShape } from "./modelShape";
 import {
-  countPictures,
+  type Count,
+  counted,
   EFFORTS,
   type Effort,
   findModel,
-  type Pile,
   prepared,
+  reading,
   STEPS,
   TEMPLATE,
   trainable,
 } from "./training";
+
+i18n.addResourceBundle("en", "translation", english, true, true);
 
 const MODEL = { type: "string" };
 const MODEL_HINT = { kind: "model", kind_of: "any", suffixes: [".safetensors"] } as const;
 
 /** From a folder of pictures to a LoRA: drop it, name it, choose an effort, run. */
 export function TrainDialog({ onClose }: DialogProps<"trainOnMyPictures">) {
-  const { t } = useTranslation();
+  const {
+    t,
+    i18n: { language },
+  } = useTranslation();
   const id = useId();
   const specs = useSpecs((state) => state.index);
   const [template, setTemplate] = useState<Opened | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const [pile, setPile] = useState<Pile | null>(null);
+  const [none, setNone] = useState(false);
+  const [count, setCount] = useState<Count | null>(null);
+  const asked = useRef<AbortController | null>(null);
   const [sent, setSent] = useState<Uploaded | null>(null);
   const [trigger, setTrigger] = useState("");
   const [effort, setEffort] = useState<Effort>("normal");
@@ -67,17 +77,36 @@ export function TrainDialog({ onClose }: DialogProps<"trainOnMyPictures">) {
 
   const take = async (dropped: Dropped) => {
     setSent(null);
-    const counted = countPictures(dropped.files);
-    setPile(counted);
-    if (counted.pictures === 0) return;
-    setSent(await upload.send("data", { files: trainable(dropped.files), folder: dropped.folder ?? "pictures" }));
+    setCount(null);
+    asked.current?.abort();
+    const files = trainable(dropped.files);
+    setNone(files.length === 0);
+    if (files.length === 0) return;
+    const there = await upload.send("data", { files, folder: dropped.folder ?? "pictures" });
+    setSent(there);
+    if (there) await look(there.uri);
+  };
+  // counted by the node that will read them, so that both say the same
+  const look = async (uri: string) => {
+    if (!template) return;
+    const stop = new AbortController();
+    asked.current = stop;
+    const request = { graph: reading(complete(template.graph), uri), lang: language, of: "train" };
+    try {
+      const report = await api.dataReport(request, () => {}, { signal: stop.signal });
+      if (!stop.signal.aborted) setCount(counted(report));
+    } catch (error) {
+      if (!stop.signal.aborted) setCount({ pictures: 0, captioned: 0, problem: problemsOf(error)[0] ?? null });
+    }
   };
   const over = useFileDrop(area, (dropped) => void take(dropped));
   const close = () => {
     upload.cancel();
+    asked.current?.abort();
     onClose(null);
   };
-  const ready = template !== null && specs !== null && sent !== null && model !== "";
+  const ready =
+    template !== null && specs !== null && sent !== null && count !== null && !count.problem && model !== "";
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -95,71 +124,77 @@ export function TrainDialog({ onClose }: DialogProps<"trainOnMyPictures">) {
   return (
     <Dialog
       open
-      title={t("forms.train.title")}
-      description={t("forms.train.text")}
+      title={t("trainOn.title")}
+      description={t("trainOn.text")}
       onOpenChange={(open) => !open && close()}
       footer={
         <>
           <Button onClick={close}>{t("forms.cancel")}</Button>
           <Button type="submit" form={id} variant="primary" disabled={!ready} loading={busy}>
-            {t("forms.train.run")}
+            {t("trainOn.run")}
           </Button>
         </>
       }
     >
       <form id={id} className={styles.form} onSubmit={(event) => void submit(event)}>
-        <fieldset
-          ref={area}
-          className={styles.drop}
-          data-over={over || undefined}
-          aria-label={t("forms.train.pictures")}
-        >
+        <fieldset ref={area} className={styles.drop} data-over={over || undefined} aria-label={t("trainOn.pictures")}>
           <Images size={28} aria-hidden />
-          <p>{t("forms.train.drop")}</p>
+          <p>{t("trainOn.drop")}</p>
           <span className={styles.dropButtons}>
             <PickFiles folder icon={<FolderUp size={14} />} onPick={(dropped) => void take(dropped)}>
-              {t("forms.train.chooseFolder")}
+              {t("trainOn.chooseFolder")}
             </PickFiles>
-            <PickFiles icon={<ImagePlus size={14} />} accept="image/*,.txt" onPick={(dropped) => void take(dropped)}>
-              {t("forms.train.chooseFiles")}
+            <PickFiles
+              icon={<ImagePlus size={14} />}
+              accept="image/*,.txt,.caption,.json,.jsonl,.yaml,.yml,.csv,.tsv,.parquet"
+              onPick={(dropped) => void take(dropped)}
+            >
+              {t("trainOn.chooseFiles")}
             </PickFiles>
           </span>
           <div role="status" className={styles.dropState}>
             {upload.progress !== null && <Progress value={upload.progress} label={t("forms.upload.running")} />}
-            {pile && pile.pictures > 0 && (
-              <p className={sent ? styles.good : styles.muted}>
-                {sent && <CircleCheck size={13} aria-hidden />}
-                {t("forms.train.count", { count: pile.pictures, captioned: pile.captioned })}
+            {sent && !count && <p className={styles.muted}>{t("trainOn.counting")}</p>}
+            {count?.problem && (
+              <p className={styles.bad}>
+                <CircleAlert size={13} aria-hidden /> {count.problem.message} {count.problem.hint}
               </p>
             )}
-            {pile?.pictures === 0 && (
+            {count && !count.problem && (
+              <p className={styles.good}>
+                <CircleCheck size={13} aria-hidden />
+                {t("trainOn.count", { count: count.pictures, captioned: count.captioned })}
+                {count.captioned < count.pictures && t("trainOn.uncaptioned")}
+              </p>
+            )}
+            {none && (
               <p className={styles.bad}>
-                <CircleAlert size={13} aria-hidden /> {t("forms.train.none")}
+                <CircleAlert size={13} aria-hidden /> {t("trainOn.none")}
               </p>
             )}
           </div>
         </fieldset>
-        <Field htmlFor={`${id}-trigger`} label={t("forms.train.trigger")} help={t("forms.train.triggerHelp")}>
+        <Field htmlFor={`${id}-trigger`} label={t("trainOn.trigger")} help={t("trainOn.triggerHelp")}>
           <TextField
             id={`${id}-trigger`}
             value={trigger}
             maxLength={200}
-            placeholder={t("forms.train.triggerExample")}
+            placeholder={t("trainOn.triggerExample")}
             onChange={(event) => setTrigger(event.currentTarget.value)}
           />
         </Field>
-        <Field label={t("forms.train.effort")} help={t("forms.train.effortHelp", { steps: STEPS[effort] })}>
+        <Field label={t("trainOn.effort")} help={t("trainOn.effortHelp", { steps: STEPS[effort] })}>
           <Segments
-            label={t("forms.train.effort")}
+            label={t("trainOn.effort")}
             value={effort}
             onChange={setEffort}
-            options={EFFORTS.map((value) => ({ value, label: t(`forms.train.${value}`) }))}
+            options={EFFORTS.map((value) => ({ value, label: t(`trainOn.${value}`) }))}
           />
         </Field>
-        <Field htmlFor={`${id}-model`} label={t("forms.train.model")} help={t("forms.train.modelHelp")}>
+        <Field htmlFor={`${id}-model`} label={t("trainOn.model")} help={t("trainOn.modelHelp")}>
           <ValueWidget
             ids={{ id: `${id}-model`, labelledBy: `${id}-model`, describedBy: undefined }}
-            label={t("forms.train.model")}
+            label={t("trainOn.model")}
             value={model}
             schema={MODEL}
             hint={{ ...MODEL_HINT, suffixes: [...MODEL_HINT.suffixes] }}

@@ -1,7 +1,7 @@
 import { fireEvent, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Capabilities, Problem } from "../api/schema";
+import type { Capabilities, DataReport, Problem } from "../api/schema";
 import { realGraph, realSpecs } from "../graph/fixtures/specs";
 import { registerCommands } from "../state/commands";
 import { useSession } from "../state/session";
@@ -9,7 +9,7 @@ import { serve } from "../widgets/fixtures/setup";
 import { Dialogs } from "./Dialogs";
 import { nameFault, tidyName } from "./graphName";
 import { shapeFrom, USUAL } from "./modelShape";
-import { countPictures, findModel, prepared, slugOf, trainable } from "./training";
+import { counted, findModel, prepared, reading, slugOf, trainable } from "./training";
 import { isRefused, rootsToAllow, trustCommand, wishesOf } from "./wishes";
 
 afterEach(() => {
@@ -230,10 +230,32 @@ describe("train on my pictures", () => {
     return one;
   };
 
-  it("counts pictures, and captions by their names", () => {
-    const files = ["a/1.png", "a/1.txt", "a/2.JPG", "a/b/1.webp", "a/notes.pdf", "a/3.txt"].map(file);
-    expect(countPictures(files)).toEqual({ pictures: 3, captioned: 1 });
-    expect(trainable(files).map((one) => one.name)).not.toContain("notes.pdf");
+  it("takes pictures and captions of every kind, and nothing else of a folder", () => {
+    const files = ["a/1.png", "a/1.caption", "a/2.JPG", "a/b/1.webp", "a/notes.pdf", "a/captions.jsonl"].map(file);
+    expect(trainable(files).map((one) => one.name)).toEqual([
+      "1.png",
+      "1.caption",
+      "2.JPG",
+      "1.webp",
+      "captions.jsonl",
+    ]);
+    expect(trainable(["a/notes.pdf", "a/1.txt"].map(file))).toEqual([]);
+  });
+
+  it("asks the part of the template that reads pictures how many there are, and how many have a caption", () => {
+    const graph = reading(realGraph("train/lora"), "data:cats");
+    expect(Object.keys(graph.nodes).sort()).toEqual(["buckets", "loader", "pictures"]);
+    expect(graph.nodes.pictures?.settings).toMatchObject({ path: "data:cats", on_missing: "empty", trigger: "" });
+    expect(graph.edges).toEqual({ "buckets.dataset": "pictures.out", "loader.data": "buckets.out" });
+    const report = {
+      ok: true,
+      lang: "en",
+      title: null,
+      problems: [],
+      notes: [],
+      loaders: [{ pictures: 8, captions: 8 }],
+    };
+    expect(counted(report as unknown as DataReport)).toEqual({ pictures: 8, captioned: 8, problem: null });
   });
 
   it("sets what the template's interface names, and writes to a folder of its own", () => {

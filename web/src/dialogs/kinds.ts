@@ -20,6 +20,7 @@ export interface DialogKinds {
   };
   /** Checkpoints of these trainings were made with other code or versions. */
   begun: { props: { problems: Problem[] }; result: "resume" | "anew" | null };
+  templates: { props: Record<never, never>; result: true | null };
   trainOnMyPictures: { props: Record<never, never>; result: true | null };
   shortcuts: { props: Record<never, never>; result: null };
   about: { props: Record<never, never>; result: null };

@@ -1,4 +1,4 @@
-import type { FileEntry, GraphFile, Json } from "../api/schema";
+import type { DataReport, FileEntry, GraphFile, Json, Problem } from "../api/schema";
 import { setMeta } from "../graph/edit/document";
 import { setInterfaceValue } from "../graph/edit/settings";
 import type { SpecIndex } from "../graph/specs";
@@ -11,26 +11,56 @@ export const EFFORTS: readonly Effort[] = ["quick", "normal", "long"];
 /** Steps of a training. */
 export const STEPS: Record<Effort, number> = { quick: 400, normal: 1500, long: 4000 };
 
-const PICTURE = /\.(png|jpe?g|webp|gif|bmp)$/i;
-const CAPTION = /\.txt$/i;
-
-export interface Pile {
-  pictures: number;
-  /** Pictures with a text file of the same name. */
-  captioned: number;
-}
-
-/** What of some files can be trained on. */
-export function countPictures(files: readonly File[]): Pile {
-  const stem = (file: File) => (file.webkitRelativePath || file.name).replace(/\.[^./]+$/, "");
-  const captions = new Set(files.filter((file) => CAPTION.test(file.name)).map(stem));
-  const pictures = files.filter((file) => PICTURE.test(file.name));
-  return { pictures: pictures.length, captioned: pictures.filter((file) => captions.has(stem(file))).length };
-}
+/** What may be a picture, and what may hold captions: whether it is one the server says, with its own reader. */
+const PICTURE = /\.(png|jpe?g|jfif|webp|gif|bmp|tiff?|avif|heic|heif|jxl)$/i;
+const CAPTION = /\.(txt|caption|cap|jsonl?|ya?ml|csv|tsv|parquet)$/i;
 
 /** Pictures and captions only: nothing else of the folder leaves the person's disk. */
 export function trainable(files: readonly File[]): File[] {
-  return files.filter((file) => PICTURE.test(file.name) || CAPTION.test(file.name));
+  const some = files.some((file) => PICTURE.test(file.name));
+  return some ? files.filter((file) => PICTURE.test(file.name) || CAPTION.test(file.name)) : [];
+}
+
+/** What the node that reads the pictures found. */
+export interface Count {
+  pictures: number;
+  captioned: number;
+  /** What it objects to. */
+  problem: Problem | null;
+}
+
+/**
+ * The part of the template that reads pictures, for a report on a folder: from the node that is given the folder to the
+ * loader. A picture without caption keeps none there, so that the report tells the two apart.
+ */
+export function reading(template: GraphFile, pictures: string): GraphFile {
+  const source = (template.interface.inputs?.pictures?.[0] ?? "").split(".")[0] ?? "";
+  const ids = new Set([source]);
+  const isData = (id: string) => template.nodes[id]?.type.startsWith("data.") ?? false;
+  const edges: GraphFile["edges"] = {};
+  for (let before = 0; before !== ids.size; ) {
+    before = ids.size;
+    for (const [target, from] of Object.entries(template.edges)) {
+      const [reader = "", giver = ""] = [target.split(".")[0], from.split(".")[0]];
+      if (!ids.has(giver) || !isData(reader)) continue;
+      ids.add(reader);
+      edges[target] = from;
+    }
+  }
+  const nodes = Object.fromEntries(Object.entries(template.nodes).filter(([id]) => ids.has(id)));
+  const entry = nodes[source];
+  if (entry) {
+    const settings = { ...entry.settings, path: pictures, on_missing: "empty", trigger: "" };
+    nodes[source] = { ...entry, settings };
+  }
+  return { ...template, interface: {}, nodes, edges, graphs: {}, view: {} };
+}
+
+/** What a report says of the one loader in it. */
+export function counted(report: DataReport): Count {
+  const [loader] = report.loaders;
+  const problem = report.problems.find((one) => one.severity === "error") ?? null;
+  return { pictures: loader?.pictures ?? 0, captioned: loader?.captions ?? 0, problem };
 }
 
 /** A model to start from: the template's own if it is there, else the first that lies in the folder of models. */

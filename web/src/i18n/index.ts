@@ -9,7 +9,12 @@ export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN"
 
 /** Without those of panels that bring their own, so that the first page goes without them. */
 const english = merged(
-  import.meta.glob<{ default: Record<string, string> }>(["./en/*.json", "!./en/dataReport.json"], { eager: true }),
+  import.meta.glob<{ default: Record<string, string> }>(
+    ["./en/*.json", "!./en/{compare,dataReport,imported,templates,trainOn}.json"],
+    {
+      eager: true,
+    },
+  ),
 );
 
 /** The language to start with: the stored choice, else the first of the browser's that we have. */

@@ -47,11 +47,6 @@ export function CommandPalette() {
   );
 }
 
-/** What stands first is what fits best, of all groups: the groups go by the best that they have. */
-function ranked(value: string, query: string, keywords: string[] = []): number {
-  return matchOf([value, ...keywords], query) / 100;
-}
-
 /** What a command is called in every language that the page has read. */
 function titles(key: string): string[] {
   return LANGUAGES.map((lng) => i18n.t(key, { lng }));
@@ -72,8 +67,16 @@ function Contents({ choose }: { choose: (action: () => void) => void }) {
       ORDER.map((name) => ({ name, commands: all.filter((one) => one.group === name && !one.hidden && canRun(one)) })),
     [all],
   );
+  // not `keywords` of the items: those of the other language come later
+  const names = new Map<string, string[]>(all.map((one) => [one.id, [one.id, ...titles(one.titleKey)]]));
+  for (const [id, node] of Object.entries(body.nodes)) {
+    const spec = specs?.byId.get(node.type);
+    const titles = [node.title, spec?.title, spec?.title_en, ...(spec?.also ?? [])].filter((one) => one !== undefined);
+    names.set(`node:${id}`, [`node:${id}`, id, node.type, ...titles]);
+  }
   return (
-    <Command label={t("shell.commands")} loop filter={ranked}>
+    // What stands first is what fits best, of all groups: the groups go by the best that they have.
+    <Command label={t("shell.commands")} loop filter={(value, query) => matchOf(names.get(value) ?? [], query) / 100}>
       <Command.Input
         autoFocus
         className={styles.input}
@@ -92,7 +95,6 @@ function Contents({ choose }: { choose: (action: () => void) => void }) {
                 <Command.Item
                   key={command.id}
                   value={command.id}
-                  keywords={titles(command.titleKey)}
                   className={styles.item}
                   onSelect={() => choose(() => void command.run())}
                 >
@@ -104,14 +106,11 @@ function Contents({ choose }: { choose: (action: () => void) => void }) {
           ))}
         <Command.Group heading={t("shell.commands.nodes")} className={styles.group}>
           {Object.entries(body.nodes).map(([id, node]) => {
-            const spec = specs?.byId.get(node.type);
-            const title = node.title ?? spec?.title ?? node.type;
-            const names = [spec?.title, spec?.title_en, ...(spec?.also ?? [])];
+            const title = node.title ?? specs?.byId.get(node.type)?.title ?? node.type;
             return (
               <Command.Item
                 key={id}
                 value={`node:${id}`}
-                keywords={[title, id, node.type, ...names.filter((name) => name !== undefined)]}
                 className={styles.item}
                 onSelect={() => choose(() => focusNode([...path, id].join("/")))}
               >

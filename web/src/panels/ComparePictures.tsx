@@ -1,10 +1,14 @@
 import { ArrowLeftRight, Pause, Play } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import i18n from "../i18n";
+import english from "../i18n/en/compare.json";
 import { Button, cx, Segments, Slider, Switch } from "../ui";
 import { Dialog } from "../ui/Dialog";
 import styles from "./ComparePictures.module.css";
 import { fullOf, nameOf, type Picture } from "./pictures";
+
+i18n.addResourceBundle("en", "translation", english, true, true);
 
 type Mode = "slider" | "side" | "blink" | "difference";
 const MODES: readonly Mode[] = ["slider", "side", "blink", "difference"];
@@ -24,20 +28,20 @@ export function ComparePictures({ pictures, onClose }: ComparePicturesProps) {
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title={t("dock.compare.pictures")}
+      title={t("compare.pictures")}
       size="xl"
       footer={
         <Button icon={<ArrowLeftRight size={14} />} onClick={() => setPair([b, a])}>
-          {t("dock.compare.swap")}
+          {t("compare.swap")}
         </Button>
       }
     >
       <div className={styles.panel}>
         <Segments<Mode>
-          label={t("dock.compare.mode")}
+          label={t("compare.mode")}
           value={mode}
           onChange={setMode}
-          options={MODES.map((value) => ({ value, label: t(`dock.compare.${value}`) }))}
+          options={MODES.map((value) => ({ value, label: t(`compare.${value}`) }))}
         />
         {mode === "slider" && <Over a={a} b={b} />}
         {mode === "side" && (
@@ -87,8 +91,8 @@ function Over({ a, b }: Pair) {
           min={0}
           max={100}
           value={share}
-          aria-label={t("dock.compare.share")}
-          aria-valuetext={t("dock.compare.shareText", { share })}
+          aria-label={t("compare.share")}
+          aria-valuetext={t("compare.shareText", { share })}
           onChange={(event) => setShare(event.currentTarget.valueAsNumber)}
         />
       </div>
@@ -117,7 +121,7 @@ function Blink({ a, b }: Pair) {
         <img className={cx(!second && styles.hidden)} src={fullOf(b)} alt={nameOf(b.uri)} aria-hidden={!second} />
       </div>
       <div className={styles.controls}>
-        <Switch checked={going} onChange={setGoing} label={t("dock.compare.automatic")} />
+        <Switch checked={going} onChange={setGoing} label={t("compare.automatic")} />
         <Button
           size="s"
           icon={going ? <Pause size={13} /> : <Play size={13} />}
@@ -126,7 +130,7 @@ function Blink({ a, b }: Pair) {
             setSecond(!second);
           }}
         >
-          {t("dock.compare.other")}
+          {t("compare.other")}
         </Button>
         <span>{captionOf(now)}</span>
       </div>
@@ -144,10 +148,10 @@ function Difference({ a, b }: Pair) {
         <img className={styles.blend} src={fullOf(b)} alt={nameOf(b.uri)} />
       </div>
       <div className={styles.controls}>
-        <span>{t("dock.compare.gain", { gain })}</span>
+        <span>{t("compare.gain", { gain })}</span>
         <Slider
           className={styles.gain}
-          label={t("dock.compare.gain", { gain })}
+          label={t("compare.gain", { gain })}
           value={gain}
           min={1}
           max={16}

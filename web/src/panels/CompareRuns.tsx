@@ -4,6 +4,8 @@ import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import { problemsOf } from "../api/errors";
 import type { Job, Json, Series } from "../api/schema";
+import i18n from "../i18n";
+import english from "../i18n/en/compare.json";
 import { useRuns } from "../state/run";
 import { curveOf, summarise } from "../state/runs/curve";
 import { diffGraphs, type GraphDiff, isSame } from "../state/runs/diff";
@@ -13,6 +15,8 @@ import { Dialog } from "../ui/Dialog";
 import styles from "./CompareRuns.module.css";
 import { formatDuration, formatNumber, formatTime } from "./format";
 import { RunStatus } from "./RunStatus";
+
+i18n.addResourceBundle("en", "translation", english, true, true);
 
 interface Compared {
   diff: GraphDiff;
@@ -44,22 +48,22 @@ export function CompareRuns({ jobs, onClose }: { jobs: readonly [Job, Job]; onCl
     <Dialog
       open
       onOpenChange={(open) => !open && onClose()}
-      title={t("dock.compare.runs")}
+      title={t("compare.runs")}
       size="l"
       footer={
         <>
           <Button icon={<ArrowLeftRight size={14} />} onClick={() => setPair([after, before])}>
-            {t("dock.compare.swap")}
+            {t("compare.swap")}
           </Button>
           <Button variant="primary" icon={<ChartLine size={14} />} onClick={overlay}>
-            {t("dock.compare.overlay")}
+            {t("compare.overlay")}
           </Button>
         </>
       }
     >
       <div className={styles.heads}>
-        <Head job={before} mark={t("dock.compare.a")} />
-        <Head job={after} mark={t("dock.compare.b")} />
+        <Head job={before} mark={t("compare.a")} />
+        <Head job={after} mark={t("compare.b")} />
       </div>
       {found === null && <EmptyState icon={<Spinner size={18} />} title={t("dock.loading")} />}
       {typeof found === "string" && <p role="alert">{found}</p>}
@@ -113,22 +117,22 @@ function Differences({ found: { diff, measures } }: { found: Compared }) {
   const value = (number: number | undefined) => (number === undefined ? "–" : formatNumber(number, i18n.language));
   return (
     <div className={styles.parts}>
-      {isSame(diff) && <p>{t("dock.compare.same")}</p>}
+      {isSame(diff) && <p>{t("compare.same")}</p>}
       {diff.settings.length > 0 && (
         <Table
-          caption={t("dock.compare.settings")}
+          caption={t("compare.settings")}
           rows={diff.settings.map(({ place, before, after }) => [place, asText(before), asText(after)])}
         />
       )}
       {measures.length > 0 && (
         <Table
-          caption={t("dock.compare.measures")}
+          caption={t("compare.measures")}
           rows={measures.map(({ name, before, after }) => [name, value(before), value(after)])}
         />
       )}
       {diff.removed.length + diff.added.length > 0 && (
         <Table
-          caption={t("dock.compare.nodes")}
+          caption={t("compare.nodes")}
           rows={[
             ...diff.removed.map(({ node, type }) => [node, type, "–"] as const),
             ...diff.added.map(({ node, type }) => [node, "–", type] as const),
@@ -137,7 +141,7 @@ function Differences({ found: { diff, measures } }: { found: Compared }) {
       )}
       {diff.wires.length > 0 && (
         <Table
-          caption={t("dock.compare.wires")}
+          caption={t("compare.wires")}
           rows={diff.wires.map(({ target, before, after }) => [target, before ?? "–", after ?? "–"])}
         />
       )}
@@ -159,9 +163,9 @@ function Table({ caption, rows }: { caption: string; rows: readonly Row[] }) {
       <caption>{caption}</caption>
       <thead>
         <tr>
-          <th scope="col">{t("dock.compare.place")}</th>
-          <th scope="col">{t("dock.compare.a")}</th>
-          <th scope="col">{t("dock.compare.b")}</th>
+          <th scope="col">{t("compare.place")}</th>
+          <th scope="col">{t("compare.a")}</th>
+          <th scope="col">{t("compare.b")}</th>
         </tr>
       </thead>
       <tbody>

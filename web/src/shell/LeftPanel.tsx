@@ -7,7 +7,6 @@ import styles from "./LeftPanel.module.css";
 
 const Outline = lazy(() => import("../panels/Outline").then(({ Outline }) => ({ default: Outline })));
 const Files = lazy(() => import("../panels/Files").then(({ Files }) => ({ default: Files })));
-const Templates = lazy(() => import("../panels/Templates").then(({ Templates }) => ({ default: Templates })));
 
 export function LeftPanel() {
   const { t } = useTranslation();
@@ -23,7 +22,6 @@ export function LeftPanel() {
         { value: "palette", label: t("shell.palette") },
         { value: "outline", label: t("shell.outline") },
         { value: "files", label: t("shell.files") },
-        { value: "templates", label: t("shell.templates") },
       ]}
     >
       <TabPanel value="palette">
@@ -37,11 +35,6 @@ export function LeftPanel() {
       <TabPanel value="files">
         <Suspense fallback={<Spinner />}>
           <Files />
-        </Suspense>
-      </TabPanel>
-      <TabPanel value="templates">
-        <Suspense fallback={<Spinner />}>
-          <Templates />
         </Suspense>
       </TabPanel>
     </Tabs>

@@ -20,7 +20,7 @@ const PARTS = [
   () => import("../panels/Log"),
   () => import("../panels/Outline"),
   () => import("../panels/Files"),
-  () => import("../panels/Templates"),
+  () => import("../dialogs/TemplatesDialog"),
   () => import("../panels/FormView"),
 ];
 

@@ -15,7 +15,12 @@ const canEdit = () => !currentDoc().getState().readOnly && !session().compact;
 const FILE: Command[] = [
   { id: "file.new", titleKey: "shell.new", group: "file", keys: ["Alt+N"], run: newGraph },
   { id: "file.open", titleKey: "shell.open", group: "file", keys: ["Ctrl+O"], typing: true, run: () => left("files") },
-  { id: "file.templates", titleKey: "shell.templates", group: "file", run: () => left("templates") },
+  {
+    id: "file.templates",
+    titleKey: "shell.templates",
+    group: "file",
+    run: () => session().openDialog("templates", {}),
+  },
   {
     id: "file.save",
     titleKey: "shell.save",

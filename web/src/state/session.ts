@@ -3,7 +3,7 @@ import type { DialogKind, DialogKinds } from "../dialogs/kinds";
 import { useTabs } from "./tabs";
 
 export type DockTab = "problems" | "data" | "runs" | "loss" | "gallery" | "log";
-export type LeftTab = "palette" | "outline" | "files" | "templates";
+export type LeftTab = "palette" | "outline" | "files";
 export type ViewMode = "graph" | "form";
 
 /** Search-to-add, opened at a place; with `filter` when a wire was dropped on empty canvas. */
