@@ -1,14 +1,13 @@
 """What comes out of templates, as their pictures: `python -m docs.generate.template_results [GROUP/NAME …]`.
 
-Runs the templates of `MADE` with the model that ships, on the twelve cats of its own picture set, which that model has
-never seen, and writes `graphs/GROUP/NAME.webp` and `.dark.webp`: left what the model draws before, right after the run.
-A minute for each on two cores. The other templates need models and pictures that do not ship: `web/e2e/template_pictures.mjs`
-draws their graphs.
+Runs templates with the model that ships, on twelve cats, which it has never seen, and writes `graphs/GROUP/NAME.webp`
+and `.dark.webp`: left what the model draws before, right what it draws after. A minute or two for each on two idle
+cores; without names the quickstart and all of `MADE`. The other templates need models and pictures that do not ship:
+`web/e2e/template_pictures.mjs` draws their graphs.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -49,7 +48,8 @@ MADE: Mapping[str, Mapping[str, Any]] = {
     "train/full": {"lr": 2e-4},
 }
 """Template -> inputs besides model, pictures and prompts: a learning rate for a hundred steps instead of thousands."""
-QUICKSTART = "quickstart/train_lora"
+QUICKSTART = ("quickstart/train_lora", "quickstart/generate")
+"""These run as they are, the second with what the first leaves."""
 
 
 def cats(workspace: Path) -> None:
@@ -61,7 +61,9 @@ def cats(workspace: Path) -> None:
     taken = hcpgraph.run(graph, workspace=workspace).outputs
     folder = workspace / "data/pictures"
     folder.mkdir(parents=True)
-    for index, (picture, caption) in enumerate(zip(taken["take.images"].data, taken["take.captions"].texts, strict=True)):
+    for index, (picture, caption) in enumerate(
+        zip(taken["take.images"].data, taken["take.captions"].texts, strict=True)
+    ):
         pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
         Image.fromarray(pixels).save(folder / f"{index}.png")
         (folder / f"{index}.txt").write_text(caption, encoding="utf-8")
@@ -81,7 +83,6 @@ def trained(name: str, workspace: Path) -> tuple[list[Image.Image], list[Image.I
     if result.status != "done":
         raise SystemExit(f"{name}: {result.failed}")
     previews = sorted(file for file in (workspace / "out").rglob("preview-*.png"))
-    print(name, f"{result.seconds:.0f} s", [file.name for file in previews])
     return tiles(previews[0]), tiles(previews[-1])
 
 
@@ -97,21 +98,27 @@ def tiles(file: Path) -> list[Image.Image]:
 
 
 def compose(before: list[Image.Image], after: list[Image.Image], ending: str) -> Image.Image:
-    """Four pictures, an arrow, four pictures."""
-    side, gap = 104, 10
+    """Four pictures, an arrow, four pictures; or a row of three where nothing was before."""
     card = Image.new("RGB", SIZE, THEMES[ending])
+    if not before:
+        for index, picture in enumerate(after[:3]):
+            _paste(card, picture, 138, (18 + index * 153, (SIZE[1] - 138) // 2))
+        return card
+    side, gap = 104, 10
     top = (SIZE[1] - 2 * side - gap) // 2
     for left, four in ((18, before), (SIZE[0] - 18 - 2 * side - gap, after)):
         for index, picture in enumerate(four[:4]):
-            big = picture.resize((side, side), Image.Resampling.LANCZOS)
-            mask = Image.new("L", (side, side), 0)
-            ImageDraw.Draw(mask).rounded_rectangle((0, 0, side - 1, side - 1), 8, fill=255)
-            place = (left + (index % 2) * (side + gap), top + (index // 2) * (side + gap))
-            card.paste(big, place, mask)
-    pen = ImageDraw.Draw(card)
+            _paste(card, picture, side, (left + (index % 2) * (side + gap), top + (index // 2) * (side + gap)))
     x, y = SIZE[0] // 2, SIZE[1] // 2
-    pen.line((x - 2, y - 6, x + 4, y, x - 2, y + 6), fill=ARROWS[ending], width=3, joint="curve")
+    ImageDraw.Draw(card).line((x - 3, y - 7, x + 4, y, x - 3, y + 7), fill=ARROWS[ending], width=3, joint="curve")
     return card
+
+
+def _paste(card: Image.Image, picture: Image.Image, side: int, place: tuple[int, int]) -> None:
+    """One picture with round corners."""
+    mask = Image.new("L", (side, side), 0)
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, side - 1, side - 1), 8, fill=255)
+    card.paste(picture.resize((side, side), Image.Resampling.LANCZOS), place, mask)
 
 
 def write(name: str, before: list[Image.Image], after: list[Image.Image]) -> None:
@@ -119,10 +126,29 @@ def write(name: str, before: list[Image.Image], after: list[Image.Image]) -> Non
         compose(before, after, ending).save((GRAPHS / name).with_suffix(ending), quality=82, method=6)
 
 
+def quickstart(workspace: Path) -> None:
+    """Both of its graphs, as they are."""
+    first, second = (hcpgraph.load(GRAPHS / f"{name}.json") for name in QUICKSTART)
+    result = hcpgraph.run(first, targets=["before", "after", "save_lora"], workspace=workspace)
+    before, after = (pictures(result.outputs[f"{node}.images"]) for node in ("before", "after"))
+    write(QUICKSTART[0], before, after)
+    drawn = pictures(hcpgraph.run(second, targets=["draw"], workspace=workspace).outputs["draw.images"])
+    write(QUICKSTART[1], [], drawn)
+
+
+def pictures(images: Any) -> list[Image.Image]:
+    """Pictures (B, 3, H, W) in [0, 1]."""
+    pixels = (images.data.float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return [Image.fromarray(picture) for picture in pixels]
+
+
 def main(names: list[str]) -> None:
-    for name in names or MADE:
+    for name in names or [QUICKSTART[0], *MADE]:
         with tempfile.TemporaryDirectory() as folder:
             workspace = Path(folder)
+            if name in QUICKSTART:
+                quickstart(workspace)
+                continue
             cats(workspace)
             write(name, *trained(name, workspace))
 

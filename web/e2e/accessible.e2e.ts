@@ -42,11 +42,17 @@ for (const language of ["en", "zh-CN"] as const) {
         // 4 a dialog
         await editor.button(t("shell.file")).click();
         await page.getByRole("menuitem", { name: t("shell.trainOnPictures") }).click();
-        await page.getByRole("dialog", { name: t("forms.train.title") }).waitFor();
+        await page.getByRole("dialog", { name: t("trainOn.title") }).waitFor();
         await look("the training dialog");
         await page.keyboard.press("Escape");
         await page.getByRole("dialog").waitFor({ state: "detached" });
-        // 5 the form
+        // 5 the templates
+        await editor.button(t("shell.templates")).click();
+        await page.getByRole("dialog").locator("img").first().waitFor({ state: "attached" });
+        await look("the templates");
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+        // 6 the form
         await page.getByRole("radio", { name: t("shell.view.form") }).click();
         await page.getByRole("region", { name: t("forms.form.run") }).waitFor();
         await look("the form");

@@ -52,7 +52,7 @@ it("speaks Chinese everywhere once it is switched, nodes and their help included
   expect(lora?.help).toMatch(HAN);
   await allChinese(editor, "the inspector");
 
-  for (const panel of ["shell.outline", "shell.files", "shell.templates", "shell.palette"]) {
+  for (const panel of ["shell.outline", "shell.files", "shell.palette"]) {
     await page.getByRole("tab", { name: zh(panel), exact: true }).click();
     await allChinese(editor, panel);
   }
@@ -89,9 +89,14 @@ it("speaks Chinese everywhere once it is switched, nodes and their help included
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
   }
+  await editor.button(zh("shell.templates")).click();
+  await page.getByRole("dialog").locator("img").first().waitFor({ state: "attached" });
+  await allChinese(editor, "the templates");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
   await editor.button(zh("shell.file")).click();
   await page.getByRole("menuitem", { name: zh("shell.trainOnPictures") }).click();
-  await page.getByRole("dialog", { name: zh("forms.train.title") }).waitFor();
+  await page.getByRole("dialog", { name: zh("trainOn.title") }).waitFor();
   await allChinese(editor, "the training dialog");
   await page.keyboard.press("Escape");
   await page.getByRole("radio", { name: zh("shell.view.form") }).click();

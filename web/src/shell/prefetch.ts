@@ -12,6 +12,7 @@ const PARTS = [
   () => import("../panels/InspectorEdge"),
   () => import("../canvas/Menus"),
   () => import("../canvas/Chooser"),
+  () => import("../panels/MeterDetails"),
   () => import("../panels/Problems"),
   () => import("../panels/DataReport"),
   () => import("../panels/Runs"),
