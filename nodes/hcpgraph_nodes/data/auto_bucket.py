@@ -41,12 +41,14 @@ def auto_bucket(
 ) -> Bucketed:
     """Sort pictures by aspect ratio into as many sizes as they are worth, cropping little and filling batches.
 
-    Sizes are those on the grid of `step_size` within a tenth of `target_area`. Which of them are used, and which
-    pictures each takes, is the optimum of: the area that is cropped, counted in pictures, plus `leftover_cost` for
-    every sample that is left over, plus an eighth of a batch for every size, so that the number of sizes grows with the
-    data set. Where it costs little, pictures that are almost as near to one size as to the next move over, so that
-    their numbers are multiples of the batch size. What loses more than `max_crop` is avoided at the price of two
-    batches, if need be by a size of its own; what cannot be avoided is named in a warning.
+    Sizes are those on the grid of `step_size` within a tenth of `target_area`. Pictures are sorted by their ratio and
+    cut into intervals, each with a size. The plan is the one with the least sum of: the area that is cropped, counted
+    in pictures, plus `leftover_cost` for every sample that is left over, plus an eighth of a batch for every size, so
+    that the number of sizes grows with the data set. Where it costs little, pictures that are almost as near to one
+    size as to the next move over, so that their numbers are multiples of the batch size. What loses more than
+    `max_crop`, and more than it must at `max_ratio`, is avoided at the price of two batches, if need be by a size of
+    its own; what loses more is named in a warning. No other intervals and sizes are better where there are at most 512
+    different ratios or 8192 pictures, for batches of up to 32; of more, ratios are first joined in 512 stretches.
 
     Args:
         dataset: The pictures; only their sizes are read.

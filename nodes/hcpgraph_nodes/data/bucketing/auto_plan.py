@@ -1,31 +1,44 @@
 """The best sizes for a set of aspect ratios: the mathematics of `data.auto_bucket`.
 
-Pictures are sorted by x = log2(width / height) and sizes by b likewise; a bucket is then an interval of pictures. One
-with the ratio x that is cropped to b loses 1 − 2^−|x − b| of its area, whose sum over an interval is a difference of
-prefix sums of 2^x and 2^−x. The plan that minimises
+Pictures are sorted by x = log2(width / height) and sizes by b likewise; a plan cuts the pictures into intervals and
+gives each a size. A picture with the ratio x that is cropped to b loses 1 − 2^−|x − b| of its area. The plan that
+minimises
 
     Σ crop + leftover_cost · Σ leftover + BUCKET_COST · batch_size · buckets,
 
-counted in pictures, is a shortest path: a node of it is a cut between two sizes, an edge a bucket between two cuts. A
-cut lies where both sizes are equally near, or at the next multiple of the batch size: this moves a few pictures that
-are almost as near to the one as to the other, and leaves nothing over. A Lagrange multiplier on the number of buckets
-keeps it below a limit.
+counted in pictures, is found by dynamic programming over the places between pictures: what leads to place j is the
+best place i before it and the best size k of the interval, and of i only its number modulo the batch size matters for
+what is left over, so that one table of sizes × residues replaces the search over all i. Of pictures of one ratio a cut
+needs to lie only within a batch of the first or the last of them, since crops grow evenly between.
+
+This is exact for up to `RATIOS` different ratios or `PICTURES` pictures, up to `SIZES` sizes, as long as places ×
+sizes × batch size are no more than `WORK`, which holds for batches of up to 32. Beyond that ratios are joined in
+stretches of equal length, between which alone cuts may lie. With a limit on the number of buckets it is exact where
+limit × places are no more than `LIMITED_STEPS`; beyond that a price of a bucket is searched that keeps to the limit,
+which may leave one bucket unused.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from .resize import Size
 from .sizing import log_ratios, nearest_ratio
 
-CANDIDATES = 224
-EVEN = 32
+RATIOS = 512
+SIZES = 512
+PICTURES = 8192
+WORK = 1 << 29
+LIMITED_STEPS = 1 << 16
+FINE = 8192
+"""Ratios that crops are counted with; more are rounded to the nearest of so many."""
 AREA_TOLERANCE = 0.1
 BUCKET_COST = 0.125
 HALVINGS = 24
+SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,7 @@ class Costs:
         batch_size: Samples a batch over all ranks.
         leftover: How many pictures a leftover sample weighs.
         drop: Whether leftovers are dropped; otherwise they are repeated or in a smaller batch.
-        max_crop: A picture that loses more than this weighs as much as two batches.
+        max_crop: A picture that loses more than this, and more than it must, weighs as much as two batches.
         bucket: What a bucket weighs, in pictures.
     """
 
@@ -48,9 +61,8 @@ class Costs:
 
     def rest(self, count: np.ndarray) -> np.ndarray:
         """Leftovers of buckets with `count` pictures; a bucket that never fills a batch loses all of them for good."""
-        rest = count % self.batch_size
         if self.drop:
-            return np.where(count < self.batch_size, 2 * rest, rest)
+            return np.where(count < self.batch_size, 2 * count, count % self.batch_size)
         return -count % self.batch_size
 
 
@@ -86,30 +98,40 @@ def plan(groups: list[tuple[np.ndarray, list[Size]]], costs: Costs, limit: int) 
     """
     orders = [np.argsort(logs, kind="stable") for logs, _ in groups]
     sizes = [_candidates(logs, offered) for logs, offered in groups]
-    cuts = [
-        _Cuts(logs[order], log_ratios(np.array(own)), costs)
+    tables = [
+        _Table(logs[order], log_ratios(np.array(own)), costs)
         for (logs, _), order, own in zip(groups, orders, sizes, strict=True)
     ]
-    found = _limited(cuts, costs, limit)
     plans = []
-    for (chosen, ends), order, own in zip(found, orders, sizes, strict=True):
+    for (chosen, ends), order, own in zip(_limited(tables, costs, limit), orders, sizes, strict=True):
+        numbers: dict[int, int] = {}
         labels = np.empty(len(order), np.int64)
-        labels[order] = np.repeat(np.arange(len(chosen)), np.diff([0, *ends]))
-        plans.append(([own[i] for i in chosen], labels))
+        each = [numbers.setdefault(size, len(numbers)) for size in chosen]
+        labels[order] = np.repeat(each, np.diff([0, *ends]))
+        plans.append(([own[i] for i in numbers], labels))
     return plans
 
 
-def _limited(cuts: list[_Cuts], costs: Costs, limit: int) -> list[tuple[list[int], list[int]]]:
-    """The best intervals at the lowest price of a bucket that keeps their number within the limit."""
-    found = [own.shortest(costs.bucket) for own in cuts]
+Intervals = tuple[list[int], list[int]]
+"""The size of every interval, and where it ends."""
+
+
+def _limited(tables: list[_Table], costs: Costs, limit: int) -> list[Intervals]:
+    """The best intervals of which there are no more than the limit."""
+    found = [table.best(costs.bucket) for table in tables]
     if not limit or sum(len(chosen) for chosen, _ in found) <= limit:
         return found
+    room = limit - len(tables) + 1
+    if room * sum(len(table.places) for table in tables) <= LIMITED_STEPS:
+        return _shared([table.best_of_each(room) for table in tables], limit)
     low = costs.bucket
-    high = sum(own.count for own in cuts) * (1.0 + 2 * costs.batch_size) + 2 * costs.leftover * costs.batch_size + 1
-    kept = [own.shortest(high) for own in cuts]
+    high = (
+        sum(table.count for table in tables) * (1.0 + 2 * costs.batch_size) + 2 * costs.leftover * costs.batch_size + 1
+    )
+    kept = [table.best(high) for table in tables]
     for _ in range(HALVINGS):
         price = float(np.sqrt(low * high))
-        found = [own.shortest(price) for own in cuts]
+        found = [table.best(price) for table in tables]
         amount = sum(len(chosen) for chosen, _ in found)
         if amount <= limit:
             high, kept = price, found
@@ -120,78 +142,149 @@ def _limited(cuts: list[_Cuts], costs: Costs, limit: int) -> list[tuple[list[int
     return kept
 
 
-def _candidates(logs: np.ndarray, sizes: list[Size]) -> list[Size]:
-    """The sizes nearest to pictures; where these are many, those with the most pictures of every stretch of ratios.
+def _shared(choices: list[list[tuple[float, Intervals]]], limit: int) -> list[Intervals]:
+    """One choice of each group, its number of intervals from 1 on, with the lowest cost within a number for all."""
+    best: dict[int, tuple[float, list[Intervals]]] = {0: (0.0, [])}
+    for own in choices:
+        more: dict[int, tuple[float, list[Intervals]]] = {}
+        for used, (cost, before) in best.items():
+            for number, (price, intervals) in enumerate(own, 1):
+                total = used + number
+                if total <= limit and (total not in more or cost + price < more[total][0]):
+                    more[total] = cost + price, [*before, intervals]
+        best = more
+    return min(best.values(), key=lambda pair: pair[0])[1]
 
-    With them come some at even distances: what is between two groups of pictures may serve both.
+
+def _candidates(logs: np.ndarray, sizes: list[Size]) -> list[Size]:
+    """The sizes from the one nearest to the tallest picture to that nearest to the widest, at most `SIZES`.
+
+    Of more, those nearest to pictures come first, and then some at even distances.
     """
     counts = np.bincount(nearest_ratio(logs, sizes), minlength=len(sizes))
     used = np.flatnonzero(counts)
-    places = log_ratios(np.array(sizes))
-    low, high = places[used[0]], places[used[-1]]
-    if len(used) > CANDIDATES:
-        stretch = np.minimum(((places[used] - low) / (high - low) * CANDIDATES).astype(np.int64), CANDIDATES - 1)
-        ranked = used[np.lexsort((-counts[used], stretch))]
-        used = ranked[np.unique(np.sort(stretch), return_index=True)[1]]
-    between = nearest_ratio(np.linspace(low, high, EVEN), sizes)
-    return [sizes[i] for i in np.union1d(used, between)]
+    if used[-1] - used[0] < SIZES:
+        return sizes[used[0] : used[-1] + 1]
+    if len(used) > SIZES // 2:
+        used = np.sort(used[np.argsort(-counts[used], kind="stable")][: SIZES // 2])
+    every = np.arange(np.flatnonzero(counts)[0], np.flatnonzero(counts)[-1] + 1)
+    even = every[np.linspace(0, len(every) - 1, SIZES - len(used)).round().astype(np.int64)]
+    return [sizes[i] for i in np.union1d(used, even)]
 
 
-class _Cuts:
-    """Pictures sorted by ratio, and every place where the interval of one size may end and that of another begin."""
+class _Table:
+    """Pictures sorted by ratio, the places where an interval may begin and end, and what they cost in every size."""
 
     def __init__(self, logs: np.ndarray, places: np.ndarray, costs: Costs) -> None:
         self.costs = costs
-        self.count, self.places = len(logs), places
-        self.rising = np.concatenate(([0.0], np.cumsum(2.0**logs)))
-        self.falling = np.concatenate(([0.0], np.cumsum(2.0**-logs)))
-        self.middle = np.searchsorted(logs, places)
-        reach = -np.log2(1 - costs.max_crop) if costs.max_crop < 1 else np.inf
-        self.low = np.searchsorted(logs, places - reach - 1e-9)
-        self.high = np.searchsorted(logs, places + reach + 1e-9)
-        natural = np.searchsorted(logs, (places[:, None] + places[None]) / 2)
-        batch = costs.batch_size
-        snapped = np.minimum((natural + batch // 2) // batch * batch, self.count // batch * batch)
-        self.cuts = np.stack([natural, snapped], axis=-1)
-        sizes = np.arange(len(places))
-        left, right = (self._loss(self.cuts, sizes[:, None, None]), self._loss(self.cuts, sizes[None, :, None]))
-        self.between = left - right
-        self.last = self._loss(np.full(len(places), self.count), sizes)
+        self.count, self.sizes = len(logs), len(places)
+        self.places = self._cuts(logs)
+        self.losses = self._prefix(logs, places)
 
-    def _loss(self, end: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """Loss of the pictures [0, end) in a size: their crops, and the price of those that lose more than allowed."""
-        here = np.minimum(end, self.middle[size])
-        scale = 2.0 ** self.places[size]
-        crop = end - self.rising[here] / scale - (self.falling[np.maximum(end, here)] - self.falling[here]) * scale
-        beyond = np.minimum(end, self.low[size]) + np.maximum(0, end - self.high[size])
-        loss: np.ndarray = crop + 2 * self.costs.batch_size * beyond
-        return loss
+    @cached_property
+    def _residues(self) -> np.ndarray:
+        return np.arange(self.costs.batch_size)
 
-    def shortest(self, price: float) -> tuple[list[int], list[int]]:
-        """The chosen sizes and the end of each one's interval, if every bucket costs `price`."""
+    def _cuts(self, logs: np.ndarray) -> np.ndarray:
+        """Numbers of pictures before a cut, from 0 to all of them."""
+        batch, count = self.costs.batch_size, self.count
+        starts = np.flatnonzero(np.diff(logs, prepend=logs[0] - 1))
+        per_ratio = min(2 * batch, -(-count // len(starts)))
+        allowed = max(8, min(RATIOS, WORK // max(1, per_ratio * self.sizes * batch)))
+        if len(starts) > allowed and (count > PICTURES or count * self.sizes * batch > WORK):
+            edges = np.linspace(logs[0], logs[-1], allowed + 1)[1:-1]
+            starts = np.unique(np.concatenate(([0], np.searchsorted(logs, edges))))
+            starts = starts[starts < count]
+        near = np.arange(batch)
+        ends = np.append(starts[1:], count)
+        inside = np.concatenate([(starts[:, None] + near).ravel(), (ends[:, None] - near).ravel(), [count]])
+        low, high = np.repeat(starts, batch), np.repeat(ends, batch)
+        kept = (inside[:-1] >= np.tile(low, 2)) & (inside[:-1] <= np.tile(high, 2))
+        return np.unique(np.concatenate([[0], inside[:-1][kept], [count]]))
+
+    def _prefix(self, logs: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Loss of the pictures before every cut in every size (sizes, cuts)."""
+        values, counts = np.unique(logs, return_counts=True)
+        if len(values) > FINE:
+            step = (values[-1] - values[0]) / (FINE - 1)
+            values, counts = np.unique(np.rint((logs - logs[0]) / step) * step + logs[0], return_counts=True)
+        crops = 1 - 2.0 ** -np.abs(values[None] - places[:, None])
+        worth = crops + 2 * self.costs.batch_size * (crops > np.maximum(self.costs.max_crop, crops.min(0)) + SLACK)
+        ends = np.concatenate(([0], np.cumsum(counts)))
+        sums = np.concatenate((np.zeros((len(places), 1)), np.cumsum(worth * counts, axis=1)), axis=1)
+        at = np.searchsorted(ends, self.places, side="right") - 1
+        inside = (self.places - ends[at])[None] * np.append(worth, np.zeros((len(places), 1)), axis=1)[:, at]
+        found: np.ndarray = sums[:, at] + inside
+        return found
+
+    def best(self, price: float) -> Intervals:
+        """The best intervals, if each costs `price`."""
+        _, origins, chosen = self._pass(None, price)
+        return self._back([origins], [chosen])
+
+    def best_of_each(self, most: int) -> list[tuple[float, Intervals]]:
+        """The lowest cost of 1, 2, … intervals, and the intervals."""
+        values = np.full(len(self.places), np.inf)
+        values[0] = 0.0
+        origins, sizes, found = [], [], []
+        for _ in range(min(most, len(self.places) - 1)):
+            values, origin, size = self._pass(values, self.costs.bucket)
+            origins.append(origin)
+            sizes.append(size)
+            if np.isfinite(values[-1]):
+                found.append((float(values[-1]), self._back(origins, sizes)))
+        return found
+
+    def _pass(self, before: np.ndarray | None, price: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For every cut the least cost of what lies before it, where its last interval begins, and the size of that.
+
+        Args:
+            before: Cost of what lies before a cut in one interval less; None: in any number of intervals.
+            price: What an interval costs.
+        """
+        batch, drop = self.costs.batch_size, self.costs.drop
+        rest = self.costs.leftover * self.costs.rest(np.arange(batch, 2 * batch)).astype(np.float64)
         amount = len(self.places)
-        value = np.full((amount, amount, 2), np.inf)
-        origin = np.zeros((amount, amount, 2), np.int64)
-        total, final = np.full(amount, np.inf), np.zeros(amount, np.int64)
-        for j in range(amount):
-            begins = np.concatenate(([0], self.cuts[:j, j].ravel()))
-            before = np.concatenate(([0.0], value[:j, j].ravel()))
-            ends = np.concatenate((self.cuts[j, j + 1 :].ravel(), [self.count]))
-            counts = ends[:, None] - begins[None]
-            cost = before[None] + self.costs.leftover * self.costs.rest(counts) + price
-            cost = np.where(counts > 0, cost, np.inf)
-            best = cost.argmin(axis=1)
-            least = cost[np.arange(len(ends)), best]
-            value[j, j + 1 :] = least[:-1].reshape(-1, 2) + self.between[j, j + 1 :]
-            origin[j, j + 1 :] = best[:-1].reshape(-1, 2)
-            total[j], final[j] = least[-1] + self.last[j], best[-1]
-        j = int(total.argmin())
-        chosen, stops, begin = [j], [self.count], int(final[j])
-        while begin:
-            i, kind = divmod(begin - 1, 2)
-            stops.append(int(self.cuts[i, j, kind]))
-            j, begin = i, int(origin[i, j, kind])
-            chosen.append(j)
+        value, origin, size = np.full(amount, np.inf), np.zeros(amount, np.int64), np.zeros(amount, np.int64)
+        value[0] = 0.0 if before is None else np.inf
+        source = value if before is None else before
+        table, begins = np.full((self.sizes, batch), np.inf), np.zeros((self.sizes, batch), np.int64)
+        entered = 0
+        every = np.arange(self.sizes)
+        for j in range(1, amount):
+            here, losses = int(self.places[j]), self.losses[:, j]
+            # with drop, a bucket below a batch loses twice what its residue says: such beginnings are looked at apart
+            while entered < j and (not drop or here - self.places[entered] >= batch):
+                column = int(self.places[entered]) % batch
+                own = source[entered] - self.losses[:, entered]
+                better = own < table[:, column]
+                table[better, column], begins[better, column] = own[better], entered
+                entered += 1
+            cost = table + rest[(here - self._residues) % batch]
+            column = cost.argmin(axis=1)
+            total = cost[every, column] + losses
+            k = int(total.argmin())
+            least, begin = float(total[k]), int(begins[k, column[k]])
+            if drop and entered < j:
+                late = np.arange(entered, j)
+                few = source[late] + self.costs.leftover * self.costs.rest(here - self.places[late])
+                small = few[None] + losses[:, None] - self.losses[:, late]
+                spot = int(small.argmin())
+                if small.flat[spot] < least:
+                    least, k, begin = float(small.flat[spot]), spot // len(late), int(late[spot % len(late)])
+            value[j], origin[j], size[j] = least + price, begin, k
+        return value, origin, size
+
+    def _back(self, origins: list[np.ndarray], sizes: list[np.ndarray]) -> Intervals:
+        """The intervals that lead to the last cut: through one table, or one a number of intervals."""
+        chosen: list[int] = []
+        stops: list[int] = []
+        at, level = len(self.places) - 1, len(origins) - 1
+        while at:
+            chosen.append(int(sizes[level][at]))
+            stops.append(int(self.places[at]))
+            at = int(origins[level][at])
+            level = max(0, level - 1)
         return chosen[::-1], stops[::-1]
 
 
