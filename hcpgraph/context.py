@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +25,7 @@ SampleKey = tuple[str, int, int]
 Watch = Callable[..., Iterable[tuple[Any, ...]]]
 """What looks at the ops of a pass while they run: it takes the body, its slots and the ops, and gives the ops on."""
 PROGRESS_SECONDS = 0.1
+ENDING = re.compile(r"\.[A-Za-z]\w*$")
 OWN_ROOTS = ("cache:", "runs:")
 """What lies there is the engine's and the nodes' own, named by its content."""
 
@@ -185,13 +187,23 @@ class Context:
             )
         return self.run.roots.resolve(uri, must_exist=must_exist)
 
-    def output(self, uri: str, *, overwrite: bool = False, weights: bool = False) -> Path:
+    @property
+    def mark(self) -> str:
+        """What stands behind the names of files that are written inside of a training loop, `-000250`; else nothing."""
+        return "" if self.scope.series is None else f"-{self.scope.step:06d}"
+
+    def output(self, uri: str, *, overwrite: bool = False, weights: bool = False, marked: bool = False) -> Path:
         """A free path to write to, below `out:` or what the run may write to; report it with `artifact` once it is
         complete. `weights` may also be new files in `models:`; their setting is a `ModelPicker(write=True)`.
+
+        Inside of a training loop the step stands behind the name, unless the file is to be replaced or `marked` says
+        that it stands there already.
 
         Raises:
             GraphError: E_PATH, E_WRITE.
         """
+        if not overwrite and not marked:
+            uri = _marked(uri, self.mark)
         return self.run.roots.free(uri, overwrite=overwrite, weights=weights)
 
     def artifact(self, path: Path, kind: str, **fields: Any) -> None:
@@ -255,6 +267,13 @@ class Context:
         import torch
 
         return torch.stack([torch.rand((), dtype=torch.float64, generator=self.generator(key)) for key in keys])
+
+
+def _marked(uri: str, mark: str) -> str:
+    """A name with a mark in front of its ending."""
+    ending = ENDING.search(uri)
+    end = ending.start() if ending else len(uri)
+    return f"{uri[:end]}{mark}{uri[end:]}"
 
 
 def _below(uri: str, place: str) -> bool:

@@ -41,6 +41,11 @@ class Body(ABC, Generic[Entry, Exit]):
 
     @property
     @abstractmethod
+    def written(self) -> str:
+        """Digest of what only writes in the body: it changes with a saver, a preview or a measurement."""
+
+    @property
+    @abstractmethod
     def series(self) -> Series | None:
         """Where numbers are collected that nodes inside report; None collects none."""
 

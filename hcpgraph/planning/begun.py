@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +22,7 @@ from ..checkpoints import checkpoint, steps
 from ..errors import GraphErrors, Problem
 from ..fingerprint import Fingerprints
 from ..paths import Roots
-from .anew import prevented
+from .anew import prevented, why
 from .plan import Plan, make_plan
 from .records import RECORD, Begun, begun, differences, folder, present, write
 
@@ -36,7 +36,7 @@ def wanted(plan: Plan, id: str) -> int | None:
     return steps if isinstance(steps, int) else None
 
 
-def kept(plan: Plan, id: str, key: str, kin: str, roots: Roots, at_most: int) -> Path:
+def kept(plan: Plan, id: str, key: str, kin: str, roots: Roots, at_most: int, tell: Callable[[str], None]) -> Path:
     """The folder for the checkpoints of a loop that begins, with a record of what it is made with.
 
     Where the loop goes on from checkpoints of other code, it has a copy of the latest of its kin.
@@ -44,10 +44,13 @@ def kept(plan: Plan, id: str, key: str, kin: str, roots: Roots, at_most: int) ->
     Args:
         key, kin: Of this pass of the loop.
         at_most: Step beyond which none is gone on from.
+        tell: Hears why it begins anew although it, or one like it, was trained before.
 
     Raises:
         OSError: the disk does not take it.
     """
+    if reason := why(plan, id, key, roots, at_most):
+        tell(reason)
     place = folder(key, roots)
     if not (place / RECORD).exists():
         record = replace(present(plan, id), kin=kin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from ..checking.analyse import Analysis
 from ..checking.flat import FlatNode, Source
@@ -106,6 +107,12 @@ class Plan:
             if not found.isdisjoint((*self.waits_for(id), *self.branches(id))):
                 found.add(id)
         return frozenset(found)
+
+    def written(self, owner: str) -> str:
+        """Digest of what runs in a region only because it writes."""
+        demand = self.bodies[owner]
+        found = sorted(f"{id}={self.keys.of.get(id)}" for id in demand.ops if id not in demand.exits)
+        return sha256("\0".join(found).encode()).hexdigest()
 
     def cacheable(self, id: str) -> bool:
         """Whether a finished result may be served again under its key (DESIGN §5.8)."""

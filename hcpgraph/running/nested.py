@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Protocol
 
+from ..checking import lengths
 from ..checking.flat import Source, owns
 from ..context import Context
 from ..planning.plan import Plan
@@ -32,8 +33,9 @@ class Around(Protocol):
     def around(self) -> Around | None: ...
 
 
-def place(plan: Plan, passes: Passes, around: Around | None, ctx: Context) -> tuple[int, bool]:
-    """How many passes went on with the weights of a loop before this one, and whether passes carry them on at all.
+def place(plan: Plan, passes: Passes, around: Around | None, ctx: Context) -> tuple[int, bool, int]:
+    """How many passes went on with the weights of a loop before this one, whether passes carry them on at all, and how
+    many will, as far as that is known, else 1.
 
     Also sets the key and kin key of the loop, in its context. Passes are counted in regions that draw anew in every
     pass, from where the weights were made; one that repeats its draws repeats its steps too.
@@ -53,7 +55,8 @@ def place(plan: Plan, passes: Passes, around: Around | None, ctx: Context) -> tu
     outermost = plan.analysis.flat.chain(ctx.node)[0]
     ctx.key = _digest(plan.keys.resumable, plan.keys.of, ctx.node, outermost, where)
     ctx.kin = _digest(plan.keys.resumable_kin, plan.keys.kin, ctx.node, outermost, where)
-    return earlier, carried
+    found = plan.analysis
+    return earlier, carried, lengths.turns(found.flat, found.settings, found.weights, found.registry, ctx.node) or 1
 
 
 def _digest(

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..checking.flat import FlatNode, Source
-from ..checking.lengths import turns
 from ..context import Context, RunState, Scope, Watch
 from ..declaring.body import Body, Series
 from ..declaring.node import Impl
 from ..errors import Cancelled, GraphError
-from ..planning.anew import why
 from ..planning.begun import kept
 from ..planning.demand import static_sources
 from ..planning.plan import Plan
@@ -240,6 +238,10 @@ class BoundBody(Body[Any, Any]):
         return self.regions.plan.analysis.weights.trains.get(self.owner, frozenset())
 
     @property
+    def written(self) -> str:
+        return self.regions.plan.written(self.owner)
+
+    @property
     def series(self) -> Series | None:
         return self.scope.series
 
@@ -263,9 +265,7 @@ class BoundBody(Body[Any, Any]):
     def kept(self, ctx: Context, at_most: int, begun_with: str = "") -> Path:
         named = (sha256(f"{text}\0{begun_with}".encode()).hexdigest() for text in (ctx.key, ctx.kin))
         key, kin = named if begun_with else (ctx.key, ctx.kin)
-        if reason := why(self.regions.plan, ctx.node, key, ctx.run.roots, at_most):
-            ctx.log(reason)
-        return kept(self.regions.plan, ctx.node, key, kin, ctx.run.roots, at_most)
+        return kept(self.regions.plan, ctx.node, key, kin, ctx.run.roots, at_most, ctx.log)
 
     def bind(self) -> list[Any]:
         """Make contexts, instances and calls; returns the slots with all invariants in place."""
@@ -305,9 +305,7 @@ class BoundBody(Body[Any, Any]):
     ) -> Any:
         body = self.regions.bind(op.id, values, self.scope, self)
         if op.impl.spec.resumes:
-            body.earlier, body.carried = nested.place(self.regions.plan, self.regions.passes, self, ctx)
-            found = self.regions.plan.analysis
-            body.turns = turns(found.flat, found.settings, found.weights, found.registry, op.id) or 1
+            body.earlier, body.carried, body.turns = nested.place(self.regions.plan, self.regions.passes, self, ctx)
         return call_owner(op.impl, ctx, ports, body, settings)
 
     def open(self, **entry: Any) -> list[Any]:
@@ -316,8 +314,7 @@ class BoundBody(Body[Any, Any]):
         for name, value in entry.items():
             slots[self.layout.entries[name]] = value
         index = entry.get("index", entry.get("step", self._passes))
-        self._passes += 1
-        self.entry = entry
+        self._passes, self.entry = self._passes + 1, entry
         scope = self.scope
         scope.path = (*self._path, index) if self._anew else self._path
         scope.turns = (*self._outside.turns, (index, self._anew))

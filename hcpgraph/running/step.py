@@ -130,13 +130,15 @@ class StepModule(nn.Module):
         gradients.require(found, self.body.layout.owner)
         self._unseen.discard(group)
 
-    def after(self, step: int) -> None:
+    def after(self, step: int, *, alone: bool = False) -> None:
         """Run what only writes, with the weights as they are after the step, without gradients.
 
         Args:
-            step: Number of optimizer steps done; at 0 only what needs nothing of a step runs.
+            step: Number of optimizer steps done.
+            alone: Whether no step ran before it, so that only what needs nothing of a step runs: at 0 and at the
+                checkpoint that a training goes on from.
         """
-        if step == 0:
+        if alone:
             self._slots = self._template.copy()
         self._slots[self.body.layout.entries["step"]] = step
         self.body.scope.step = step
@@ -144,7 +146,7 @@ class StepModule(nn.Module):
         self.eval()
         try:
             with torch.no_grad():
-                self.body.execute(self._slots, self._start if step == 0 else self._after)
+                self.body.execute(self._slots, self._start if alone else self._after)
         finally:
             self.train(training)
             self._slots = []

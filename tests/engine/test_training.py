@@ -258,3 +258,50 @@ def test_a_sweep_over_weights_made_outside_is_warned_of(workspace):
     g.connect("w.out", "sweep.result")
     (warning,) = hcpgraph.validate(g, packs=[PACK], workspace=workspace)
     assert (warning.code, warning.node, warning.severity) == ("W_CARRIED", "train", "warning")
+
+
+def saving(steps, *, every=2, **settings):
+    """A saver in `train.every` that writes a picture of its own."""
+    g = training(steps)
+    g.add("train.every", "every", inside="train", steps=every)
+    g.add("image.load", "picture", path="builtin:emoji/contact.webp")
+    g.add("image.save", "during", inside="every", path="out:seen.png", **settings)
+    g.connect("picture.out", "during.images")
+    return g
+
+
+def names(workspace):
+    return sorted(path.name for path in (workspace / "out").glob("*"))
+
+
+def test_files_saved_now_and_then_are_named_by_the_step(workspace):
+    train(saving(5), workspace)
+    assert names(workspace) == ["seen-000000.png", "seen-000002.png", "seen-000004.png"]
+    train(saving(5), workspace, force=["train"])
+    assert "seen-000002-2.png" in names(workspace)
+
+
+def test_with_overwrite_there_is_one_file_of_the_latest(workspace):
+    train(saving(5, overwrite=True), workspace)
+    assert names(workspace) == ["seen.png"]
+
+
+def test_a_saver_that_is_added_after_training_is_caught_up_and_a_measure_is_not_told_twice(workspace):
+    logs = []
+
+    def listen(event):
+        if event["kind"] == "log":
+            logs.append(event["message"])
+
+    first = train(preview(training(4), every=2), workspace, targets=["train"])
+    g = preview(training(4), every=2)
+    g.add("image.load", "picture", path="builtin:emoji/contact.webp")
+    g.add("image.save", "during", inside="every", path="out:seen.png")
+    g.connect("picture.out", "during.images")
+    second = train(g, workspace, targets=["train"], on_event=listen)
+    assert names(workspace) == ["log.txt", "seen-000004.png"]
+    assert "nothing to train" in "\n".join(logs)
+    assert any("it runs for step 4, and is not caught up for those before" in line for line in logs)
+    assert second.outputs["train.losses"] == first.outputs["train.losses"]
+    train(g, workspace, targets=["train"])
+    assert names(workspace) == ["log.txt", "seen-000004.png"]

@@ -218,3 +218,15 @@ def test_sampling_has_words_and_loras_of_its_own_on_each_side(workspace: Path) -
         seed=7,
     ).data
     assert (found - swapped).abs().max() > 1e-2
+
+
+def test_below_zero_it_leads_away_from_the_positive_prediction() -> None:
+    """ESD's target: without − η · (with − without)."""
+    positive, negative = (torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    away = guide(Prediction(positive), Prediction(negative), scale=-1.5).data
+    assert torch.equal(away, negative + -1.5 * (positive - negative))
+    before = (positive - negative).square().sum()
+    assert (positive - away).square().sum() > before
+    g = hcpgraph.Graph()
+    g.add("diffusion.guide", "guide", scale=-1.0)
+    assert not [problem for problem in hcpgraph.validate(g) if problem.code == "E_SETTING"]

@@ -39,6 +39,7 @@ GIVEN_A_FREE_PATH = {
 }
 """What writes where `ctx.output` said, or into memory."""
 CACHES_AND_CHECKPOINTS = {
+    "train/checkpoint.py:Checkpoints.written",
     "data/sources/headers.py:_Memory._open",
     "data/openmoji.py:_rasterised",
     "data/sources/side_files.py:write_remembered",

@@ -19,7 +19,7 @@ from hcpgraph.widgets import Hint, Slider
 from ..types import NoiseSchedule, Prediction, Timesteps
 
 Shape = Literal["linear", "cos", "cos2"]
-Scale = Annotated[float, Field(ge=0, le=100), Slider(step=0.5)]
+Scale = Annotated[float, Field(ge=-100, le=100), Slider(step=0.5)]
 
 
 @node("diffusion.guide")
@@ -44,7 +44,9 @@ def guide(
         negative: Prediction with the unwanted or empty condition (B, C, h, w).
         timesteps: Timesteps of the samples (B,); needed for scale_high.
         schedule: The forward process, which says how many timesteps there are; needed for scale_high.
-        scale: 1 gives the positive prediction. Source: Ho & Salimans 2022, https://arxiv.org/abs/2207.12598
+        scale: 1 gives the positive prediction, 0 the negative one. Source: Ho & Salimans 2022,
+            https://arxiv.org/abs/2207.12598. Below 0 it leads away from the positive one: −η is the target with which
+            a model unlearns a concept (Gandikota et al. 2023, https://arxiv.org/abs/2303.07345, equation 6).
         scale_high: Scale at the last timestep; none given: the same everywhere.
         shape: How the scale rises with r, the timestep divided by the last one: `linear`; `cos` early, as
             cos((r − 1) π / 2); `cos2` late, as 1 − cos(r π / 2).

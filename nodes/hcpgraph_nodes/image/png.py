@@ -71,7 +71,7 @@ def write_pngs(ctx: Context, images: Images, uri: str, *, mark: str = "", overwr
 
 def _write(ctx: Context, pixels: np.ndarray, uri: str, whole: bool, *, overwrite: bool) -> SavedFile:
     """Write one picture below its root: complete or not at all. The name is taken as `ctx.output` gives it."""
-    path = ctx.output(uri, overwrite=overwrite)
+    path = ctx.output(uri, overwrite=overwrite, marked=True)
     content = encode(pixels, ctx.run.embed, finite=whole)
     write_bytes(path, content)
     if not whole:

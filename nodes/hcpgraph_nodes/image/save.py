@@ -24,7 +24,8 @@ def save(
     Args:
         images: Pictures (B, 3, H, W) in [0, 1].
         path: Where to; several pictures become `cat-0.png`, `cat-1.png` …
-        overwrite: Whether files of the same name are replaced; otherwise the new ones get a number.
+        overwrite: Whether files of the same name are replaced; otherwise the new ones get a number, and inside of a
+            training loop the step.
 
     Returns:
         out: The files, in order.
@@ -32,4 +33,4 @@ def save(
     Raises:
         GraphError: E_PATH, the name is not below a root or does not end with .png.
     """
-    return write_pngs(ctx, images, path, overwrite=overwrite)
+    return write_pngs(ctx, images, path, mark="" if overwrite else ctx.mark, overwrite=overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +60,22 @@ class Scheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """Where it stands, without the functions of a LambdaLR, which its constructor makes again."""
-        inner = {name: value for name, value in self.made.state_dict().items() if name != "lr_lambdas"}
+        inner = {
+            name: dict(value) if isinstance(value, Counter) else value
+            for name, value in self.made.state_dict().items()
+            if name != "lr_lambdas"
+        }
         return {"steps": self.last_epoch, "scheduler": inner}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state, also from one with another length: the curve is the present one."""
         self.last_epoch = state["steps"]
-        self.made.load_state_dict({**self.made.state_dict(), **state["scheduler"]})
+        now = self.made.state_dict()
+        saved = {
+            name: Counter(value) if isinstance(now.get(name), Counter) else value
+            for name, value in state["scheduler"].items()
+        }
+        self.made.load_state_dict({**now, **saved})
         if isinstance(self.made, LambdaLR) and self.length is not None:
             place = self.made.last_epoch = min(self.last_epoch, self.length)
             groups = zip(self.made.optimizer.param_groups, self.made.base_lrs, self.made.lr_lambdas, strict=True)

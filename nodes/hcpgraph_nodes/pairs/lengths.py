@@ -7,7 +7,7 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
-from ..optim.curves import ENDING, depends, warmup
+from ..optim.curves import ENDING, depends, named, warmup
 
 Settings = Mapping[str, Any]
 
@@ -35,7 +35,10 @@ PASSES: dict[str, Callable[[Settings], int | Mapping[str, Any] | None]] = {
     "flow.repeat": passes_of_repeat,
     "flow.for_each": passes_of_for_each,
 }
-LENGTHS: dict[str, dict[str, Callable[[Settings], bool]]] = {"optim.schedule": {"total_steps": depends}}
+LENGTHS: dict[str, dict[str, Callable[[Settings], bool]]] = {
+    "optim.schedule": {"total_steps": depends},
+    "optim.custom_schedule": {"total_steps": named},
+}
 
 
 def warmup_fits(view: Any) -> list[Problem]:
@@ -87,6 +90,15 @@ def warmup_fits(view: Any) -> list[Problem]:
     ]
 
 
+def length_is_read(view: Any) -> list[Problem]:
+    """A written length of `optim.custom_schedule` goes to an argument of the class."""
+    if view.type != "optim.custom_schedule" or named(view.settings) or view.settings.get("total_steps") == "auto":
+        return []
+    message = f"total_steps {view.settings.get('total_steps')} is read by nothing: steps_argument is empty"
+    hint = "name the argument of the class in steps_argument, or set total_steps to auto"
+    return [Problem("W_LENGTH", message, node=view.node, port="total_steps", hint=hint, severity="warning")]
+
+
 def steps_or_epochs(view: Any) -> list[Problem]:
     """`train.loop` is as long as its steps or its epochs say, and epochs need a loader."""
     if view.type != "train.loop" or not {"steps", "epochs"} <= view.settings.keys():
@@ -104,4 +116,4 @@ def steps_or_epochs(view: Any) -> list[Problem]:
     return [Problem("E_SETTING", message, node=view.node, port="epochs", hint=hint)]
 
 
-RULES = (warmup_fits, steps_or_epochs)
+RULES = (warmup_fits, length_is_read, steps_or_epochs)

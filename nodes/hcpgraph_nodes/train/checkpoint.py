@@ -10,10 +10,13 @@ from typing import Any
 
 import torch
 
+from hcpgraph.atomic import write_text
 from hcpgraph.checkpoints import checkpoint, steps
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph.running.codec import NoCodec, digest, read_folder, write_folder
 from hcpgraph_nodes.optim.optimizer import Optimizer
+
+WRITES = "writes.txt"
 
 
 class Checkpoints:
@@ -63,6 +66,18 @@ class Checkpoints:
             refuse_not_finite(_weights(state), f"the checkpoint of step {step}", hint)
             return dict(state)
         return None
+
+    @property
+    def written(self) -> str | None:
+        """Digest of what only writes inside of the training, as it was at its latest checkpoint, if that is known."""
+        try:
+            return (self.folder / WRITES).read_text("utf-8")
+        except (OSError, ValueError):
+            return None
+
+    @written.setter
+    def written(self, digest: str) -> None:
+        write_text(self.folder / WRITES, digest)
 
     def clear(self) -> None:
         """Forget all checkpoints; what is noted beside them stays."""

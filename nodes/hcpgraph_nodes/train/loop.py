@@ -18,6 +18,7 @@ from hcpgraph_nodes import private
 from hcpgraph_nodes.optim.optimizer import Optimizer, check_apart, rates
 from hcpgraph_nodes.train.accumulation import Accumulation
 from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, reach, restore, weights_now
+from hcpgraph_nodes.train.late import catch_up
 from hcpgraph_nodes.train.length import length
 from hcpgraph_nodes.types import Batches, Curve, Loss, Trained
 
@@ -142,6 +143,7 @@ def loop(
     def keep_checkpoint() -> None:
         nonlocal kept_at
         forgotten = store.save(done, capture(done, optimizer, module.instances, curve, scaler))
+        store.written = body.written
         uri = ctx.run.roots.uri(store.path(done))
         ctx.run.events.emit("checkpoint", ctx.node, step=done, uri=uri, forgotten=forgotten)
         kept_at = time.monotonic()
@@ -152,7 +154,11 @@ def loop(
     requests.clear()
     model.train()
     if done == 0 and module.writes:
-        module.after(0)
+        module.after(0, alone=True)
+    elif state is not None and module.writes and store.written not in (None, body.written):
+        ctx.log(f"what writes inside has changed: it runs for step {done}, and is not caught up for those before")
+        catch_up(module, done, curve)
+        store.written = body.written
     try:
         while done < end:
             ctx.check()
