@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..declaring.registry import Registry
+from ..errors import GraphError
 from .flat import Flat, FlatNode
-from .lengths import Length
+from .lengths import Length, passes, turns, using
+from .weight_flow import Weights
 from .wires import Wires
 
 
@@ -62,14 +65,45 @@ class RuleView:
         return tuple(name for name, schema in known.items() if schema.get("x-widget", {}).get("write"))
 
     @property
+    def optional(self) -> bool:
+        """Whether it may not run at all: a branch that may be left out stands on it."""
+        return self.node in self._graph.optional
+
+    @property
+    def total(self) -> int | None:
+        """How often the owner of a region runs its body in all passes in which its weights go on, if that is known."""
+        found = self._graph
+        once = passes(found.flat, found.settings, found.registry, self.node)
+        number = turns(found.flat, found.settings, found.weights, found.registry, self.node)
+        return once * number if isinstance(once, int) and number is not None else None
+
+    def loops(self) -> list[RuleView]:
+        """The training loops that change weights through what it gives."""
+        found = self._graph
+        sources = [(self.node, port.name) for port in (self._node.spec.outputs if self._node.spec else ())]
+        return [found.view(id) for id in sorted(using(found.flat, found.settings, found.wires, sources))]
+
+    def path(self, uri: str) -> Path | None:
+        """Where `root:relative` lies; None if it names nothing."""
+        try:
+            return self._graph.resolve(uri)
+        except GraphError:
+            return None
+
+    @property
     def owner(self) -> RuleView | None:
         """The node in whose region it lives."""
-        return None if self._node.parent is None else self._graph.view(self._node.parent)
+        parent = self._node.parent
+        return self._graph.view(parent) if parent in self._graph.flat.nodes else None
 
     def givers(self, port: str) -> list[RuleView]:
         """The nodes whose outputs are wired to an input port, or to an exit of its region, in order."""
         sources = self._node.inputs.get(port) or self._node.exits.get(port) or ()
         return [self._graph.view(source[0]) for source in sources]
+
+    def everything(self) -> Iterator[RuleView]:
+        """All nodes of the graph."""
+        return map(self._graph.view, self._graph.flat.nodes)
 
     def others(self) -> Iterator[RuleView]:
         """The nodes that come after this one in the graph."""
@@ -87,6 +121,9 @@ class GraphView:
     flat: Flat
     settings: Mapping[str, Mapping[str, Any]]
     wires: Wires
+    weights: Weights
+    registry: Registry
+    resolve: Callable[[str], Path]
     lengths: tuple[Length, ...] = ()
     _views: dict[str, RuleView] = field(default_factory=dict)
 
@@ -94,6 +131,23 @@ class GraphView:
     def by_node(self) -> Mapping[str, tuple[Length, ...]]:
         """The lengths of each node."""
         return {one.node: tuple(each for each in self.lengths if each.node == one.node) for one in self.lengths}
+
+    @cached_property
+    def optional(self) -> frozenset[str]:
+        """Nodes that a branch stands on which may be left out."""
+        seen: set[str] = set()
+        stack = [
+            source[0]
+            for node in self.flat.nodes.values()
+            for name, sources in node.inputs.items()
+            if node.spec is not None and name in node.spec.input and node.spec.input[name].lazy
+            for source in sources
+        ]
+        while stack:
+            if (id := stack.pop()) not in seen:
+                seen.add(id)
+                stack += [source[0] for source in self.flat.nodes[id].sources()]
+        return frozenset(seen)
 
     @cached_property
     def _places(self) -> Mapping[str, int]:
@@ -110,9 +164,9 @@ class GraphView:
         return map(self.view, list(self.flat.nodes)[self._places[id] + 1 :])
 
 
-def check_rules(graph: GraphView, registry: Registry) -> None:
+def check_rules(graph: GraphView) -> None:
     """Ask the rules of a node's pack about it, unless its settings are wrong anyway."""
-    flat = graph.flat
+    flat, registry = graph.flat, graph.registry
     wrong = {problem.node for problem in flat.problems if problem.code.startswith("E_SETTING")}
     for node in flat.nodes.values():
         rules = registry.rules.get(node.spec.pack) if node.spec is not None else None

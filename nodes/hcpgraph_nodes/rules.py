@@ -20,7 +20,7 @@ from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import contradiction, file_marks
 from .families.registry import FAMILIES, READS_SIZES, ZERO_NEGATIVE
-from .pairs import lengths
+from .pairs import counts, files, lengths, sizes, training
 from .python.rule import untrusted
 from .text.rule import constant_texts
 
@@ -218,8 +218,9 @@ def small_model_sizes(view: Any) -> list[Problem]:
     ]
 
 
-for each in lengths.RULES:
-    rule(each)
+for module in (lengths, training, files, counts, sizes):
+    for each in module.RULES:
+        rule(each)
 rule(untrusted)
 rule(constant_texts)
 prober("controlnet_family")(control_family)

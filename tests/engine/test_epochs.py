@@ -48,6 +48,7 @@ def test_epochs_are_as_many_steps_as_their_batches_make(workspace, number, batch
         ({"steps": 10, "epochs": None}, None),
     ],
 )
+# steps_or_epochs
 def test_a_training_is_as_long_as_steps_or_epochs_say(change, message):
     g = epochs(2)
     for name, value in change.items():

@@ -211,6 +211,7 @@ def test_a_warm_up_is_steps_or_a_share_rounded_up(workspace):
         ({"warmup_steps": 5, "kind": "constant_with_warmup"}, None),
     ],
 )
+# warmup_fits
 def test_a_warm_up_leaves_steps_for_the_rest(settings, code):
     assert [problem.code for problem in analysed(scheduled(6, **settings)).problems] == ([code] if code else [])
 
