@@ -62,8 +62,6 @@ it("shows a run on its own graph alone, after a reload too, and a picture as it 
 
   await editor.tab("own").click();
   await value.waitFor();
-  // Which tab is in front is kept within a second.
-  await page.waitForTimeout(1500);
   await page.reload();
   await editor.ready();
   await editor.node("decode").getByText("done").waitFor();

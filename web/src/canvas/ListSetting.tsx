@@ -2,7 +2,7 @@ import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { Json } from "../api/schema";
 import type { SettingView } from "../graph/ports";
-import { useProblems } from "../state/check";
+import { useSettingProblems } from "../state/check";
 import { cx } from "../ui";
 import { isLong, labelOf, valueText } from "../widgets/label";
 import { openSettings } from "./keyboard";
@@ -17,7 +17,7 @@ export function isList(value: Json): value is Json[] | { [name: string]: Json } 
 export function ListSetting({ node, flat, setting }: { node: string; flat: string; setting: SettingView }) {
   const { t } = useTranslation();
   const id = useId();
-  const broken = useProblems(flat).some((problem) => problem.node === flat && problem.port === setting.name);
+  const broken = useSettingProblems(flat, setting.name).length > 0;
   const shown = valueText(setting.value) || t("canvas.setting.empty");
   const count = isList(setting.value) ? Object.keys(setting.value).length : 0;
   const label = setting.label ?? labelOf(setting.name);

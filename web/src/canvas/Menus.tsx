@@ -94,7 +94,7 @@ function PaneItems({ menu, readOnly }: { menu: CanvasMenu; readOnly: boolean }) 
           <MenuItem
             icon={<ClipboardPaste size={14} />}
             shortcut="Ctrl+V"
-            onSelect={() => void act.paste(false, canvas)}
+            onSelect={() => void import("./clips").then((clips) => clips.pasteFromMenu(false, canvas))}
           >
             {t("canvas.do.paste")}
           </MenuItem>

@@ -1,21 +1,17 @@
-import type { GraphFile } from "../api/schema";
-import { type BodyPath, bodyAt, ownerOf } from "../graph/body";
-import { isClip } from "../graph/clip";
+import { bodyAt, ownerOf } from "../graph/body";
 import { addFrame, addNote, editFrame, editNote, removeFrame, removeNote } from "../graph/edit/annotations";
 import { moveInto, removeNodes, setMode } from "../graph/edit/nodes";
-import { copy, duplicate as duplicateNodes, type Pasted, paste as pasteNodes } from "../graph/edit/paste";
 import { placeNodes, resetSize, resizeNode } from "../graph/edit/places";
 import { addReroute } from "../graph/edit/splice";
 import { disconnect } from "../graph/edit/wires";
 import { type Box, bounds, type Size } from "../graph/geometry";
 import i18n from "../i18n";
-import { importText } from "../shell/documents";
 import { attempt } from "../shell/report";
-import { readText, writeText } from "../state/clipboard";
 import { usePreferences } from "../state/preferences";
 import { useSession } from "../state/session";
 import { currentDoc, currentPath } from "../state/tabs";
 import { announce } from "../ui";
+import { labelOf } from "../widgets/label";
 import { type Align, type Axis, align, distribute } from "./align";
 import type { Colour } from "./colours";
 import { connectContext } from "./connecting";
@@ -24,7 +20,7 @@ import { edit } from "./edit";
 import { FRAME, isExtra, NOTE } from "./flow";
 import { HEADER, NODE_WIDTH, REGION_PAD, regionTop } from "./geometry";
 import { selectedAll, selectedExtras, selectedNodes, selectOnly } from "./selection";
-import { boxOf, currentFlow, fitAll, focusCanvas, middleOfView, regionAt } from "./stage";
+import { boxOf, currentFlow, fitAll, focusCanvas, middleOfView } from "./stage";
 import { useCanvas } from "./store";
 
 function body() {
@@ -56,54 +52,13 @@ export function remove(keepWires: boolean): void {
   focusCanvas();
 }
 
-export async function copySelection(): Promise<void> {
-  const all = selectedAll();
-  if (all.length === 0) return;
-  const notes = all.filter((id) => id.startsWith(NOTE)).map((id) => id.slice(NOTE.length));
-  const frames = all.filter((id) => id.startsWith(FRAME)).map((id) => id.slice(FRAME.length));
-  const text = copy(currentDoc().getState().graph, currentPath(), selectedNodes(), { notes, frames });
-  await writeText(text);
-  announce(i18n.t("canvas.say.copied", { count: all.length }));
-}
-
-export async function cut(): Promise<void> {
-  await copySelection();
-  remove(false);
-}
-
 /** Where the pointer last was on the canvas: what is pasted by key lands there. */
 let pointer: [number, number] | null = null;
 export function rememberPointer(at: [number, number] | null): void {
   pointer = at;
 }
-
-/** Paste copied nodes. The text of a whole graph opens in a tab of its own, after a look at what it would do. */
-export async function paste(keepIncoming: boolean, at?: [number, number]): Promise<void> {
-  const text = await readText();
-  if (!text.includes('"hcpgraph-clip"')) {
-    if (isClip(text)) await attempt(() => importText(text));
-    else useSession.getState().toast("info", i18n.t("canvas.paste.nothing"));
-    return;
-  }
-  const where = at ?? pointer ?? middleOfView();
-  const inside = regionAt(...where);
-  insert("canvas.edit.paste", (graph, path) => pasteNodes(graph, path, text, { at: where, keepIncoming, inside }));
-}
-
-export function duplicate(keepIncoming = false): void {
-  const nodes = selectedNodes();
-  if (nodes.length === 0) return;
-  insert("canvas.edit.duplicate", (graph, path) => duplicateNodes(graph, path, nodes, { keepIncoming }));
-}
-
-function insert(label: string, make: (graph: GraphFile, path: BodyPath) => Pasted): void {
-  let made: string[] = [];
-  edit(label, (graph, path) => {
-    const { graph: next, ids, notes, frames } = make(graph, path);
-    made = [...ids, ...notes.map((id) => NOTE + id), ...frames.map((id) => FRAME + id)];
-    return next;
-  });
-  if (made.length > 0) selectOnly(made);
+export function lastPointer(): [number, number] | null {
+  return pointer;
 }
 
 /** Mute or bypass; if all of the selection is so already, undo it. */
@@ -140,16 +95,35 @@ export function takeOut(): void {
   edit("canvas.edit.region", (graph, path) => moveInto(graph, path, selectedNodes(), null));
 }
 
+/** Put what is selected into a subgraph, after the question which of its settings stay in sight. */
 export async function toSubgraph(): Promise<void> {
-  const { collapse } = await import("../graph/edit/collapse");
-  let made: string | null = null;
-  const specs = connectContext()?.specs;
+  const { collapse, settingsIn } = await import("../graph/edit/collapse");
+  const context = connectContext();
   const nodes = selectedNodes();
-  edit("canvas.edit.subgraph", (graph, path) => {
-    const result = collapse(graph, path, nodes, { name: "subgraph", specs });
-    made = result.instance;
-    return result.graph;
-  });
+  const options = { name: "subgraph", specs: context?.specs };
+  const [doc, path] = [currentDoc(), currentPath()];
+  let made: string | null = null;
+  const go = (promote: readonly string[]): void => {
+    edit("canvas.edit.subgraph", (graph) => {
+      const result = collapse(graph, path, nodes, { ...options, promote });
+      made = result.instance;
+      return result.graph;
+    });
+  };
+  const settings = context ? settingsIn(doc.getState().graph, path, nodes, context.specs) : [];
+  if (settings.length === 0) go([]);
+  else {
+    const answer = await useSession.getState().openDialog("collapse", {
+      settings: settings.map(({ node, title, view }) => ({
+        address: `${node}.${view.name}`,
+        node: title,
+        label: view.label ?? labelOf(view.name),
+        value: view.value,
+        usual: view.widget.primary === true || !view.isDefault,
+      })),
+    });
+    if (answer && currentDoc() === doc) go(answer.promote);
+  }
   if (made === null) return;
   selectOnly([made]);
   useCanvas.setState({ editing: made });

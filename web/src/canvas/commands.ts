@@ -1,4 +1,5 @@
 import { bodyAt } from "../graph/body";
+import { expectPaste } from "../state/clipboard";
 import { type Command, registerCommands } from "../state/commands";
 import { useSession } from "../state/session";
 import { currentDoc, currentPath, useTabs } from "../state/tabs";
@@ -9,6 +10,8 @@ import { selectAll, selectedAll, selectedNodes } from "./selection";
 import { canvasHasFocus, currentFlow, middleOfView, regionAt, toScreen } from "./stage";
 import { GO, VIEW } from "./viewCommands";
 
+/** Copying and pasting, which are fetched when they are first needed. */
+const clips = () => import("./clips");
 const shown = () => currentFlow() !== null;
 const here = () => shown() && canvasHasFocus();
 const canEdit = () => here() && !isReadOnly();
@@ -24,26 +27,31 @@ const EDIT: Command[] = [
     group: "edit",
     keys: ["Ctrl+C"],
     when: () => here() && selectedAll().length > 0,
-    run: act.copySelection,
+    run: async () => (await clips()).copySelection(),
   },
-  { id: "canvas.cut", titleKey: "canvas.do.cut", group: "edit", keys: ["Ctrl+X"], when: some, run: act.cut },
+  {
+    id: "canvas.cut",
+    titleKey: "canvas.do.cut",
+    group: "edit",
+    keys: ["Ctrl+X"],
+    when: some,
+    run: async () => (await clips()).cut(),
+  },
   {
     id: "canvas.paste",
     titleKey: "canvas.do.paste",
     group: "edit",
     keys: ["Ctrl+V"],
-    native: true,
-    when: canEdit,
-    run: () => act.paste(false),
+    byKeys: () => expectPaste(async (held) => (await clips()).take(held)),
+    run: async () => (await clips()).pasteFromMenu(false),
   },
   {
     id: "canvas.pasteWired",
     titleKey: "canvas.do.pasteWired",
     group: "edit",
     keys: ["Ctrl+Shift+V"],
-    native: true,
-    when: canEdit,
-    run: () => act.paste(true),
+    byKeys: () => expectPaste(async (held) => (await clips()).take(held, true)),
+    run: async () => (await clips()).pasteFromMenu(true),
   },
   {
     id: "canvas.duplicate",
@@ -51,7 +59,7 @@ const EDIT: Command[] = [
     group: "edit",
     keys: ["Ctrl+D"],
     when: nodes,
-    run: () => act.duplicate(),
+    run: async () => (await clips()).duplicate(),
   },
   {
     id: "canvas.duplicateWired",
@@ -59,7 +67,7 @@ const EDIT: Command[] = [
     group: "edit",
     keys: ["Ctrl+Shift+D"],
     when: nodes,
-    run: () => act.duplicate(true),
+    run: async () => (await clips()).duplicate(true),
   },
   {
     id: "canvas.delete",

@@ -1,30 +1,14 @@
 import type { DragEvent } from "react";
-import { api } from "../api/client";
-import { bodyAt } from "../graph/body";
-import { setSetting } from "../graph/edit/settings";
 import { NODE_DRAG } from "../panels/drag";
 import { insertNode } from "../shell/addNode";
-import { attempt } from "../shell/report";
-import { useSpecs } from "../state/specs";
-import { currentDoc, currentPath } from "../state/tabs";
-import { edit, isReadOnly } from "./edit";
+import { isReadOnly } from "./edit";
 import { currentFlow, regionAt } from "./stage";
 import { useCanvas } from "./store";
-
-/** Pictures that carry no graph; a PNG may, and goes the way of graph files. */
-const PICTURE = /^image\/(jpeg|webp|bmp|gif)$/;
-/** The node that reads a picture of the workspace. */
-const READER = "image.load";
-
-function pictures(event: DragEvent): boolean {
-  const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
-  return items.length > 0 && items.every((item) => PICTURE.test(item.type));
-}
 
 export function onDragOver(event: DragEvent): void {
   if (isReadOnly()) return;
   const node = event.dataTransfer.types.includes(NODE_DRAG);
-  if (!node && !pictures(event)) return;
+  if (!node && !event.dataTransfer.types.includes("Files")) return;
   event.preventDefault();
   event.dataTransfer.dropEffect = "copy";
   if (!node) return;
@@ -39,7 +23,7 @@ export function onDragLeave(): void {
   useCanvas.setState({ dropRegion: null, dropWire: null });
 }
 
-/** A node type out of the palette, or pictures of the machine. Graph files go on to the page, which imports them. */
+/** A node type out of the palette, or files of the machine. */
 export function onDrop(event: DragEvent): void {
   const { dropWire } = useCanvas.getState();
   onDragLeave();
@@ -56,32 +40,9 @@ export function onDrop(event: DragEvent): void {
     return;
   }
   const files = [...event.dataTransfer.files];
-  if (files.length === 0 || !files.every((file) => PICTURE.test(file.type))) return;
+  if (files.length === 0) return;
   event.preventDefault();
-  void attempt(() => addPictures(files, canvas));
-}
-
-/** Upload pictures and put a reader of each on the canvas. */
-async function addPictures(files: readonly File[], [x, y]: [number, number]): Promise<void> {
-  for (const [place, file] of files.entries()) {
-    const { uri } = await api.upload("data", [file]);
-    const id = insertNode(READER, { canvas: [x, y + place * 140], inside: regionAt(x, y) });
-    const setting = readerSetting();
-    if (
-      id !== null &&
-      setting !== null &&
-      Object.hasOwn(bodyAt(currentDoc().getState().graph, currentPath()).nodes, id)
-    ) {
-      edit("canvas.edit.picture", (graph, path) => setSetting(graph, path, id, setting, uri));
-    }
-  }
-}
-
-/** The setting of the reader that names the file. */
-function readerSetting(): string | null {
-  const properties = useSpecs.getState().index?.byId.get(READER)?.schema.properties ?? {};
-  const found = Object.entries(properties).find(([, schema]) => schema["x-widget"]?.kind === "path");
-  return found?.[0] ?? null;
+  void import("./clips").then((clips) => clips.takeFiles(files, canvas));
 }
 
 function wireUnder(event: DragEvent): string | null {

@@ -2,6 +2,7 @@ import { type ComponentType, lazy, Suspense } from "react";
 import { type OpenDialog, useSession } from "../state/session";
 import { AboutDialog } from "./AboutDialog";
 import { BegunDialog } from "./BegunDialog";
+import { CollapseDialog } from "./CollapseDialog";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { ConflictDialog } from "./ConflictDialog";
 import { ImportDialog } from "./ImportDialog";
@@ -21,6 +22,7 @@ const DIALOGS: { [K in DialogKind]: ComponentType<DialogProps<K>> } = {
   import: ImportDialog,
   begun: BegunDialog,
   templates: TemplatesDialog,
+  collapse: CollapseDialog,
   trainOnMyPictures: TrainDialog,
   shortcuts: ShortcutsDialog,
   about: AboutDialog,

@@ -45,6 +45,33 @@ describe("confirm", () => {
   });
 });
 
+describe("collapse", () => {
+  it("lists the usual settings, the others when asked, and answers with those that were chosen", async () => {
+    const user = userEvent.setup();
+    render(<Dialogs />);
+    const one = (name: string, usual: boolean) => ({
+      address: `n.${name}`,
+      node: "Denoise",
+      label: name,
+      value: 2,
+      usual,
+    });
+    const ask = () =>
+      useSession.getState().openDialog("collapse", { settings: [one("Steps", true), one("Eta", false)] });
+    const answer = ask();
+    await user.click(await screen.findByRole("checkbox", { name: "Steps 2" }));
+    expect(screen.queryByRole("checkbox", { name: "Eta 2" })).toBeNull();
+    await user.click(screen.getByRole("button", { name: "Show 1 more setting" }));
+    await user.click(screen.getByRole("checkbox", { name: "Eta 2" }));
+    await user.click(screen.getByRole("checkbox", { name: "Steps 2" }));
+    await user.click(screen.getByRole("button", { name: "Make the subgraph" }));
+    expect(await answer).toEqual({ promote: ["n.Eta"] });
+    const none = ask();
+    await user.click(await screen.findByRole("button", { name: "Cancel" }));
+    expect(await none).toBeNull();
+  });
+});
+
 describe("save as", () => {
   const graphs = [{ name: "cats", title: "Cats", modified: 1, size: 1 }];
 

@@ -1,4 +1,4 @@
-import type { Capabilities, GraphFile, Problem } from "../api/schema";
+import type { Capabilities, GraphFile, Json, Problem } from "../api/schema";
 
 /** What each dialog is given and what it answers; `null` is always "closed without an answer". */
 export interface DialogKinds {
@@ -21,6 +21,11 @@ export interface DialogKinds {
   /** Checkpoints of these trainings were made with other code or versions. */
   begun: { props: { problems: Problem[] }; result: "resume" | "anew" | null };
   templates: { props: Record<never, never>; result: true | null };
+  /** Nodes become a subgraph: which of their settings its node shows. `usual` ones are listed at once. */
+  collapse: {
+    props: { settings: readonly { address: string; node: string; label: string; value: Json; usual: boolean }[] };
+    result: { promote: string[] } | null;
+  };
   trainOnMyPictures: { props: Record<never, never>; result: true | null };
   shortcuts: { props: Record<never, never>; result: null };
   about: { props: Record<never, never>; result: null };

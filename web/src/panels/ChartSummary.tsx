@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { summarise } from "../state/runs/curve";
+import { summarise } from "../state/runs/curveViews";
 import { VisuallyHidden } from "../ui";
 import type { SeriesInfo } from "./chartData";
 import { formatNumber } from "./format";

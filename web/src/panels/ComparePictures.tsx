@@ -6,7 +6,8 @@ import english from "../i18n/en/compare.json";
 import { Button, cx, Segments, Slider, Switch } from "../ui";
 import { Dialog } from "../ui/Dialog";
 import styles from "./ComparePictures.module.css";
-import { fullOf, nameOf, type Picture } from "./pictures";
+import { fullOf, nameOf } from "./pictureFiles";
+import type { Picture } from "./pictures";
 
 i18n.addResourceBundle("en", "translation", english, true, true);
 

@@ -9,7 +9,8 @@ import { ComparePictures } from "./ComparePictures";
 import styles from "./Gallery.module.css";
 import { GalleryGrid } from "./GalleryGrid";
 import { GalleryViewer } from "./GalleryViewer";
-import { allPictures, type Picture, picturesOf } from "./pictures";
+import { allPictures } from "./pictureFiles";
+import { type Picture, picturesOf } from "./pictures";
 
 type Source = "run" | "all";
 const SIZES = { s: 96, m: 144, l: 224 };

@@ -5,7 +5,8 @@ import { useTranslation } from "react-i18next";
 import { cx } from "../ui";
 import { formatTime } from "./format";
 import styles from "./Gallery.module.css";
-import { gridMove, nameOf, type Picture, thumbOf } from "./pictures";
+import { gridMove, nameOf, thumbOf } from "./pictureFiles";
+import type { Picture } from "./pictures";
 
 interface GalleryGridProps {
   pictures: readonly Picture[];

@@ -5,7 +5,8 @@ import { useTranslation } from "react-i18next";
 import { IconButton } from "../ui";
 import { GalleryMeta } from "./GalleryMeta";
 import styles from "./GalleryViewer.module.css";
-import { nameOf, type Picture } from "./pictures";
+import { nameOf } from "./pictureFiles";
+import type { Picture } from "./pictures";
 import { bounded, ZoomStage } from "./ZoomStage";
 
 interface GalleryViewerProps {

@@ -7,7 +7,7 @@ import { renameNode, setMode, setStream, setTitle } from "../graph/edit/nodes";
 import { EditError } from "../graph/error";
 import { type NodeShape, type SettingView, type SpecIndex, shapeOf } from "../graph/ports";
 import { draws } from "../graph/specs";
-import { useCheck, useProblems } from "../state/check";
+import { isAtField, useCheck, useProblems } from "../state/check";
 import { useSession } from "../state/session";
 import { currentDoc, useBody, useDoc, useGraph, useTabs } from "../state/tabs";
 import { Badge, Button, categoryColour, categoryOf, Field, IconButton, Section, Segments } from "../ui";
@@ -64,8 +64,7 @@ export function InspectorNode({ path, node, specs }: NodeProps) {
   });
   if (!entry) return null;
   const shape = shapeOf(graph, path, node, specs, check);
-  const names = new Set(shape.settings.map((setting) => setting.name));
-  const own = problems.filter((problem) => problem.node !== flat || !problem.port || !names.has(problem.port));
+  const own = problems.filter((problem) => !shape.settings.some(({ name }) => isAtField(problem, flat, name)));
   const category = categoryOf(entry.type);
 
   return (

@@ -1,10 +1,11 @@
 import { CircleAlert, TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { Problem } from "../api/schema";
+import { placeOfProblem } from "../state/check";
 import { useSession } from "../state/session";
 import styles from "./Inspector.module.css";
 
-/** What the check says about a node; one that concerns a node inside of it leads there. */
+/** What the check says about a node; one whose value is written at another node leads there. */
 export function InspectorProblems({ problems, flat }: { problems: readonly Problem[]; flat: string }) {
   const { t } = useTranslation();
   const focusNode = useSession((state) => state.focusNode);
@@ -13,7 +14,8 @@ export function InspectorProblems({ problems, flat }: { problems: readonly Probl
     <ul className={styles.problems} aria-label={t("forms.inspector.problems")}>
       {problems.map((problem) => {
         const Icon = problem.severity === "error" ? CircleAlert : TriangleAlert;
-        const inner = problem.node !== undefined && problem.node !== flat ? problem.node : null;
+        const place = placeOfProblem(problem);
+        const other = place !== null && place.node !== flat ? place : null;
         return (
           <li
             key={[problem.code, problem.node, problem.port, problem.message].join(" ")}
@@ -21,9 +23,9 @@ export function InspectorProblems({ problems, flat }: { problems: readonly Probl
           >
             <Icon size={14} aria-hidden />
             <div>
-              {inner !== null && (
-                <button type="button" className={styles.jump} onClick={() => focusNode(inner, problem.port)}>
-                  {inner}
+              {other !== null && (
+                <button type="button" className={styles.jump} onClick={() => focusNode(other.node, other.port)}>
+                  {other.node}
                 </button>
               )}
               <p>

@@ -1,6 +1,6 @@
 import { CircleAlert, CircleCheck, CircleDashed, Copy, Lightbulb, TriangleAlert } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useCheck } from "../state/check";
+import { placeOfProblem, useCheck } from "../state/check";
 import { writeText } from "../state/clipboard";
 import { useRuns } from "../state/run";
 import { useSession } from "../state/session";
@@ -65,6 +65,7 @@ function ProblemRow({ problem, jump }: { problem: Fault; jump: boolean }) {
   const warning = problem.severity === "warning";
   const explanation = useSpecs((state) => state.index?.codes.get(problem.code));
   const place = placeOf(problem);
+  const at = placeOfProblem(problem);
   const body = (
     <>
       {warning ? (
@@ -91,7 +92,7 @@ function ProblemRow({ problem, jump }: { problem: Fault; jump: boolean }) {
   return (
     <li className={styles.item}>
       {node !== undefined && jump ? (
-        <button type="button" className={styles.row} onClick={() => focusNode(node, port)}>
+        <button type="button" className={styles.row} onClick={() => focusNode(at?.node ?? node, at ? at.port : port)}>
           {body}
         </button>
       ) : (

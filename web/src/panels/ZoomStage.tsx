@@ -2,7 +2,8 @@ import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "re
 import { useTranslation } from "react-i18next";
 import { cx } from "../ui";
 import styles from "./GalleryViewer.module.css";
-import { fullOf, nameOf, type Picture } from "./pictures";
+import { fullOf, nameOf } from "./pictureFiles";
+import type { Picture } from "./pictures";
 
 interface ZoomStageProps {
   picture: Picture;

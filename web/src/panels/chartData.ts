@@ -1,6 +1,7 @@
 import type { Artifact, Checkpoint, NodeRun } from "../api/schema";
 import type { Curves } from "../state/run";
-import { type Curve, cut, smooth, thin } from "../state/runs/curve";
+import { type Curve, thin } from "../state/runs/curve";
+import { cut, smooth } from "../state/runs/curveViews";
 
 /** What the chart draws, made of what runs measured. Pure. */
 

@@ -5,7 +5,6 @@ import type { GraphFile, NodeRun } from "../api/schema";
 import { realGraph, realSpecs } from "../graph/fixtures/specs";
 import { complete } from "../graph/normal";
 import { shapeOf } from "../graph/ports";
-import { readText } from "../state/clipboard";
 import { useRuns } from "../state/run";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
@@ -109,7 +108,7 @@ describe("a node", () => {
     await user.click(screen.getByText("Details"));
     expect(details?.open).toBe(true);
     await user.click(screen.getByRole("button", { name: "Copy the details" }));
-    expect(await readText()).toBe("File own.py, line 3");
+    expect(await navigator.clipboard.readText()).toBe("File own.py, line 3");
     useRuns.setState({ nodes: {} });
   });
 

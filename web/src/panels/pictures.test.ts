@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import type { Artifact, GraphFile, NodeSpec, Specs } from "../api/schema";
 import { indexSpecs } from "../graph/specs";
 import { madeOf } from "./madeOf";
-import { gridMove, nameOf, picturesOf } from "./pictures";
+import { gridMove, nameOf } from "./pictureFiles";
+import { picturesOf } from "./pictures";
 
 const image = (uri: string, t: number): Artifact => ({
   node: "log",

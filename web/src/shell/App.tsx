@@ -2,6 +2,7 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiFailure, problemsOf } from "../api/errors";
 import type { Problem } from "../api/schema";
+import { onPaste } from "../state/clipboard";
 import { installShortcuts } from "../state/commands";
 import { isDirty } from "../state/document";
 import { useDraftFailure } from "../state/drafts";
@@ -84,6 +85,7 @@ function Page() {
   const palette = useSession((state) => state.palette);
   useEffect(installShortcuts, []);
   useEffect(registerShellCommands, []);
+  useEffect(() => onPaste((held) => import("../canvas/clips").then((clips) => clips.take(held))), []);
   useEffect(prefetch, []);
   const failed = useDraftFailure();
   useEffect(() => (failed ? warnBeforeLoss() : undefined), [failed]);

@@ -1,19 +1,7 @@
 import { FileInput } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import i18n from "../i18n";
-import { useSession } from "../state/session";
 import styles from "./DropZone.module.css";
-import { importFile, isGraphFile } from "./documents";
-import { attempt } from "./report";
-
-async function open(dropped: File[]): Promise<void> {
-  const known = dropped.filter(isGraphFile);
-  for (const file of known) await attempt(() => importFile(file));
-  if (known.length === 0 && dropped.length > 0) {
-    useSession.getState().toast("warn", i18n.t("shell.drop.unknown"), { body: i18n.t("shell.drop.kinds") });
-  }
-}
 
 /** Files of the machine, dropped anywhere where no panel takes them: a graph, or a picture or weights with one inside. */
 export function DropZone() {
@@ -48,7 +36,8 @@ export function DropZone() {
       // A file picker or a gallery has taken it.
       if (!files(event) || event.defaultPrevented) return;
       event.preventDefault();
-      void open([...(event.dataTransfer?.files ?? [])]);
+      const dropped = [...(event.dataTransfer?.files ?? [])];
+      void import("../canvas/clips").then((clips) => clips.takeFiles(dropped));
     };
     // `end` also listens while the event goes down: a panel may stop it on its way up.
     window.addEventListener("dragenter", enter);

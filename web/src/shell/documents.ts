@@ -2,7 +2,7 @@ import { api } from "../api/client";
 import { ApiFailure } from "../api/errors";
 import type { Capabilities, Imported } from "../api/schema";
 import i18n from "../i18n";
-import { writeText } from "../state/clipboard";
+import { readClipboard, writeText } from "../state/clipboard";
 import { createDocument, type Doc, docOf, isDirty } from "../state/document";
 import { useSession } from "../state/session";
 import { currentDoc, newTab, useTabs } from "../state/tabs";
@@ -79,6 +79,12 @@ export async function importFile(file: File): Promise<void> {
 /** A graph as text, as from the clipboard. */
 export async function importText(text: string): Promise<void> {
   await openImported(await api.import(text));
+}
+
+export async function importFromClipboard(): Promise<void> {
+  const held = await readClipboard();
+  if (held === null) useSession.getState().toast("info", i18n.t("canvas.paste.byKey"));
+  else await importText(held.text);
 }
 
 /** Let the person choose files of the machine. */

@@ -1,11 +1,19 @@
 import { flatId } from "../graph/body";
-import { readText } from "../state/clipboard";
 import { type Command, registerCommands } from "../state/commands";
 import { usePreferences } from "../state/preferences";
 import { cancelRun, openJob, type StartOptions, startRun, trains } from "../state/run";
 import { type DockTab, type LeftTab, useSession } from "../state/session";
 import { currentDoc, currentPath, isBlank, useTabs } from "../state/tabs";
-import { closeTab, copyAsText, download, importFromDisk, importText, newGraph, save, saveAs } from "./documents";
+import {
+  closeTab,
+  copyAsText,
+  download,
+  importFromClipboard,
+  importFromDisk,
+  newGraph,
+  save,
+  saveAs,
+} from "./documents";
 import { goToRegion, nextRegion } from "./regions";
 import { attempt } from "./report";
 
@@ -44,7 +52,7 @@ const FILE: Command[] = [
     id: "file.importText",
     titleKey: "shell.importText",
     group: "file",
-    run: () => attempt(async () => importText(await readText())),
+    run: () => attempt(importFromClipboard),
   },
   {
     id: "file.trainOnPictures",

@@ -4,6 +4,7 @@ import { ApiFailure } from "../api/errors";
 import type { Check, GraphFile, PlanReply, Problem } from "../api/schema";
 import { remembered } from "../graph/memo";
 import { sameMeaning } from "../graph/normal";
+import { type Place, typedAt } from "../graph/typed";
 import type { DocStore } from "./document";
 import { currentDoc, useTabs } from "./tabs";
 
@@ -176,4 +177,31 @@ const NONE: Problem[] = [];
 /** `problemsOf` as a hook: renders again only when the problems of this node change. */
 export function useProblems(flat: string): Problem[] {
   return useCheck(({ check }) => problemsOf(flat, check));
+}
+
+const typed = new WeakMap<Problem, Place>();
+
+/** Where what a problem is about was written; null for one that is about no node. */
+export function placeOfProblem(problem: Problem): Place | null {
+  const { graph } = useCheck.getState();
+  const { node, port } = problem;
+  if (node === undefined) return null;
+  let found = typed.get(problem);
+  if (!found) {
+    found = graph ? typedAt(graph, { node, port }) : { node, port };
+    if (graph) typed.set(problem, found);
+  }
+  return found;
+}
+
+/** Whether a problem stands at a field: that of its own setting, or that of the instance which gives it its value. */
+export function isAtField(problem: Problem, flat: string, name: string): boolean {
+  if (problem.node === flat && problem.port === name) return true;
+  const place = placeOfProblem(problem);
+  return place?.node === flat && place.port === name;
+}
+
+/** Problems with the value that is written in a field. */
+export function useSettingProblems(flat: string, name: string): Problem[] {
+  return useProblems(flat).filter((problem) => isAtField(problem, flat, name));
 }

@@ -1,27 +1,50 @@
 /**
- * Text to and from the clipboard, also where the page is not served over https and the modern interface is missing.
- * A paste by keyboard uses the event that the browser sends: it needs no permission.
+ * The clipboard, also where the page is not served over https and the modern interface is missing. What is pasted is
+ * what it holds now: nothing that was copied here before stands in for it. A paste by keyboard uses the event that the
+ * browser sends, which needs no permission.
  */
-let own = "";
-let arrived: ((text: string) => void) | null = null;
+export interface Clipboard {
+  text: string;
+  files: readonly File[];
+}
 
-/** Milliseconds in which a paste that the keyboard asked for brings its event. */
-const PASTE_EVENT = 80;
+type Paste = (held: Clipboard) => unknown;
 
-/** Listen for pastes; `installShortcuts` calls it once. Returns the way to stop. */
-export function installClipboard(): () => void {
+let wish: Paste | null = null;
+let usual: Paste = () => {};
+
+/** Who takes in a paste that no command has asked for in another way. Returns the way to stop. */
+export function onPaste(take: Paste): () => void {
+  usual = take;
+  return () => {
+    usual = () => {};
+  };
+}
+
+/** Keys that mean a paste were pressed: the browser's event follows, and is for `take`. */
+export function expectPaste(take: Paste): void {
+  wish = take;
+  setTimeout(() => {
+    if (wish === take) wish = null;
+  }, 1000);
+}
+
+/** Listen for pastes outside of fields (`isField`); `installShortcuts` calls it once. Returns the way to stop. */
+export function installClipboard(isField: (target: EventTarget | null) => boolean): () => void {
   const paste = (event: ClipboardEvent) => {
-    if (!arrived) return;
+    if (event.defaultPrevented || isField(event.target) || !event.clipboardData) return;
     event.preventDefault();
-    arrived(event.clipboardData?.getData("text/plain") ?? "");
+    const { clipboardData: data } = event;
+    const take = wish ?? usual;
+    wish = null;
+    void take({ text: data.getData("text/plain"), files: [...data.files] });
   };
   window.addEventListener("paste", paste);
   return () => window.removeEventListener("paste", paste);
 }
 
-/** Copy text; false if the browser refused, the text can then still be pasted inside this page. */
+/** Copy text; false if the browser refused. */
 export async function writeText(text: string): Promise<boolean> {
-  own = text;
   try {
     if (navigator.clipboard) {
       await navigator.clipboard.writeText(text);
@@ -33,21 +56,23 @@ export async function writeText(text: string): Promise<boolean> {
   return copyBySelection(text);
 }
 
-/** What a paste means now: the event of the keyboard, else the clipboard, else what this page copied last. */
-export async function readText(): Promise<string> {
-  const byEvent = await new Promise<string | null>((resolve) => {
-    const timer = window.setTimeout(() => resolve(null), PASTE_EVENT);
-    arrived = (text) => {
-      window.clearTimeout(timer);
-      resolve(text);
-    };
-  });
-  arrived = null;
-  if (byEvent !== null) return byEvent || own;
+/** What the clipboard holds, without keys; null where the browser does not let the page look. */
+export async function readClipboard(): Promise<Clipboard | null> {
   try {
-    return (await navigator.clipboard?.readText()) || own;
+    const items = await navigator.clipboard.read();
+    let text = "";
+    const files: File[] = [];
+    for (const item of items) {
+      const picture = item.types.find((type) => type.startsWith("image/"));
+      if (item.types.includes("text/plain")) text ||= await (await item.getType("text/plain")).text();
+      else if (picture !== undefined) {
+        const content = await item.getType(picture);
+        files.push(new File([content], `pasted.${picture.slice("image/".length)}`, { type: picture }));
+      }
+    }
+    return { text, files };
   } catch {
-    return own;
+    return null;
   }
 }
 

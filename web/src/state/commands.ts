@@ -16,8 +16,8 @@ export interface Command {
   run: () => unknown;
   /** Its keys also work while a text field has the focus. */
   typing?: boolean;
-  /** The browser does its own part as well: a paste must bring its event. */
-  native?: boolean;
+  /** By its keys in place of `run`, while the browser does its own part: a paste must bring its event. */
+  byKeys?: () => unknown;
   /** Works by key only: not listed in the command palette. */
   hidden?: boolean;
 }
@@ -68,11 +68,14 @@ function isEditable(target: EventTarget | null): boolean {
   return target.closest(FIELDS) !== null;
 }
 
+function inOverlay(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(OVERLAYS) !== null;
+}
+
 /** Which command do these keys mean here? The one registered last wins. */
 function commandFor(event: KeyboardEvent): Command | undefined {
   const editable = isEditable(event.target);
-  const overlay = event.target instanceof Element && event.target.closest(OVERLAYS) !== null;
-  if (overlay) return undefined;
+  if (inOverlay(event.target)) return undefined;
   return useCommands
     .getState()
     .all.findLast((one) => one.keys?.some((keys) => matches(keys, event)) && (one.typing || !editable) && canRun(one));
@@ -84,11 +87,15 @@ export function installShortcuts(): () => void {
     if (event.defaultPrevented || event.isComposing || event.key === "Process") return;
     const command = commandFor(event);
     if (!command) return;
-    if (!command.native) event.preventDefault();
+    if (command.byKeys) {
+      void command.byKeys();
+      return;
+    }
+    event.preventDefault();
     void command.run();
   };
   window.addEventListener("keydown", down);
-  const stopClipboard = installClipboard();
+  const stopClipboard = installClipboard((target) => isEditable(target) || inOverlay(target));
   return () => {
     window.removeEventListener("keydown", down);
     stopClipboard();

@@ -40,6 +40,7 @@ beforeEach(() => {
   table.clear();
   disk.full = false;
   sessionStorage.clear();
+  localStorage.clear();
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -90,4 +91,72 @@ it("says when the browser keeps nothing, and tries again", async () => {
   await act(() => vi.advanceTimersByTimeAsync(1000));
   expect(failed.result.current).toBe(false);
   expect([...table.keys()].filter((key) => key.startsWith("tab:")).length).toBeGreaterThan(0);
+});
+
+it("has what was typed or chosen just before the page went away, also where the database was not reached any more", async () => {
+  const before = await page();
+  const { keepsText } = await import("./pending");
+  await before.startDrafts();
+  before.useTabs.getState().open(opened("one"), "workspace");
+  const two = before.useTabs.getState().open(opened("two"), "workspace");
+  await vi.advanceTimersByTimeAsync(1000);
+  disk.full = true;
+  before.useTabs.getState().activate(before.useTabs.getState().tabs[0]!.id);
+  keepsText(() => before.currentDoc().edit("t", (graph) => setTitle(graph, [], "a", "Half a word")));
+  before.useTabs.getState().close(two);
+  window.dispatchEvent(new Event("pagehide"));
+  await vi.advanceTimersByTimeAsync(1000);
+
+  disk.full = false;
+  const after = await page();
+  expect(await after.startDrafts()).toBe(1);
+  const doc = after.currentDoc().getState();
+  expect([doc.name, doc.graph.nodes.a?.title, after.isDirty(doc)]).toEqual(["one", "Half a word", true]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(localStorage.getItem(`hcpgraph.rescue.${sessionStorage.getItem("hcpgraph-window")}`)).toBeNull();
+});
+
+it("leaves the drafts of a window alone that is just loaded anew, and takes those of one that is gone", async () => {
+  const held: string[] = [];
+  const locks = {
+    request: async (name: string, options: unknown, work?: (lock: unknown) => unknown) => {
+      const run = (work ?? options) as (lock: unknown) => unknown;
+      if (work === undefined) return run({});
+      if (held.includes(name)) return run(null);
+      held.push(name);
+      return run({});
+    },
+    query: async () => ({ held: held.map((name) => ({ name })) }),
+  };
+  vi.stubGlobal("navigator", { ...navigator, locks });
+  const inWindow = async (id: string) => {
+    sessionStorage.setItem("hcpgraph-window", id);
+    return page();
+  };
+  const first = await inWindow("first");
+  await first.startDrafts();
+  first.useTabs.getState().open(opened("one"), "workspace");
+  await vi.advanceTimersByTimeAsync(1000);
+  const second = await inWindow("second");
+  await second.startDrafts();
+  second.useTabs.getState().open(opened("two"), "workspace");
+  await vi.advanceTimersByTimeAsync(1000);
+
+  held.length = 0; // both pages are gone; the first comes back a little before the second
+  const again = await inWindow("first");
+  expect(await again.startDrafts()).toBe(1);
+  const other = await inWindow("second");
+  expect(await other.startDrafts()).toBe(1);
+  expect(other.currentDoc().getState().name).toBe("two");
+  await vi.advanceTimersByTimeAsync(20_000);
+  const names = (tabs: typeof again.useTabs) => tabs.getState().tabs.map((tab) => tab.doc.getState().name);
+  expect([names(again.useTabs), names(other.useTabs)]).toEqual([["one"], ["two"]]);
+
+  held.length = 0; // the second stays away
+  const last = await inWindow("first");
+  await last.startDrafts();
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(names(last.useTabs)).toEqual(["one", "two"]);
+  expect(last.currentDoc().getState().name).toBe("one");
+  vi.unstubAllGlobals();
 });

@@ -60,7 +60,7 @@ function OneLine({ id, label, describedBy, text, commit, canonical, end = nothin
       placeholder={rest.placeholder}
       disabled={rest.disabled}
       maxLength={rest.maxLength}
-      invalid={refused}
+      invalid={refused !== null}
     />
   );
 }

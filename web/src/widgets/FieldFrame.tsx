@@ -1,9 +1,10 @@
 import { CircleAlert, TriangleAlert } from "lucide-react";
-import { type ReactNode, useId } from "react";
+import { type ReactNode, useId, useState } from "react";
 import type { Problem } from "../api/schema";
 import { cx, Tooltip } from "../ui";
 import styles from "./FieldFrame.module.css";
 import { Prose } from "./Prose";
+import { Refusal } from "./refusal";
 
 export interface FieldIds {
   id: string;
@@ -47,10 +48,14 @@ export function FieldFrame(props: FieldFrameProps) {
   const { label, code, help, problems, compact } = props;
   const id = useId();
   const [first] = problems;
+  const [refusal, setRefusal] = useState<string | null>(null);
   const ids: FieldIds = {
     id,
     labelledBy: `${id}-label`,
-    describedBy: [help && `${id}-help`, problems.length > 0 && `${id}-problems`].filter(Boolean).join(" ") || undefined,
+    describedBy:
+      [help && `${id}-help`, problems.length > 0 && `${id}-problems`, refusal !== null && `${id}-refusal`]
+        .filter(Boolean)
+        .join(" ") || undefined,
   };
   const Mark = first?.severity === "warning" ? TriangleAlert : CircleAlert;
   return (
@@ -79,8 +84,14 @@ export function FieldFrame(props: FieldFrameProps) {
       </div>
       {props.badges}
       <div className={styles.control} data-control="">
-        {props.children(ids)}
+        <Refusal.Provider value={setRefusal}>{props.children(ids)}</Refusal.Provider>
       </div>
+      {refusal !== null && (
+        <p id={`${id}-refusal`} className={styles.refusal} role="alert">
+          <CircleAlert size={13} aria-hidden />
+          <span>{refusal}</span>
+        </p>
+      )}
       {problems.length > 0 && (
         <ul id={`${id}-problems`} className={cx(styles.problems, compact && styles.hidden)}>
           {problems.map((problem) => {

@@ -1,5 +1,6 @@
 import type { ClipboardEvent, KeyboardEvent, Ref } from "react";
 import { cx, TextArea } from "../ui";
+import { useRefusal } from "./refusal";
 import { useDraft } from "./useDraft";
 import styles from "./widgets.module.css";
 
@@ -20,6 +21,8 @@ interface GrowingTextProps {
   oneLine?: boolean;
   placeholder?: string;
   canonical?: (text: string) => string;
+  /** Why a text is refused. */
+  why?: (text: string) => string;
   /** Says whether the text was understood. */
   onChange: (text: string) => boolean;
   onEnd: () => void;
@@ -36,6 +39,7 @@ export function GrowingText(props: GrowingTextProps) {
     canonical: props.canonical,
     multiline: !props.oneLine,
   });
+  useRefusal(refused === null ? null : (props.why?.(refused) ?? null));
   return (
     <TextArea
       {...field}
@@ -49,7 +53,7 @@ export function GrowingText(props: GrowingTextProps) {
       placeholder={props.placeholder}
       aria-label={props.ariaLabel}
       aria-describedby={props.describedBy}
-      invalid={props.invalid || refused}
+      invalid={props.invalid || refused !== null}
       disabled={props.disabled}
       maxLength={props.maxLength}
       onPaste={props.onPaste}

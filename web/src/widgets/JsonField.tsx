@@ -1,9 +1,7 @@
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Json } from "../api/schema";
 import { GrowingText } from "./GrowingText";
 import type { WidgetProps } from "./types";
-import styles from "./widgets.module.css";
 
 /** Short values in one line, others indented. */
 function jsonText(value: Json): string {
@@ -22,39 +20,30 @@ function parsed(text: string): { value: Json } | { fault: string } {
 /** Any value, as JSON. What it may be is said by the server's check. */
 export function JsonField({ value, onChange, onEnd, ...rest }: WidgetProps) {
   const { t } = useTranslation();
-  const [fault, setFault] = useState<string | null>(null);
-  const faultId = `${rest.id}-json`;
   return (
-    <div className={styles.stack}>
-      <GrowingText
-        id={rest.id}
-        describedBy={[rest.describedBy, fault ? faultId : undefined].filter(Boolean).join(" ") || undefined}
-        text={jsonText(value)}
-        rows={rest.compact ? 1 : 2}
-        compact={rest.compact}
-        mono
-        invalid={rest.invalid}
-        disabled={rest.disabled}
-        canonical={(text) => {
-          const read = parsed(text);
-          return "value" in read ? jsonText(read.value) : text;
-        }}
-        onEnd={() => {
-          setFault(null);
-          onEnd();
-        }}
-        onChange={(text) => {
-          const read = parsed(text);
-          setFault("fault" in read ? read.fault : null);
-          if ("value" in read) onChange(read.value);
-          return "value" in read;
-        }}
-      />
-      {fault && (
-        <p id={faultId} className={styles.fault} role="alert">
-          {t("forms.error.json", { fault })}
-        </p>
-      )}
-    </div>
+    <GrowingText
+      id={rest.id}
+      describedBy={rest.describedBy}
+      text={jsonText(value)}
+      rows={rest.compact ? 1 : 2}
+      compact={rest.compact}
+      mono
+      invalid={rest.invalid}
+      disabled={rest.disabled}
+      canonical={(text) => {
+        const read = parsed(text);
+        return "value" in read ? jsonText(read.value) : text;
+      }}
+      why={(text) => {
+        const read = parsed(text);
+        return t("forms.error.json", { fault: "fault" in read ? read.fault : "" });
+      }}
+      onEnd={onEnd}
+      onChange={(text) => {
+        const read = parsed(text);
+        if ("value" in read) onChange(read.value);
+        return "value" in read;
+      }}
+    />
   );
 }

@@ -2,6 +2,7 @@ import { type PointerEvent, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { cx, TextField } from "../ui";
 import { type Bounds, formatNumber, parseNumber, plainNumber, stepped } from "./number";
+import { useRefusal } from "./refusal";
 import { useDraft } from "./useDraft";
 import { useWheelStep } from "./useWheelStep";
 import styles from "./widgets.module.css";
@@ -63,6 +64,10 @@ export function NumberBox(props: NumberBoxProps) {
   };
   useWheelStep(ref, step);
 
+  const why = t(bounds.integer ? "forms.error.integer" : "forms.error.number");
+  const written = refused === "" ? t("forms.error.empty") : refused;
+  useRefusal(refused === null ? null : t("forms.error.kept", { written, why, kept: text || t("forms.notSet") }));
+
   const down = (event: PointerEvent<HTMLInputElement>) => {
     if (event.button !== 0 || props.disabled || document.activeElement === event.currentTarget || value === null)
       return;
@@ -106,11 +111,10 @@ export function NumberBox(props: NumberBoxProps) {
       role="spinbutton"
       aria-label={props.ariaLabel}
       aria-describedby={props.describedBy}
-      invalid={props.invalid || refused}
+      invalid={props.invalid || refused !== null}
       {...ranges}
       aria-valuetext={value === null ? (props.word ?? t("forms.notSet")) : text}
       placeholder={nullable ? (props.word ?? t("forms.notSet")) : undefined}
-      title={refused ? t(bounds.integer ? "forms.error.integer" : "forms.error.number") : undefined}
       disabled={props.disabled}
       onKeyDown={(event) => {
         field.onKeyDown(event);

@@ -1,6 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { TextField as Line } from "../ui";
 import { boundsOf, formatNumber, parseNumber } from "./number";
+import { useRefusal } from "./refusal";
 import type { WidgetProps } from "./types";
 import { useDraft } from "./useDraft";
 
@@ -34,6 +35,9 @@ export function NumbersField({ value, schema, onChange, onEnd, ...rest }: Widget
     return read ? formatNumbers(read) : written;
   };
   const { field, refused } = useDraft({ text: formatNumbers(numbers), commit, end: onEnd, canonical });
+  const kept = formatNumbers(numbers) || t("forms.numbers.empty");
+  const why = t(integer ? "forms.error.integers" : "forms.error.numbers");
+  useRefusal(refused === null ? null : t("forms.error.kept", { written: refused, why, kept }));
   return (
     <Line
       {...field}
@@ -41,9 +45,8 @@ export function NumbersField({ value, schema, onChange, onEnd, ...rest }: Widget
       size={rest.compact ? "s" : "m"}
       className="nodrag nopan"
       placeholder={t("forms.numbers.empty")}
-      title={refused ? t(integer ? "forms.error.integers" : "forms.error.numbers") : undefined}
       aria-describedby={rest.describedBy}
-      invalid={rest.invalid || refused}
+      invalid={rest.invalid || refused !== null}
       disabled={rest.disabled}
     />
   );

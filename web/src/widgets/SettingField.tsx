@@ -5,7 +5,7 @@ import { type BodyPath, flatId, ownerOf, splitSource } from "../graph/body";
 import { demote, promote } from "../graph/edit/interface";
 import { resetSetting, setSetting } from "../graph/edit/settings";
 import type { SettingView } from "../graph/ports";
-import { useProblems } from "../state/check";
+import { useSettingProblems } from "../state/check";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
 import { currentDoc, useDoc } from "../state/tabs";
@@ -41,7 +41,7 @@ export function SettingField({
   const { t } = useTranslation();
   const readOnly = useDoc((doc) => doc.readOnly);
   const flat = flatId(path, node);
-  const problems = useProblems(flat).filter((problem) => problem.node === flat && problem.port === setting.name);
+  const problems = useSettingProblems(flat, setting.name);
   const named = useSpecs(({ index }) => index?.labels.get(name ?? setting.name));
   const label = (name === undefined || name === setting.name ? setting.label : named) ?? labelOf(name ?? setting.name);
   const group = `setting:${flat}.${setting.name}`;

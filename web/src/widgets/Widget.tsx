@@ -1,12 +1,10 @@
-import type { ComponentType } from "react";
+import { type ComponentType, lazy, Suspense } from "react";
 import { BoolField } from "./BoolField";
-import { ChoicesField } from "./ChoicesField";
 import { ColorField } from "./ColorField";
 import { ConstField } from "./ConstField";
 import { EnumField } from "./EnumField";
 import { JsonField } from "./JsonField";
 import type { WidgetKind } from "./kind";
-import { LayersField } from "./LayersField";
 import { NumberField } from "./NumberField";
 import { NumbersField } from "./NumbersField";
 import { PairsField } from "./PairsField";
@@ -18,6 +16,10 @@ import { TextAreaField } from "./TextAreaField";
 import { TextField } from "./TextField";
 import { TextsField } from "./TextsField";
 import type { WidgetProps } from "./types";
+
+// These are edited beside the graph alone: a node shows them as texts.
+const ChoicesField = lazy(() => import("./ChoicesField").then(({ ChoicesField }) => ({ default: ChoicesField })));
+const LayersField = lazy(() => import("./LayersField").then(({ LayersField }) => ({ default: LayersField })));
 
 /** Every kind of widget but "optional", which is one of these behind a switch. */
 const WIDGETS: Record<Exclude<WidgetKind, "optional">, ComponentType<WidgetProps>> = {
@@ -44,5 +46,9 @@ const WIDGETS: Record<Exclude<WidgetKind, "optional">, ComponentType<WidgetProps
 
 export function Widget({ kind, ...props }: WidgetProps & { kind: WidgetKind }) {
   const Component = kind === "optional" ? JsonField : WIDGETS[kind];
-  return <Component {...props} />;
+  return (
+    <Suspense fallback={null}>
+      <Component {...props} />
+    </Suspense>
+  );
 }

@@ -3,6 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Problem } from "../api/schema";
 import type { BodyPath } from "../graph/body";
+import { setSetting } from "../graph/edit/settings";
 import { realGraph, realSpecs } from "../graph/fixtures/specs";
 import { shapeOf } from "../graph/ports";
 import { useCheck } from "../state/check";
@@ -74,6 +75,19 @@ describe("SettingField", () => {
     const told = (box.getAttribute("aria-describedby") ?? "").split(" ").map((id) => document.getElementById(id));
     expect(told.some((element) => element?.textContent?.includes("rank is too small raise it"))).toBe(true);
     expect(screen.queryByText(/another/)).toBeNull();
+  });
+
+  it("shows at the field of an instance what the check says about the node inside that gets its value", () => {
+    act(() => void currentDoc().edit("test", (graph) => setSetting(graph, [], "watch", "steps", 0)));
+    const { graph } = currentDoc().getState();
+    const message = "steps is too small";
+    const problems: Problem[] = [
+      { code: "E_SETTING", severity: "error", node: "watch/sample", port: "steps", message },
+    ];
+    useCheck.setState({ graph, check: { ok: false, hash: null, problems, ports: {}, once: [], facts: {} } });
+    render(<Shown node="watch" name="steps" />);
+    expect(screen.getByRole("spinbutton", { name: "Steps" }).getAttribute("aria-invalid")).toBe("true");
+    expect(screen.getByText(message)).toBeTruthy();
   });
 
   it("says which wire brings the value, does not let it be edited, and leads there", async () => {

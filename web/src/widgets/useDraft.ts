@@ -7,13 +7,17 @@ import {
   useRef,
   useState,
 } from "react";
+import { keepsText } from "../state/pending";
 
 type Field = HTMLInputElement | HTMLTextAreaElement;
 
 interface DraftOptions {
   /** The stored value as text. */
   text: string;
-  /** Takes a text; says whether it was understood. What is not understood stays in the field, marked, and is not stored. */
+  /**
+   * Takes a text; says whether it was understood. What is not understood is not stored: it stays in the field, marked,
+   * until it is changed or given up, also when the field has lost the focus.
+   */
   commit: (text: string) => boolean;
   /** The editing is over. */
   end: () => void;
@@ -34,11 +38,12 @@ const DELAY = 300;
 export function useDraft(options: DraftOptions) {
   const { text } = options;
   const [draft, setDraft] = useState<string | null>(null);
-  const [refused, setRefused] = useState(false);
+  const [refused, setRefused] = useState<string | null>(null);
   const latest = useRef(options);
   const pending = useRef<string | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const before = useRef(text);
+  const wrong = useRef<string | null>(null);
   useLayoutEffect(() => {
     latest.current = options;
   });
@@ -46,9 +51,19 @@ export function useDraft(options: DraftOptions) {
   const send = useCallback((value: string) => {
     clearTimeout(timer.current);
     pending.current = null;
-    if (value === latest.current.text) return setRefused(false);
-    setRefused(!latest.current.commit(value));
+    const taken = value === latest.current.text || latest.current.commit(value);
+    wrong.current = taken ? null : value;
+    setRefused(wrong.current);
   }, []);
+  /** Show the stored value again, unless what is written was refused. */
+  const settle = () => {
+    if (wrong.current === null) setDraft(null);
+  };
+  const giveUp = () => {
+    wrong.current = null;
+    setRefused(null);
+    setDraft(null);
+  };
   const flush = useCallback(() => {
     if (pending.current !== null) send(pending.current);
   }, [send]);
@@ -59,12 +74,20 @@ export function useDraft(options: DraftOptions) {
       if (now === null || (latest.current.canonical ?? String)(now) === text) return now;
       clearTimeout(timer.current);
       pending.current = null;
+      wrong.current = null;
+      setRefused(null);
       return null;
     });
   }, [text]);
 
-  // a field can vanish with its panel without a blur
-  useEffect(() => () => flush(), [flush]);
+  // a field can vanish with its panel without a blur, and the page with all of them
+  useEffect(() => {
+    const stop = keepsText(flush);
+    return () => {
+      stop();
+      flush();
+    };
+  }, [flush]);
 
   const write = (value: string, composing = false) => {
     setDraft(value);
@@ -77,16 +100,15 @@ export function useDraft(options: DraftOptions) {
     clearTimeout(timer.current);
     pending.current = null;
     if (latest.current.text !== before.current) latest.current.commit(before.current);
-    setDraft(null);
-    setRefused(false);
+    giveUp();
   };
 
   return {
+    /** The text that was not understood; null: there is none. */
     refused,
     write,
     flush,
-    /** Show the stored value again. */
-    settle: () => setDraft(null),
+    settle: giveUp,
     field: {
       value: draft ?? text,
       onFocus: () => {
@@ -98,8 +120,7 @@ export function useDraft(options: DraftOptions) {
       onCompositionEnd: (event: { currentTarget: Field }) => write(event.currentTarget.value),
       onBlur: () => {
         flush();
-        setDraft(null);
-        setRefused(false);
+        settle();
         latest.current.end();
       },
       onKeyDown: (event: ReactKeyboardEvent<Field>) => {
@@ -109,7 +130,7 @@ export function useDraft(options: DraftOptions) {
           flush();
           if (!command) {
             event.preventDefault();
-            setDraft(null);
+            settle();
             before.current = latest.current.text;
           }
         } else if (event.key === "s" && command) {

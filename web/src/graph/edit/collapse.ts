@@ -4,21 +4,23 @@ import { EditError } from "../error";
 import { targetInfo } from "../face";
 import { middle } from "../geometry";
 import { freeId, freePort, requireId } from "../names";
+import { type SettingView, shapeOf } from "../ports";
 import type { SpecIndex } from "../specs";
 import { withBody } from "./base";
-import { outputName } from "./interface";
+import { outputName, promote } from "./interface";
 import { isTaken } from "./nodes";
 import { keptStream, usesStream } from "./streams";
 
 /**
  * Put nodes into a subgraph of their own and an instance of it in their place. Wires that cross its border become
  * inputs and outputs, what the interface around it names stays named, and every node draws the numbers it drew before.
+ * Settings in `promote` ("node.setting") are shown on the instance.
  */
 export function collapse(
   graph: GraphFile,
   path: BodyPath,
   ids: Iterable<string>,
-  { name, specs }: { name: string; specs?: SpecIndex },
+  { name, specs, promote: shown = [] }: { name: string; specs?: SpecIndex; promote?: readonly string[] },
 ): { graph: GraphFile; instance: string } {
   const body = bodyAt(graph, path);
   const chosen = withInside(body, ids);
@@ -43,7 +45,29 @@ export function collapse(
     view: { ...body.view, nodes: { ...drop(body.view.nodes ?? {}, chosen), [instance]: middle(places) } },
   };
   const next = withBody(graph, bodyNameAt(graph, path), outer);
-  return { graph: { ...next, graphs: { ...next.graphs, [subgraph]: inner } }, instance };
+  const made = { ...next, graphs: { ...next.graphs, [subgraph]: inner } };
+  const inside = [...path, instance];
+  const named = shown.reduce((now, address) => {
+    const { node, port } = splitTarget(address);
+    return promote(now, inside, node, port);
+  }, made);
+  return { graph: named, instance };
+}
+
+/** Settings of nodes that could be shown on a subgraph of them: those that no wire and no interface feeds. */
+export function settingsIn(
+  graph: GraphFile,
+  path: BodyPath,
+  ids: Iterable<string>,
+  specs: SpecIndex,
+): { node: string; title: string; view: SettingView }[] {
+  const body = bodyAt(graph, path);
+  return [...withInside(body, ids)].flatMap((node) => {
+    const { settings, title } = shapeOf(graph, path, node, specs, null);
+    return settings
+      .filter((view) => view.wired === null && view.promoted === null && !view.stray)
+      .map((view) => ({ node, title, view }));
+  });
 }
 
 /** The region that all chosen nodes live in, leaving out those inside of regions that are chosen themselves. */

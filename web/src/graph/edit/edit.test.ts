@@ -4,7 +4,9 @@ import { bodyAt } from "../body";
 import { EditError } from "../error";
 import { realGraph, realSpecs } from "../fixtures/specs";
 import { emptyGraph } from "../normal";
+import { shapeOf } from "../ports";
 import * as edit from ".";
+import { settingsIn } from "./collapse";
 
 // What every edit leaves is read by the engine in tests/server/test_editor_documents.py; here: that each does its work.
 
@@ -197,6 +199,31 @@ describe("settings", () => {
     expect(edit.resetSetting(shown, [draw], "sample", "guidance").nodes[draw]?.settings).not.toHaveProperty("guidance");
     const own = edit.setSetting(graph, [draw], "sample", "eta", 0.5);
     expect(own.graphs.draw?.nodes.sample?.settings?.eta).toBe(0.5);
+  });
+});
+
+describe("settings of nodes that become a subgraph", () => {
+  const graph = drawn({ a: ["noise.gaussian"], b: ["noise.offset"], n: ["value.number"] }, { "b.noise": "a.out" });
+
+  it("can be shown on its node, with the value that they have", () => {
+    const set = edit.setSetting(graph, [], "b", "strength", 0.25);
+    const { graph: made, instance } = edit.collapse(set, [], ["a", "b"], {
+      name: "part",
+      specs,
+      promote: ["b.strength"],
+    });
+    expect(made.graphs.part?.interface.inputs).toMatchObject({ strength: ["b.strength"] });
+    expect(shapeOf(made, [], instance, specs).settings.map(({ name, value }) => [name, value])).toContainEqual([
+      "strength",
+      0.25,
+    ]);
+  });
+
+  it("are offered unless something feeds them already", () => {
+    const offered = (one: GraphFile) => settingsIn(one, [], ["b"], specs).map(({ view }) => view.name);
+    expect(offered(graph)).toContain("strength");
+    expect(offered(edit.connect(graph, [], "n.out", "b.strength", { specs }))).not.toContain("strength");
+    expect(offered(edit.promote(graph, [], "b", "strength"))).not.toContain("strength");
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { addPoint, CAPACITY, type Curve, curveOf, cut, type GrowingCurve, smooth, summarise, thin } from "./curve";
+import { addPoint, CAPACITY, type Curve, curveOf, type GrowingCurve, thin } from "./curve";
+import { cut, smooth, summarise } from "./curveViews";
 
 function made(count: number, value: (step: number) => number): GrowingCurve {
   const steps = Array.from({ length: count }, (_, index) => index + 1);
