@@ -57,8 +57,9 @@ def command(
 
     SOURCE is a LoRA, LoCon, DoRA, LoHa, LoKr or full difference in any layout that plugin.load reads: a .safetensors
     file, a folder that PEFT saved, or a .ckpt, .pt, .pth or .bin file of tensors alone. MODEL is a diffusers folder, a
-    .safetensors checkpoint, or its name in the workspace. What a layout has no place for is an error, as the page
-    docs/adapter-files.md lists it. SOURCE and TARGET may be names in the workspace, such as out:style.safetensors.
+    .safetensors checkpoint, or its name in the workspace. SOURCE and TARGET may be names in the workspace
+    too, such as out:style.safetensors. What a layout has no place for is an error, as the page Adapter files of the
+    documentation lists it.
     """
     from ..checking.analyse import default_roots
 

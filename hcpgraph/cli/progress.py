@@ -32,15 +32,20 @@ class Display(Protocol):
     def line(self, text: str) -> None: ...
 
 
-def display() -> Display:
-    """The display that fits stderr."""
-    return Bars() if sys.stderr.isatty() else Lines()
+def display(*, brief: bool = False) -> Display:
+    """The display that fits stderr.
+
+    Args:
+        brief: Leave out all lines but those of progress and warnings.
+    """
+    return Bars(brief) if sys.stderr.isatty() else Lines(brief)
 
 
 class Lines:
     """One line when a node starts, is done or fails, and at most one in five seconds of its progress."""
 
-    def __init__(self) -> None:
+    def __init__(self, brief: bool = False) -> None:
+        self._brief = brief
         self._told: dict[str, float] = {}
         self._first: dict[str, tuple[float, int]] = {}
 
@@ -70,7 +75,7 @@ class Lines:
             self._told[node] = now
             self.line(f"{node}: {amount(event)}{self._left(node, event, now)}{numbers(event)}")
             return
-        if (text := sentence(event)) is not None:
+        if (text := sentence(event)) is not None and not (self._brief and quiet(event)):
             self.line(text)
 
     def _left(self, node: str, event: dict[str, Any], now: float) -> str:
@@ -85,7 +90,7 @@ class Lines:
 class Bars:
     """A bar for every node that runs, with the time left and its numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, brief: bool = False) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -105,6 +110,7 @@ class Bars:
             TextColumn("{task.fields[numbers]}", markup=False),
             console=Console(stderr=True),
         )
+        self._brief = brief
         self._tasks: dict[str, TaskID] = {}
         self._running: set[str] = set()
 
@@ -129,8 +135,9 @@ class Bars:
             self._advance(node, event)
         elif kind in ("node_done", "node_failed") and node in self._tasks:
             self._progress.remove_task(self._tasks.pop(node))
-        quick = kind == "node_done" and event["seconds"] < 1
-        if kind not in ("node_started", "node_cached") and not quick and (text := sentence(event)) is not None:
+        short = kind == "node_done" and event["seconds"] < 1
+        left_out = kind in ("node_started", "node_cached") or short or (self._brief and quiet(event))
+        if not left_out and (text := sentence(event)) is not None:
             self.line(text)
 
     def _advance(self, node: str, event: dict[str, Any]) -> None:
@@ -142,6 +149,11 @@ class Bars:
         self._progress.update(self._tasks[node], completed=event["value"], total=event["total"], numbers=told)
         if inside and event["value"] >= event["total"]:
             self._progress.remove_task(self._tasks.pop(node))
+
+
+def quiet(event: dict[str, Any]) -> bool:
+    """Whether a brief display leaves an event out: all that went as it should."""
+    return event["kind"] != "node_failed" and event.get("level") != "warning"
 
 
 def sentence(event: dict[str, Any]) -> str | None:

@@ -21,6 +21,7 @@ from .common import (
     root_option,
     workspace_option,
 )
+from .workspace import welcome
 
 if TYPE_CHECKING:
     from ..document.graph import Graph
@@ -127,19 +128,20 @@ def command(
 
         show_plan(opened, options, as_json=as_json)
         return
+    welcome(workspace, roots)
     result = perform(opened, options)
     if as_json:
         machine(to_json(result, options.places))
     ctx.exit(finish(result, options.places))
 
 
-def perform(graph: Graph, options: Options) -> Result:
-    """Run with a display of its progress; Ctrl-C cancels it."""
+def perform(graph: Graph, options: Options, *, brief: bool = False) -> Result:
+    """Run with a display of its progress, see `progress.display`; Ctrl-C cancels it."""
     from ..api import run
     from .progress import display
     from .signals import stoppable
 
-    with stoppable() as cancel, display() as shown:
+    with stoppable() as cancel, display(brief=brief) as shown:
         return run(graph, options, on_event=shown, cancel=cancel)
 
 

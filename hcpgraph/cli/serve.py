@@ -17,6 +17,7 @@ import click
 from ..errors import GraphErrors
 from .common import CANCELLED, Command, allow_write_option, pack_option, root_option, said, workspace_option
 from .signals import HANGUP, leave, stopping
+from .workspace import welcome
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -60,6 +61,7 @@ def command(
     if token is not None and (len(token) < MIN_TOKEN or not token.isascii() or not token.isalnum()):
         raise click.BadParameter(f"at least {MIN_TOKEN} letters and digits", param_hint="--token")
     log_to_stderr()
+    welcome(workspace, roots)
     state = make_state(workspace, roots, packs, token or secrets.token_hex(24), host, allow_write)
     if not is_loopback(host):
         said(

@@ -32,8 +32,8 @@ def custom_plugin(
 ) -> Adapted[M]:
     """Attach a plugin of your own class to a model; the wire it came on still means the model without it.
 
-    The class is a SinglePluginBlock, PluginBlock, MultiPluginBlock or WrapPluginBlock, see docs/plugins.md. Its objects
-    are made with the layers they are for as first arguments, each with random numbers of its own.
+    The class is a SinglePluginBlock, PluginBlock, MultiPluginBlock or WrapPluginBlock (page Plugins). Its objects are
+    made with the layers they are for as first arguments, each with random numbers of its own.
 
     Args:
         model: A denoiser, text encoder, VAE or ControlNet.
