@@ -258,7 +258,7 @@ def test_every_problem_is_told_and_the_code_is_2(cli, tmp_path: Path, pictures: 
     told = json.loads(done.stdout)
     definition("DataReport").validate(told)
     wrong = {(p["node"], p["code"]) for p in told["problems"] if p["severity"] == "error"}
-    assert wrong == {("empty", "E_DATA"), ("nowhere", "E_NOT_FOUND"), ("loader", "E_PICTURE")}
+    assert wrong == {("empty", "E_NOT_FOUND"), ("nowhere", "E_NOT_FOUND"), ("loader", "E_PICTURE")}
     assert [loader["node"] for loader in told["loaders"]] == ["loader"], "what can be read is reported all the same"
     assert "broken.png" in next(p["message"] for p in told["problems"] if p["code"] == "E_PICTURE")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hcpgraph_nodes.data.latent_loader import LatentLoader
 from hcpgraph_nodes.data.masks import MaskFile
 from hcpgraph_nodes.data.sources.content import contents
 from hcpgraph_nodes.data.sources.dataset import ArrayRow, PictureFile
@@ -22,6 +23,7 @@ from hcpgraph import GraphError
 from hcpgraph.testing import context
 
 from .latent_sets import SIZES, bucketed, dataset, encode, folder, opened, painted
+from .test_sample_store import read_only
 
 __all__ = ["folder"]  # a fixture
 
@@ -122,6 +124,20 @@ class Slow(Transform):
 
         time.sleep(0.3)
         return views
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts of Linux")
+@pytest.mark.parametrize("part", ["cache", "cache/samples"])
+def test_a_complete_cache_on_a_read_only_disk_is_enough(workspace: Path, folder: Path, part: str) -> None:
+    data = bucketed(folder)
+    assert encode(workspace, data)[1] == "6 of 6"
+    vae = opened(workspace)
+    with read_only(workspace / part):
+        made, told = encode(workspace, data, vae)
+        assert told == "0 of 6" and LatentLoader(made, 2).batch(0).posterior.mean.isfinite().all()
+        (folder / "0.png").write_bytes((folder / "1.png").read_bytes())
+        with pytest.raises(GraphError, match="E_DISK"):
+            encode(workspace, bucketed(folder, target_area=1024))
 
 
 @pytest.mark.slow
