@@ -27,7 +27,7 @@ def show_plan(graph: Graph, options: Options, *, as_json: bool) -> None:
     """
     from ..api import plan
     from ..document.required_files import locate
-    from ..planning.begun import questions
+    from ..planning.begun import questions, settled
     from ..running.forecast import plan_rows
 
     places = options.places
@@ -37,7 +37,13 @@ def show_plan(graph: Graph, options: Options, *, as_json: bool) -> None:
     found = plan(graph, options)
     rows = list(plan_rows(found, places, disk=options.disk_cache, force=options.forced))
     problems = [*found.analysis.problems, *notes, *found.analysis.registry.problems]
-    problems += [] if options.resume else questions(found, places, options.forced)
+    if options.resume:
+        try:
+            settled(found, places, resume=True, force=options.forced)
+        except GraphErrors as errors:
+            problems += errors.problems
+    else:
+        problems += questions(found, places, options.forced)
     if as_json:
         told = [problem.to_json() for problem in problems]
         machine({"targets": found.targets, "nodes": [row.to_json() for row in rows], "problems": told})

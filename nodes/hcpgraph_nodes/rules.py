@@ -20,7 +20,7 @@ from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import contradiction, file_marks
 from .families.registry import FAMILIES, READS_SIZES, ZERO_NEGATIVE
-from .pairs import counts, files, lengths, sizes, training
+from .pairs import counts, files, inside, lengths, sizes, training
 from .python.rule import untrusted
 from .text.rule import constant_texts
 
@@ -218,7 +218,7 @@ def small_model_sizes(view: Any) -> list[Problem]:
     ]
 
 
-for module in (lengths, training, files, counts, sizes):
+for module in (lengths, training, files, counts, sizes, inside):
     for each in module.RULES:
         rule(each)
 rule(untrusted)

@@ -354,3 +354,13 @@ def test_the_table_is_that_of_the_buckets(pictures: Path, workspace: Path) -> No
     assert [row["ids"] for row in loader["buckets"]] == [
         [data.dataset.samples[i].id for i in bucket.members] for bucket in data.buckets
     ]
+
+
+def test_a_training_by_epochs_is_counted_in_the_batches_of_its_loader(workspace: Path) -> None:
+    g = hcpgraph.load(Path(__file__).resolve().parents[2] / "graphs/quickstart/train_lora.json")
+    g.set("train.steps", None)
+    g.set("train.epochs", 2.5)
+    g.connect("loader.out", "train.loader")
+    (loader,) = made(g, workspace)["loaders"]
+    (training,) = loader["training"]
+    assert training["steps"] == round(2.5 * loader["batches"] + 0.49) and training["epochs"] >= 2.5

@@ -227,7 +227,7 @@ def titled(steps=4, **change):
     return g
 
 
-def test_a_finished_training_that_cannot_go_on_says_what_prevents_it(workspace):
+def test_a_finished_training_that_cannot_go_on_says_what_prevents_it(workspace, capsys):
     train(workspace, graph=titled())
     assert "begins anew" not in said(workspace, 6, graph=titled(6))
     told = said(workspace, 4, graph=titled(lr=0.02, dropout=0.3))
@@ -237,6 +237,12 @@ def test_a_finished_training_that_cannot_go_on_says_what_prevents_it(workspace):
     (problem,) = error.value.problems
     assert (problem.code, problem.node) == ("E_ANEW", "train") and "adamw.lr 0.02 (now 0.05)" in problem.message
     assert len(loss(train(workspace, graph=titled(4, lr=0.05), resume=True, force=["train"]))) == 4
+    from hcpgraph.cli.dry_run import show_plan
+    from hcpgraph.running.options import Options
+
+    options = Options(packs=[PACK], workspace=workspace, resume=True)
+    show_plan(titled(4, lr=0.06), options, as_json=False)
+    assert "E_ANEW train" in capsys.readouterr().err
     other = training(4, lr=0.07)
     assert "begins anew" not in said(workspace, 4, graph=other)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hcpgraph_nodes.pairs import counts, files, lengths, sizes, training
+from hcpgraph_nodes.pairs import counts, files, inside, lengths, sizes, training
 
 import hcpgraph
 from hcpgraph import Graph
@@ -11,7 +11,7 @@ from hcpgraph.checking.analyse import analyse, default_roots
 from hcpgraph.declaring.registry import default_registry
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = [rule for module in (lengths, training, files, counts, sizes) for rule in module.RULES]
+RULES = [rule for module in (lengths, training, files, counts, sizes, inside) for rule in module.RULES]
 
 
 def told(g: Graph, code: str, workspace=None) -> list[tuple[str | None, str, str]]:
@@ -268,3 +268,137 @@ def test_pictures_far_from_the_size_of_the_model_are_told():
     found = told(quickstart(before__width=512, before__height=512), "W_SIZE")
     assert [id for id, *_ in found] == ["before/sample"] and "trained with 64 × 64" in found[0][2]
     assert told(quickstart(before__width=96, before__height=64), "W_SIZE") == []
+
+
+def one(type: str, **settings) -> Graph:
+    g = Graph()
+    g.add(type, "node", settings=settings)
+    return g
+
+
+# word_fits_its_format
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ({"path": "out:cat.pt", "format": "safetensors"}, True),
+        ({"path": "out:cat.safetensors", "format": "a1111"}, True),
+        ({"path": "out:cat.safetensors", "format": "diffusers"}, False),
+        ({"path": "out:cat.pt", "format": "a1111"}, False),
+        ({}, False),
+    ],
+)
+def test_a_word_ends_as_its_format_is_written(settings, wrong):
+    assert bool(told(one("word.save", **settings), "E_WORD_FORMAT")) == wrong
+
+
+@pytest.mark.parametrize(("family", "wrong"), [("sdxl", True), ("sd15", False)])
+def test_a_word_of_two_networks_has_no_place_in_a1111s_file(family, wrong):
+    g = Graph()
+    g.add("model.new", "model", family=family, text_layers=2)
+    g.add("word.new", "word", name="<cat>")
+    g.add("word.save", "save", format="a1111", path="out:cat.pt")
+    wired(g, word__model="model.text_encoder", save__word="word.word")
+    assert bool(told(g, "E_WORD_FORMAT")) == wrong
+
+
+# layout_has_a_place
+@pytest.mark.parametrize(
+    ("kind", "settings", "layout", "wrong"),
+    [
+        ("plugin.loha", {}, "peft", True),
+        ("plugin.lokr", {}, "hcp", True),
+        ("plugin.loha", {}, "kohya", False),
+        ("plugin.lora", {}, "peft", False),
+        ("plugin.lora", {"bias": True}, "peft", True),
+        ("plugin.lora", {"decompose": True}, "hcp", True),
+        ("plugin.lora", {"decompose": True}, "peft", False),
+    ],
+)
+def test_a_layout_has_a_place_for_the_adapter(kind, settings, layout, wrong):
+    g = quickstart(save_lora__layout=layout)
+    g.add(kind, "other", **settings)
+    wired(g, other__model="model.denoiser", adapter_done__value="other.adapter")
+    assert bool(told(g, "E_ADAPTER")) == wrong
+
+
+def test_a_file_of_hcp_is_for_one_component():
+    g = hcpgraph.load(ROOT / "graphs/train/lora.json")
+    assert not told(g, "E_ADAPTER")
+    g.set("save.layout", "hcp")
+    assert len(told(g, "E_ADAPTER")) == 1
+
+
+# sampler_reads_it
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [({"eta": 0.5, "sampler": "euler"}, True), ({"eta": 0.5, "sampler": "ddim"}, False), ({"sampler": "euler"}, False)],
+)
+def test_eta_is_read_by_ddim_alone(settings, wrong):
+    assert bool(told(one("sample.denoise", **settings), "W_UNREAD")) == wrong
+
+
+@pytest.mark.parametrize(("guidance", "wrong"), [(1.0, True), (4.0, False)])
+def test_a_model_for_the_negative_side_needs_guidance(guidance, wrong):
+    g = one("sample.denoise", guidance=guidance)
+    g.add("model.new", "model")
+    assert bool(told(wired(g, node__negative_denoiser="model.denoiser"), "W_UNREAD")) == wrong
+
+
+# lists_fit_their_wires
+@pytest.mark.parametrize(
+    ("settings", "wrong"), [({"repeats": [1, 2, 3]}, 1), ({"weights": [0.5]}, 1), ({"repeats": [1, 2]}, 0), ({}, 0)]
+)
+def test_lists_of_a_merge_fit_its_wires(settings, wrong):
+    g = one("data.merge", **settings)
+    for id in "ab":
+        g.add("data.openmoji", id, limit=2, name=id)
+        g.connect(f"{id}.out", "node.datasets", many=True)
+    assert len(told(g, "E_WEIGHTS_COUNT")) == wrong
+
+
+# smallest_below_largest
+@pytest.mark.parametrize(
+    ("g", "wrong"),
+    [
+        (one("data.crop_jitter", min_zoom=1.5, max_zoom=1.2), 1),
+        (one("data.crop_jitter", min_zoom=1.1, max_zoom=1.2), 0),
+        (one("data.filter", min_side=600, max_side=500, min_ratio=2.0, max_ratio=1.0), 2),
+        (one("data.filter", min_side=600, max_side=0), 0),
+    ],
+)
+def test_a_smallest_value_lies_below_its_largest(g, wrong):
+    assert len(told(g, "E_RANGE")) == wrong
+
+
+# leftovers_need_a_batch
+@pytest.mark.parametrize(("leftover", "batch", "wrong"), [("merge", 0, True), ("merge", 4, False), ("drop", 0, False)])
+def test_merged_leftovers_need_a_batch_size(leftover, batch, wrong):
+    g = bucketed(4, 4, latents=1, leftover=leftover)
+    g.set("latents.batch_size", batch)
+    assert bool(told(g, "E_DATA")) == wrong
+
+
+# one_source_of_templates
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ({"file": "builtin:templates/object.txt", "templates": ["a photo of {caption}"]}, True),
+        ({"file": "builtin:templates/object.txt"}, False),
+        ({"templates": ["a photo of {caption}"]}, False),
+    ],
+)
+def test_templates_have_one_source(settings, wrong):
+    assert bool(told(one("text.template", **settings), "E_TEMPLATE")) == wrong
+
+
+# backend_has_the_mode
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ({"backend": "aot_eager", "mode": "max-autotune"}, True),
+        ({"backend": "aot_eager"}, False),
+        ({"mode": "max-autotune"}, False),
+    ],
+)
+def test_a_backend_has_the_mode(settings, wrong):
+    assert bool(told(one("model.compile", **settings), "E_SETTING")) == wrong

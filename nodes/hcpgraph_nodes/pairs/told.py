@@ -43,8 +43,12 @@ def number(view: Any, name: str) -> int | None:
     return value if type(value) is int else None
 
 
-def origin(view: Any, port: str) -> Any | None:
-    """The node from which what comes in at a port is handed on; None if nothing is wired or it comes from several."""
+def origin(view: Any, port: str, stop: str = "\0") -> Any | None:
+    """The node from which what comes in at a port is handed on; None if nothing is wired or it comes from several.
+
+    Args:
+        stop: The beginning of types that count as an origin although they hand something on.
+    """
     seen: set[str] = set()
     while True:
         givers = view.givers(port)
@@ -53,7 +57,7 @@ def origin(view: Any, port: str) -> Any | None:
         view = givers[0]
         seen.add(view.node)
         handed = HANDED.get(view.type) or HANDED.get(view.type.partition(".")[0] + ".")
-        if handed is None:
+        if handed is None or view.type.startswith(stop):
             return view
         port = handed
 

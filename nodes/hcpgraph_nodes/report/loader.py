@@ -15,6 +15,7 @@ from hcpgraph.running.part import Ran
 from ..data.bucketing.report import BucketRow, bucket_table
 from ..data.loader import Loader
 from ..data.sources.dataset import Dataset, Source
+from ..train.length import steps_of
 from . import warn
 from .find import Found, data_sources
 from .hashes import Look, looks
@@ -62,7 +63,7 @@ def loader_report(
     pictures = {s.source: s.id for s in data.samples if s.source is not None}
     distinct = len(pictures) if data.pictures else len({sample.id for sample in data.samples})
     table = bucket_table(loader.data, loader.batch_size)
-    training = [_training(analysis, loop, loader, distinct) for loop in one.loops]
+    training = [_training(analysis, loop, ran, loader, distinct) for loop in one.loops]
     warn.captions(told, data, place)
     sizes = np.array([source.size for source in pictures]) if data.pictures else None
     problems: list[Problem] = []
@@ -108,10 +109,16 @@ def loader_report(
     return made, problems
 
 
-def _training(analysis: Analysis, loop: str, loader: Loader, pictures: int) -> DataTraining:
+def _training(analysis: Analysis, loop: str, ran: Ran, loader: Loader, pictures: int) -> DataTraining:
     """How much of the data a loop sees."""
     settings = analysis.settings[loop]
-    steps, accumulate = int(settings.get("steps", 1)), int(settings.get("accumulate", 1))
+    accumulate = int(settings.get("accumulate", 1))
+    if settings.get("steps") is None and settings.get("epochs") is not None:
+        wired = (ran.values.get(source) for source in analysis.flat.nodes[loop].inputs.get("loader", ()))
+        counted = next((value for value in wired if isinstance(value, Loader)), loader)
+        steps = steps_of(float(settings["epochs"]), counted.batches_per_epoch, accumulate)
+    else:
+        steps = int(settings.get("steps", 1))
     batches = steps * accumulate
     epochs, rest = divmod(batches, loader.batches_per_epoch)
     last = [index for group in loader.epoch(epochs)[:rest] for index in group.samples]
