@@ -25,6 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 import hcpgraph
+from hcpgraph.testing import context
 
 GRAPH = Path(__file__).resolve().parents[1] / "graphs/train/emoji_base.json"
 SHEET = 100
@@ -137,7 +138,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if asked.out is not None:
         shown = spread(SHEET, len(chosen))
         captions = Captions(tuple(pictures.caption(chosen[index]) for index in shown))
-        sheet = grid([Images(images[shown])], captions, columns=10, upscale=2, font_size=11)
+        sheet = grid(context(Path("workspace")), [Images(images[shown])], captions, columns=10, upscale=2, font_size=11)
         Image.fromarray(to_pixels(sheet)[0]).save(asked.out)
     measured = {
         "model": asked.model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from hcpgraph_nodes.image.ticks import linear_ticks, log_ticks, tick_labels
 from hcpgraph_nodes.types import Curve
 
 from hcpgraph.errors import GraphError
+from hcpgraph.testing import context
+
+CTX = context(Path("workspace"))
 
 
 def near(picture: np.ndarray, color: str, tolerance: int = 40) -> np.ndarray:
@@ -20,7 +24,7 @@ def near(picture: np.ndarray, color: str, tolerance: int = 40) -> np.ndarray:
 
 
 def drawn(*curves: Curve, **settings: object) -> np.ndarray:
-    return to_pixels(plot(curves, **settings))[0]  # type: ignore[arg-type]
+    return to_pixels(plot(CTX, curves, **settings))[0]  # type: ignore[arg-type]
 
 
 def test_smoothing_is_the_average_without_bias() -> None:

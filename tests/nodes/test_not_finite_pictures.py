@@ -26,6 +26,7 @@ from hcpgraph.finite import is_finite
 from hcpgraph.testing import context
 
 NAN, INF = math.nan, math.inf
+CTX = context(Path("workspace"))
 
 
 def picture(*values: float) -> Images:
@@ -45,9 +46,9 @@ def test_pictures_carry_a_mark(tmp_path: Path) -> None:
 
 def test_what_is_made_of_pictures_keeps_the_mark() -> None:
     wrong = picture(0.5, NAN)
-    for made in (grid((picture(0.1, 0.2), wrong), upscale=2), resize(wrong, width=8, height=8)):
+    for made in (grid(CTX, (picture(0.1, 0.2), wrong), upscale=2), resize(wrong, width=8, height=8)):
         assert not is_finite(made.data)
-    rows = grid((picture(0.1, 0.2), wrong), padding=0)
+    rows = grid(CTX, (picture(0.1, 0.2), wrong), padding=0)
     assert rows.data.isnan().any(dim=1)[0].nonzero().tolist() == [[y, 1] for y in range(4, 8)]
     shown = tensor_picture(wrong)
     assert shown is not None and shown.getpixel((1, 0)) == (255, 0, 255) != shown.getpixel((0, 0))
@@ -61,7 +62,7 @@ def test_a_plot_counts_what_it_cannot_draw(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         ImageDraw.ImageDraw, "text", lambda self, xy, text, *a, **k: (texts.append(text), draw(self, xy, text, *a, **k))
     )
-    plot((Curve({"loss": [(1, 0.5), (2, NAN), (3, 0.25)], "other": [(1, INF), (2, NAN)], "good": [(1, 1.0)]}),))
+    plot(CTX, (Curve({"loss": [(1, 0.5), (2, NAN), (3, 0.25)], "other": [(1, INF), (2, NAN)], "good": [(1, 1.0)]}),))
     assert any(text.startswith("loss (1 not finite)") for text in texts)
     assert "other (2 not finite)" in texts and any(text.startswith("good  ") for text in texts)
 

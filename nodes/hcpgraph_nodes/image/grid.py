@@ -8,18 +8,19 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from hcpgraph import GraphError, Many, node
+from hcpgraph import Context, GraphError, Many, node
 from hcpgraph.widgets import Slider
 
 from ..types import Captions, Images
 from .color import HexColor, rgb
+from .fonts import font_for
 from .pixels import from_pixels, to_pixels
 from .wrap import wrapped
 
 if TYPE_CHECKING:
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
-    Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+    from .fonts import Font
 
 CAPTION_LINES = 3
 TITLE_LINES = 2
@@ -27,6 +28,7 @@ TITLE_LINES = 2
 
 @node("image.grid")
 def grid(
+    ctx: Context,
     images: Many[Images],
     captions: Captions | None = None,
     *,
@@ -56,9 +58,9 @@ def grid(
         out: One picture (1, 3, H, W), float32 in [0, 1].
 
     Raises:
-        GraphError: E_GRID, no pictures, or captions or titles that match neither pictures nor columns nor rows.
+        GraphError: E_GRID, no pictures, or captions or titles that match neither pictures nor columns nor rows; E_FONT.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     rows = [to_pixels(wire) for wire in images]
     holes = [hole for wire in images for hole in (~wire.data.isfinite()).any(dim=1).cpu()]
@@ -77,7 +79,7 @@ def grid(
     cell_h = upscale * max(picture.shape[0] for row in rows for picture in row)
     step_x = cell_w + padding
     width = step_x * max(map(len, rows)) + padding
-    font = ImageFont.load_default(font_size)
+    font = font_for(ctx, [*titles, *(text for row in labels for text in row)])(font_size)
     line = round(font_size * 1.3)
     color = rgb(background)
     ink = (0, 0, 0) if 299 * color[0] + 587 * color[1] + 114 * color[2] > 127_500 else (255, 255, 255)

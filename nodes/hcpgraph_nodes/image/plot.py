@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from hcpgraph import GraphError, Many, node
+from hcpgraph import Context, GraphError, Many, node
 from hcpgraph.widgets import Slider
 
 from ..types import Curve, Images
+from .fonts import font_for
 from .pixels import from_pixels
 from .ticks import linear_ticks, log_ticks, tick_labels
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
+
+    from .fonts import Font
 
 COLORS = ("#2f6fde", "#e4572e", "#2a9d5c", "#8f5bd6", "#d9a514", "#14a3b8", "#d6457f", "#6b7280")
 INK, QUIET, GRID, PAPER = "#1f2430", "#6b7280", "#e6e8ec", "#ffffff"
@@ -38,6 +41,7 @@ class Line:
 
 @node("image.plot")
 def plot(
+    ctx: Context,
     curves: Many[Curve],
     *,
     title: str = "",
@@ -70,12 +74,15 @@ def plot(
         out: One picture (1, 3, height, width), float32 in [0, 1].
 
     Raises:
-        GraphError: E_PLOT, no curve holds a value that can be drawn.
+        GraphError: E_PLOT, no curve holds a value that can be drawn; E_FONT.
     """
     lines = _lines(curves, names, smoothing, log_scale)
     if not any(np.isfinite(line.y).any() for line in lines):
         raise GraphError("E_PLOT", "there is no finite value to draw", hint="look at the losses: are they nan?")
-    return from_pixels([_draw(lines, title, x_label, smoothing > 0, log_scale, width, height)])
+    texts = [title, x_label, *(line.name for line in lines)]
+    font = font_for(ctx, texts)
+    fonts = font(FONT * SCALE), font(round(FONT * 1.3) * SCALE)
+    return from_pixels([_draw(lines, title, x_label, smoothing > 0, log_scale, width, height, fonts)])
 
 
 def smoothed(steps: np.ndarray, values: np.ndarray, factor: float) -> np.ndarray:
@@ -126,12 +133,19 @@ def _limits(lines: list[Line], log_scale: bool) -> tuple[float, float]:
 
 
 def _draw(
-    lines: list[Line], title: str, x_label: str, faint: bool, log_scale: bool, width: int, height: int
+    lines: list[Line],
+    title: str,
+    x_label: str,
+    faint: bool,
+    log_scale: bool,
+    width: int,
+    height: int,
+    fonts: tuple[Font, Font],
 ) -> np.ndarray:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     s = SCALE
-    font, large = ImageFont.load_default(FONT * s), ImageFont.load_default(round(FONT * 1.3) * s)
+    font, large = fonts
     canvas = Image.new("RGB", (width * s, height * s), PAPER)
     draw = ImageDraw.Draw(canvas)
 
@@ -189,7 +203,7 @@ def _legend(
     left: int,
     right: int,
     top: int,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    font: Font,
 ) -> int:
     """Colour, name and last value of every line, in as many rows as they need; returns where the rows end."""
     s, x, row = SCALE, left, 22 * SCALE

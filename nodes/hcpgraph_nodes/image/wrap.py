@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from PIL import ImageFont
+    from .fonts import Font
 
 
-def wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, most: int) -> list[str]:
+def wrapped(text: str, font: Font, width: int, most: int) -> list[str]:
     """Lines of at most `width` pixels, at most `most` of them; a long word is broken, a cut text ends with "…"."""
     lines: list[str] = []
     current = ""
