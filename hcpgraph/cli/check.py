@@ -159,8 +159,7 @@ def _show(reporter: Any, made: dict[str, Any]) -> None:
         console.print(part)
     report(Problem(**problem) for problem in made["problems"])
     for note in made["notes"]:
-        if note["level"] != "info":
-            said(f"{note['node']}: {note['message']}", fg="yellow")
+        said(f"{note['node']}: {note['message']}", fg=None if note["level"] == "info" else "yellow")
 
 
 def _display(quiet: bool) -> Any:

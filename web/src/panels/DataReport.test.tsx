@@ -19,7 +19,7 @@ const made: Made = {
   lang: "en",
   title: "Cats",
   problems: [],
-  notes: [],
+  notes: [{ node: "folder", level: "info", message: "3 pictures; not used: 1 other files (1 .md)" }],
   loaders: [
     {
       node: "loader",
@@ -77,6 +77,7 @@ it("asks when it is opened, and a bucket shows its pictures", async () => {
   const loader = await screen.findByRole("article");
   expect(ask).toHaveBeenCalledTimes(1);
   expect(within(loader).getByText("sks a", { selector: "dd" })).toBeTruthy();
+  expect(screen.getByText(/not used: 1 other files/), "what a source says of its files").toBeTruthy();
   expect(
     within(loader)
       .getAllByRole("img")

@@ -107,16 +107,15 @@ function Bar({
 function Loaders({ report }: { report: Made }) {
   const { t } = useTranslation();
   if (report.loaders.length === 0) return <p className={styles.empty}>{t("dataReport.noLoader")}</p>;
-  const notes = report.notes.filter((note) => note.level !== "info");
   return (
     <>
       {report.loaders.map((loader) => (
         <DataReportLoader key={loader.node} loader={loader} />
       ))}
-      {notes.length > 0 && (
+      {report.notes.length > 0 && (
         <Section title={t("dataReport.notes")}>
           <ul className={styles.list}>
-            {notes.map((note) => (
+            {report.notes.map((note) => (
               <li key={`${note.node} ${note.message}`}>
                 <Place node={note.node} /> {note.message}
               </li>
