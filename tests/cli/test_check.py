@@ -245,7 +245,10 @@ def test_what_a_source_read_and_did_not_use_is_said(cli, tmp_path: Path, picture
     (pictures / "notes.md").write_text("x")
     loading().save(tmp_path / "graph.json")
     done = cli("check", tmp_path / "graph.json", "--workspace", workspace)
-    assert "photos: 6 pictures in data:photos: 6 with a caption (6 .txt files); not used: 1 other files (1 .md)" in done.stderr
+    assert (
+        "photos: 6 pictures in data:photos: 6 with a caption (6 .txt files); not used: 1 other files (1 .md)"
+        in done.stderr
+    )
 
 
 def test_every_problem_is_told_and_the_code_is_2(cli, tmp_path: Path, pictures: Path, workspace: Path) -> None:
