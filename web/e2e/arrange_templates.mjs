@@ -6,7 +6,7 @@
  * Only `view.nodes` changes; `hcpgraph fmt graphs` writes the files as they are kept. The pictures of the templates come
  * after it: e2e/template_pictures.mjs.
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CHECKOUT, Server, until } from "./server.ts";
 import { launch, openSaved } from "./window.mjs";
@@ -36,7 +36,7 @@ function instances(body) {
 async function inside(page, graph, body, done) {
   await arrange(page);
   for (const [name, id] of instances(body)) {
-    if (done.has(name)) continue;
+    if (done.has(name) || !graph.graphs?.[name]) continue;
     done.add(name);
     await page.locator(`[data-id="${id}"] button`).first().waitFor();
     await page.locator(`[data-id="${id}"]`).dblclick({ position: { x: 40, y: 12 } });
@@ -63,14 +63,13 @@ try {
     await openSaved(page, server, saved, graph);
     await page.waitForTimeout(1000);
     await inside(page, graph, graph, new Set());
+    const stored = join(server.workspace, "graphs", `${saved}.json`);
+    const { mtimeMs } = await stat(stored);
     await page.keyboard.press("Control+s");
-    const before = JSON.stringify(graph.view.nodes);
-    const moved = await until(`${saved} being stored`, async () => {
-      const now = await server.saved(saved);
-      return JSON.stringify(now.view.nodes) === before ? null : now;
-    });
+    await until(`${saved} being stored`, async () => ((await stat(stored)).mtimeMs > mtimeMs ? true : null), 60_000);
+    const moved = await server.saved(saved);
     graph.view.nodes = moved.view.nodes;
-    for (const [sub, body] of Object.entries(graph.graphs)) body.view.nodes = moved.graphs[sub].view.nodes;
+    for (const [sub, body] of Object.entries(graph.graphs ?? {})) body.view.nodes = moved.graphs[sub].view.nodes;
     await writeFile(file, `${JSON.stringify(graph, null, 2)}\n`);
     process.stdout.write(`${name}\n`);
     await page.context().close();

@@ -80,8 +80,8 @@ it("speaks Chinese everywhere once it is switched, nodes and their help included
   await page.keyboard.press("Escape");
   await editor.node("model").click({ position: { x: 40, y: 8 } });
   for (const [keys, title] of [
-    ["?", "forms.shortcuts.title"],
-    ["Control+Shift+s", "forms.saveAs.title"],
+    ["?", "dialogs.shortcuts.title"],
+    ["Control+Shift+s", "dialogs.saveAs.title"],
   ] as const) {
     await page.keyboard.press(keys);
     await page.getByRole("dialog", { name: zh(title) }).waitFor();

@@ -18,15 +18,15 @@ export function AboutDialog({ onClose }: DialogProps<"about">) {
   }, []);
   const rows: [string, string][] = hello
     ? [
-        [t("forms.about.version"), hello.version],
-        [t("forms.about.workspace"), hello.workspace],
-        [t("forms.about.roots"), hello.roots.map((root) => `${root}:`).join(" ")],
-        [t("forms.about.device"), hello.worker.device ?? t("forms.about.unknown")],
-        [t("forms.about.worker"), t(`forms.about.worker.${hello.worker.state}`)],
+        [t("dialogs.about.version"), hello.version],
+        [t("dialogs.about.workspace"), hello.workspace],
+        [t("dialogs.about.roots"), hello.roots.map((root) => `${root}:`).join(" ")],
+        [t("dialogs.about.device"), hello.worker.device ?? t("dialogs.about.unknown")],
+        [t("dialogs.about.worker"), t(`dialogs.about.worker.${hello.worker.state}`)],
       ]
     : [];
   return (
-    <Dialog open title="hcpgraph" description={t("forms.about.text")} onOpenChange={(open) => !open && onClose(null)}>
+    <Dialog open title="hcpgraph" description={t("dialogs.about.text")} onOpenChange={(open) => !open && onClose(null)}>
       {problem && (
         <p className={styles.bad} role="alert">
           {problem}
@@ -43,7 +43,7 @@ export function AboutDialog({ onClose }: DialogProps<"about">) {
           </div>
         ))}
       </dl>
-      <p className={styles.muted}>{t("forms.about.license")}</p>
+      <p className={styles.muted}>{t("dialogs.about.license")}</p>
     </Dialog>
   );
 }

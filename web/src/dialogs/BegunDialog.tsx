@@ -11,8 +11,8 @@ export function BegunDialog({ problems, onClose }: DialogProps<"begun">) {
     <Dialog
       open
       alert
-      title={t("forms.begun.title")}
-      description={t("forms.begun.text")}
+      title={t("dialogs.begun.title")}
+      description={t("dialogs.begun.text")}
       onOpenChange={(open) => !open && onClose(null)}
       footer={<Button onClick={() => onClose(null)}>{t("forms.cancel")}</Button>}
     >
@@ -25,8 +25,8 @@ export function BegunDialog({ problems, onClose }: DialogProps<"begun">) {
         {(["resume", "anew"] as const).map((choice) => (
           <li key={choice}>
             <button type="button" className={styles.choice} onClick={() => onClose(choice)}>
-              <strong>{t(`forms.begun.${choice}`)}</strong>
-              <span className={styles.muted}>{t(`forms.begun.${choice}Text`)}</span>
+              <strong>{t(`dialogs.begun.${choice}`)}</strong>
+              <span className={styles.muted}>{t(`dialogs.begun.${choice}Text`)}</span>
             </button>
           </li>
         ))}

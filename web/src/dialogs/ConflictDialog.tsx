@@ -12,8 +12,8 @@ export function ConflictDialog({ name, onClose }: DialogProps<"conflict">) {
     <Dialog
       open
       alert
-      title={t("forms.conflict.title", { name })}
-      description={t("forms.conflict.text")}
+      title={t("dialogs.conflict.title", { name })}
+      description={t("dialogs.conflict.text")}
       onOpenChange={(open) => !open && onClose(null)}
       footer={<Button onClick={() => onClose(null)}>{t("forms.cancel")}</Button>}
     >
@@ -21,10 +21,10 @@ export function ConflictDialog({ name, onClose }: DialogProps<"conflict">) {
         {(["saveAs", "theirs", "mine"] as const).map((choice) => (
           <li key={choice}>
             <button type="button" className={styles.choice} onClick={() => onClose(choice)}>
-              <strong>{t(`forms.conflict.${choice}`)}</strong>
+              <strong>{t(`dialogs.conflict.${choice}`)}</strong>
               <span className={choice === "saveAs" ? styles.muted : styles.warning}>
                 {choice !== "saveAs" && <FileWarning size={13} aria-hidden />}
-                {t(`forms.conflict.${choice}Text`)}
+                {t(`dialogs.conflict.${choice}Text`)}
               </span>
             </button>
           </li>

@@ -1,4 +1,6 @@
 import { type ComponentType, lazy, Suspense } from "react";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/dialogs.json";
 import { type OpenDialog, useSession } from "../state/session";
 import { AboutDialog } from "./AboutDialog";
 import { BegunDialog } from "./BegunDialog";
@@ -9,6 +11,8 @@ import { ImportDialog } from "./ImportDialog";
 import type { DialogKind, DialogKinds, DialogProps } from "./kinds";
 import { SaveAsDialog } from "./SaveAsDialog";
 import { ShortcutsDialog } from "./ShortcutsDialog";
+
+addTexts(english);
 
 const TrainDialog = lazy(() => import("./TrainDialog").then(({ TrainDialog }) => ({ default: TrainDialog })));
 const TemplatesDialog = lazy(() =>

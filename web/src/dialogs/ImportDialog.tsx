@@ -11,7 +11,7 @@ import {
 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import i18n from "../i18n";
+import { addTexts } from "../i18n";
 import english from "../i18n/en/imported.json";
 import { writeText } from "../state/clipboard";
 import { Badge, Button, IconButton, Switch } from "../ui";
@@ -20,7 +20,7 @@ import styles from "./dialogs.module.css";
 import type { DialogProps } from "./kinds";
 import { isRefused, rootsToAllow, trustCommand, wishesOf } from "./wishes";
 
-i18n.addResourceBundle("en", "translation", english, true, true);
+addTexts(english);
 
 /** What a graph would read, write and load, before it may; where a run may write besides is switched on here. */
 export function ImportDialog({ graph, capabilities, purpose, onClose }: DialogProps<"import">) {

@@ -44,8 +44,8 @@ export function SaveAsDialog({ name, onClose }: DialogProps<"saveAs">) {
   return (
     <Dialog
       open
-      title={t("forms.saveAs.title")}
-      description={t("forms.saveAs.text")}
+      title={t("dialogs.saveAs.title")}
+      description={t("dialogs.saveAs.text")}
       onOpenChange={(open) => !open && onClose(null)}
       footer={
         <>
@@ -57,7 +57,7 @@ export function SaveAsDialog({ name, onClose }: DialogProps<"saveAs">) {
             disabled={fault !== null}
             loading={busy}
           >
-            {t(taken ? "forms.saveAs.replace" : "forms.saveAs.save")}
+            {t(taken ? "dialogs.saveAs.replace" : "dialogs.saveAs.save")}
           </Button>
         </>
       }
@@ -65,9 +65,9 @@ export function SaveAsDialog({ name, onClose }: DialogProps<"saveAs">) {
       <form id={id} className={styles.form} onSubmit={(event) => void submit(event)}>
         <Field
           htmlFor={`${id}-name`}
-          label={t("forms.saveAs.name")}
-          help={taken ? t("forms.saveAs.taken") : t("forms.saveAs.folder")}
-          error={text !== "" && fault !== null ? t(`forms.saveAs.fault.${fault}`) : problem}
+          label={t("dialogs.saveAs.name")}
+          help={taken ? t("dialogs.saveAs.taken") : t("dialogs.saveAs.folder")}
+          error={text !== "" && fault !== null ? t(`dialogs.saveAs.fault.${fault}`) : problem}
         >
           <TextField
             id={`${id}-name`}
@@ -78,8 +78,8 @@ export function SaveAsDialog({ name, onClose }: DialogProps<"saveAs">) {
           />
         </Field>
         {near.length > 0 && (
-          <section aria-label={t("forms.saveAs.existing")}>
-            <h3 className={styles.heading}>{t("forms.saveAs.existing")}</h3>
+          <section aria-label={t("dialogs.saveAs.existing")}>
+            <h3 className={styles.heading}>{t("dialogs.saveAs.existing")}</h3>
             <ul className={styles.files}>
               {near.map((entry) => (
                 <li key={entry.name}>

@@ -23,22 +23,22 @@ export function ShortcutsDialog({ onClose }: DialogProps<"shortcuts">) {
   }
 
   return (
-    <Dialog open size="l" title={t("forms.shortcuts.title")} onOpenChange={(open) => !open && onClose(null)}>
+    <Dialog open size="l" title={t("dialogs.shortcuts.title")} onOpenChange={(open) => !open && onClose(null)}>
       <TextField
         lead={<Search size={14} />}
         value={query}
-        aria-label={t("forms.shortcuts.search")}
-        placeholder={t("forms.shortcuts.search")}
+        aria-label={t("dialogs.shortcuts.search")}
+        placeholder={t("dialogs.shortcuts.search")}
         onChange={(event) => setQuery(event.currentTarget.value)}
       />
-      {shown.length === 0 && <p className={styles.muted}>{t("forms.shortcuts.none")}</p>}
+      {shown.length === 0 && <p className={styles.muted}>{t("dialogs.shortcuts.none")}</p>}
       <div className={styles.columns}>
         {GROUPS.map((group) => {
           const own = shown.filter((command) => command.group === group);
           if (own.length === 0) return null;
           return (
-            <section key={group} className={styles.column} aria-label={t(`forms.shortcuts.${group}`)}>
-              <h3 className={styles.heading}>{t(`forms.shortcuts.${group}`)}</h3>
+            <section key={group} className={styles.column} aria-label={t(`dialogs.shortcuts.${group}`)}>
+              <h3 className={styles.heading}>{t(`dialogs.shortcuts.${group}`)}</h3>
               <dl className={styles.keys}>
                 {own.map((command) => (
                   <div key={command.id} className={styles.key}>

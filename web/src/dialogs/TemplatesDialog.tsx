@@ -3,7 +3,7 @@ import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import type { TemplateEntry } from "../api/schema";
-import i18n from "../i18n";
+import { addTexts } from "../i18n";
 import english from "../i18n/en/templates.json";
 import { Broken } from "../panels/GraphFiles";
 import { useListing } from "../panels/useListing";
@@ -19,7 +19,7 @@ import type { DialogProps } from "./kinds";
 import { fitting, type Tag, tagsOf } from "./templateList";
 import styles from "./templates.module.css";
 
-i18n.addResourceBundle("en", "translation", english, true, true);
+addTexts(english);
 
 /** Ready graphs, with what comes out of them; a click opens a copy. */
 export function TemplatesDialog({ onClose }: DialogProps<"templates">) {

@@ -6,7 +6,7 @@ import { problemsOf } from "../api/errors";
 import type { Opened, Uploaded } from "../api/schema";
 import { complete } from "../graph/normal";
 import { interfaceValue } from "../graph/values";
-import i18n from "../i18n";
+import { addTexts } from "../i18n";
 import english from "../i18n/en/trainOn.json";
 import { startRun } from "../state/run";
 import { useSession } from "../state/session";
@@ -36,7 +36,7 @@ import {
   trainable,
 } from "./training";
 
-i18n.addResourceBundle("en", "translation", english, true, true);
+addTexts(english);
 
 const MODEL = { type: "string" };
 const MODEL_HINT = { kind: "model", kind_of: "any", suffixes: [".safetensors"] } as const;

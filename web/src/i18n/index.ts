@@ -10,7 +10,7 @@ export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN"
 /** Without those of panels that bring their own, so that the first page goes without them. */
 const english = merged(
   import.meta.glob<{ default: Record<string, string> }>(
-    ["./en/*.json", "!./en/{compare,dataReport,imported,templates,trainOn}.json"],
+    ["./en/*.json", "!./en/{compare,curves,dataReport,dialogs,files,gallery,imported,outline,templates,trainOn}.json"],
     {
       eager: true,
     },
@@ -25,6 +25,11 @@ export function detectLanguage(stored: Language | null, wanted: readonly string[
     if (/^en\b/i.test(one)) return "en";
   }
   return "en";
+}
+
+/** The English texts of a part that is loaded later: it brings them itself. */
+export function addTexts(texts: Record<string, string>): void {
+  i18n.addResourceBundle("en", "translation", texts, true, true);
 }
 
 /** Read the Chinese texts, once; they are fetched when they are first wanted. */

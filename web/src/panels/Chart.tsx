@@ -4,6 +4,8 @@ import { useTranslation } from "react-i18next";
 import { useShallow } from "zustand/react/shallow";
 import { api } from "../api/client";
 import type { Artifact } from "../api/schema";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/curves.json";
 import { usePreferences } from "../state/preferences";
 import { useQueue } from "../state/queue";
 import { type Curves, useRuns, viewOf } from "../state/run";
@@ -19,6 +21,8 @@ import { formatTime } from "./format";
 import { GalleryViewer } from "./GalleryViewer";
 import { picturesOf } from "./pictures";
 import { useSlow } from "./useSlow";
+
+addTexts(english);
 
 const ChartPlot = lazy(() => import("./ChartPlot"));
 
@@ -67,14 +71,14 @@ export function Chart() {
   const active = runs[0];
 
   if (all.length === 0 || !active) {
-    const title = t(active ? "dock.loss.empty" : "dock.noRun");
+    const title = t(active ? "curves.empty" : "dock.noRun");
     return <EmptyState icon={<ChartLine size={18} />} title={title} />;
   }
   return (
     <div className={styles.panel}>
       <Toolbar series={series} job={active.job} />
       <ChartLegend series={all} step={step} />
-      <figure className={styles.figure} aria-label={t("dock.loss.figure", { title: active.title })}>
+      <figure className={styles.figure} aria-label={t("curves.figure", { title: active.title })}>
         {table ? (
           <ChartTable series={series} markers={markers} />
         ) : (
@@ -109,10 +113,10 @@ function Toolbar({ series, job }: { series: readonly SeriesInfo[]; job: string }
   return (
     <div className={styles.bar}>
       <span className={styles.smoothing}>
-        <span>{t("dock.loss.smoothing")}</span>
+        <span>{t("curves.smoothing")}</span>
         <Slider
           className={styles.slider}
-          label={t("dock.loss.smoothing")}
+          label={t("curves.smoothing")}
           value={smoothing}
           min={0}
           max={0.99}
@@ -122,16 +126,16 @@ function Toolbar({ series, job }: { series: readonly SeriesInfo[]; job: string }
         />
         <span className={styles.number}>{shown}</span>
       </span>
-      <Switch checked={logScale} onChange={() => toggle("logScale")} label={t("dock.loss.log")} />
+      <Switch checked={logScale} onChange={() => toggle("logScale")} label={t("curves.log")} />
       <span className={styles.space} />
       {revealed !== null && (
         <Button size="s" icon={<X size={13} />} onClick={() => reveal(null)}>
-          {t("dock.loss.step", { step: revealed })}
+          {t("curves.step", { step: revealed })}
         </Button>
       )}
       {compare.length > 0 && (
         <Button size="s" icon={<X size={13} />} onClick={() => useRuns.getState().setCompare([])}>
-          {t("dock.loss.overlaid", { number: compare.length })}
+          {t("curves.overlaid", { number: compare.length })}
         </Button>
       )}
       {!table && (
@@ -140,25 +144,25 @@ function Toolbar({ series, job }: { series: readonly SeriesInfo[]; job: string }
             <>
               <IconButton
                 size="s"
-                label={t("dock.loss.left")}
+                label={t("curves.left")}
                 icon={<ChevronLeft size={14} />}
                 onClick={() => setView(moved(view, all, -0.5))}
               />
               <IconButton
                 size="s"
-                label={t("dock.loss.right")}
+                label={t("curves.right")}
                 icon={<ChevronRight size={14} />}
                 onClick={() => setView(moved(view, all, 0.5))}
               />
               <IconButton
                 size="s"
-                label={t("dock.loss.out")}
+                label={t("curves.out")}
                 icon={<ZoomOut size={14} />}
                 onClick={() => setView(zoomed(view, all, 2))}
               />
               <IconButton
                 size="s"
-                label={t("dock.loss.all")}
+                label={t("curves.all")}
                 icon={<Maximize2 size={14} />}
                 onClick={() => setView(null)}
               />
@@ -166,7 +170,7 @@ function Toolbar({ series, job }: { series: readonly SeriesInfo[]; job: string }
           )}
           <IconButton
             size="s"
-            label={t("dock.loss.in")}
+            label={t("curves.in")}
             icon={<ZoomIn size={14} />}
             onClick={() => setView(zoomed(view, all, 0.5))}
           />
@@ -174,19 +178,14 @@ function Toolbar({ series, job }: { series: readonly SeriesInfo[]; job: string }
       )}
       <IconButton
         size="s"
-        label={t("dock.loss.table")}
+        label={t("curves.table")}
         icon={<Table2 size={14} />}
         pressed={table}
         onClick={() => setTable(!table)}
       />
-      <a
-        className={styles.link}
-        href={api.seriesCsvUrl(job)}
-        download={`${job}.csv`}
-        aria-label={t("dock.loss.csvName")}
-      >
+      <a className={styles.link} href={api.seriesCsvUrl(job)} download={`${job}.csv`} aria-label={t("curves.csvName")}>
         <Download size={13} aria-hidden />
-        {t("dock.loss.csv")}
+        {t("curves.csv")}
       </a>
     </div>
   );

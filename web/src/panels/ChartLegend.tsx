@@ -13,7 +13,7 @@ export function ChartLegend({ series, step }: { series: readonly SeriesInfo[]; s
   const { t, i18n } = useTranslation();
   const { hidden, toggle } = useChartView();
   return (
-    <ul className={styles.legend} aria-label={t("dock.loss.series")}>
+    <ul className={styles.legend} aria-label={t("curves.series")}>
       {series.map((one) => {
         const value = valueAt(one, step);
         const on = !hidden.has(one.name);
@@ -44,7 +44,7 @@ export function ChartLegend({ series, step }: { series: readonly SeriesInfo[]; s
             {one.overlaid && (
               <IconButton
                 size="s"
-                label={t("dock.loss.remove", { title: one.label })}
+                label={t("curves.remove", { title: one.label })}
                 icon={<X size={12} />}
                 onClick={() => useRuns.getState().toggleCompare(one.job)}
               />
@@ -52,7 +52,7 @@ export function ChartLegend({ series, step }: { series: readonly SeriesInfo[]; s
           </li>
         );
       })}
-      {step !== null && <li className={styles.step}>{t("dock.loss.step", { step })}</li>}
+      {step !== null && <li className={styles.step}>{t("curves.step", { step })}</li>}
     </ul>
   );
 }

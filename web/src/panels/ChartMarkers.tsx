@@ -18,7 +18,7 @@ export function ChartMarkers({ placed, onOpen }: ChartMarkersProps) {
   const { t } = useTranslation();
   if (placed.length === 0) return null;
   return (
-    <ul className={styles.markers} aria-label={t("dock.loss.markers")}>
+    <ul className={styles.markers} aria-label={t("curves.markers")}>
       {placed.map(({ x, markers }) => (
         <li key={`${markers[0]?.step} ${markers[0]?.kind}`} className={styles.marker} style={{ left: x }}>
           <Written markers={markers} onOpen={onOpen} />
@@ -37,11 +37,11 @@ function Written({ markers, onOpen }: { markers: readonly Marker[]; onOpen: Char
   const files = markers.filter((marker) => marker.kind !== "image");
   const step = markers[0]?.step ?? 0;
   if (files.length === 0) {
-    const label = t("dock.loss.pictures", { step, number: pictures.length });
+    const label = t("curves.pictures", { step, number: pictures.length });
     return <IconButton size="s" label={label} icon={<Icon size={13} />} onClick={() => onOpen(pictures)} />;
   }
   const names = files.flatMap((marker) => marker.uris.map((uri) => uri.slice(uri.lastIndexOf("/") + 1)));
-  const label = t("dock.loss.files", { step, names: names.join(", ") });
+  const label = t("curves.files", { step, names: names.join(", ") });
   return (
     <Popover
       label={label}
@@ -50,7 +50,7 @@ function Written({ markers, onOpen }: { markers: readonly Marker[]; onOpen: Char
     >
       {pictures.length > 0 && (
         <Button size="s" icon={<Image size={13} />} onClick={() => onOpen(pictures)}>
-          {t("dock.loss.pictures", { step: pictures[0]?.step ?? step, number: pictures.length })}
+          {t("curves.pictures", { step: pictures[0]?.step ?? step, number: pictures.length })}
         </Button>
       )}
       <ul className={styles.written}>
@@ -61,7 +61,7 @@ function Written({ markers, onOpen }: { markers: readonly Marker[]; onOpen: Char
                 <a href={api.fileUrl(uri, true)}>{uri}</a>
               ) : (
                 <>
-                  {t("dock.loss.checkpoint")} <code>{uri}</code>
+                  {t("curves.checkpoint")} <code>{uri}</code>
                 </>
               )}
             </li>

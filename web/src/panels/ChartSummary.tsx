@@ -19,7 +19,7 @@ export function ChartSummary({ series }: { series: readonly SeriesInfo[] }) {
       if (!found) return [];
       const { last, lastStep, lowest, lowestStep, trend } = found;
       const values = { label, last: number(last), lastStep, lowest: number(lowest), lowestStep };
-      return [t(`dock.loss.said.${trend}`, values)];
+      return [t(`curves.said.${trend}`, values)];
     });
   }, [slow, t, i18n.language]);
   return (

@@ -21,15 +21,15 @@ export function ChartTable({ series, markers }: ChartTableProps) {
   return (
     <section
       className={styles.scroll}
-      aria-label={t("dock.loss.table")}
+      aria-label={t("curves.table")}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
       tabIndex={0}
     >
       <table className={styles.table}>
-        <caption>{t("dock.loss.tableNote")}</caption>
+        <caption>{t("curves.tableNote")}</caption>
         <thead>
           <tr>
-            <th scope="col">{t("dock.loss.stepColumn")}</th>
+            <th scope="col">{t("curves.stepColumn")}</th>
             {slow.map((one) => (
               <th key={one.key} scope="col">
                 {one.label}
@@ -37,7 +37,7 @@ export function ChartTable({ series, markers }: ChartTableProps) {
             ))}
             {markers.length > 0 && (
               <th scope="col" className={styles.files}>
-                {t("dock.loss.filesColumn")}
+                {t("curves.filesColumn")}
               </th>
             )}
           </tr>

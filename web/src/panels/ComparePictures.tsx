@@ -1,7 +1,7 @@
 import { ArrowLeftRight, Pause, Play } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import i18n from "../i18n";
+import { addTexts } from "../i18n";
 import english from "../i18n/en/compare.json";
 import { Button, cx, Segments, Slider, Switch } from "../ui";
 import { Dialog } from "../ui/Dialog";
@@ -9,7 +9,7 @@ import styles from "./ComparePictures.module.css";
 import { fullOf, nameOf } from "./pictureFiles";
 import type { Picture } from "./pictures";
 
-i18n.addResourceBundle("en", "translation", english, true, true);
+addTexts(english);
 
 type Mode = "slider" | "side" | "blink" | "difference";
 const MODES: readonly Mode[] = ["slider", "side", "blink", "difference"];

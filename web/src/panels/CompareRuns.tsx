@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import { problemsOf } from "../api/errors";
 import type { Job, Json, Series } from "../api/schema";
-import i18n from "../i18n";
+import { addTexts } from "../i18n";
 import english from "../i18n/en/compare.json";
 import { useRuns } from "../state/run";
 import { curveOf } from "../state/runs/curve";
@@ -17,7 +17,7 @@ import styles from "./CompareRuns.module.css";
 import { formatDuration, formatNumber, formatTime } from "./format";
 import { RunStatus } from "./RunStatus";
 
-i18n.addResourceBundle("en", "translation", english, true, true);
+addTexts(english);
 
 interface Compared {
   diff: GraphDiff;

@@ -7,10 +7,14 @@ import { connect } from "../graph/edit";
 import type { OutlinePort } from "../graph/outline";
 import { isTarget, portsOf, shapeOf } from "../graph/ports";
 import { type SpecIndex, typeInfo } from "../graph/specs";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/outline.json";
 import { useCheck } from "../state/check";
 import { currentDoc, useBody, useGraph, usePath } from "../state/tabs";
 import { announce, PortShape } from "../ui";
 import styles from "./Search.module.css";
+
+addTexts(english);
 
 interface PickerProps {
   port: OutlinePort;
@@ -43,7 +47,7 @@ export function ConnectPicker({ port, specs, anchor, onClose }: PickerProps) {
   const choose = (address: string, title: string) => {
     const [source, target] = takes ? [address, port.address] : [port.address, address];
     const done = currentDoc().edit("shell.edit.connect", (now) => connect(now, path, source, target, { specs }));
-    if (done) announce(t("shell.outline.connected", { from: source, to: target, title }));
+    if (done) announce(t("outline.connected", { from: source, to: target, title }));
     onClose();
   };
 
@@ -54,24 +58,24 @@ export function ConnectPicker({ port, specs, anchor, onClose }: PickerProps) {
         <Popover.Content
           className={styles.content}
           data-narrow
-          aria-label={t("shell.outline.connect")}
+          aria-label={t("outline.connect")}
           side="right"
           align="start"
           collisionPadding={12}
           onCloseAutoFocus={(event) => event.preventDefault()}
         >
-          <Command className={styles.command} label={t("shell.outline.connect")} loop>
+          <Command className={styles.command} label={t("outline.connect")} loop>
             <div className={styles.input}>
               <Command.Input
                 autoFocus
-                placeholder={t(takes ? "shell.outline.pickSource" : "shell.outline.pickTarget", { port: port.address })}
+                placeholder={t(takes ? "outline.pickSource" : "outline.pickTarget", { port: port.address })}
                 onKeyDown={(event) => {
                   if (event.key === "Enter" && event.nativeEvent.isComposing) event.stopPropagation();
                 }}
               />
             </div>
-            <Command.List className={styles.list} label={t("shell.outline.connect")}>
-              <Command.Empty className={styles.empty}>{t("shell.outline.noEnd")}</Command.Empty>
+            <Command.List className={styles.list} label={t("outline.connect")}>
+              <Command.Empty className={styles.empty}>{t("outline.noEnd")}</Command.Empty>
               {ends.map((end) => {
                 const info = typeInfo(specs, end.type);
                 return (

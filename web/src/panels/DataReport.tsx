@@ -2,7 +2,7 @@ import { Database, RefreshCw, X } from "lucide-react";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { DataReport as Made, Problem } from "../api/schema";
-import i18n from "../i18n";
+import { addTexts } from "../i18n";
 import english from "../i18n/en/dataReport.json";
 import { isBlank, useGraph, useTabs } from "../state/tabs";
 import { Badge, Button, EmptyState, Progress, Section } from "../ui";
@@ -11,7 +11,7 @@ import { DataReportLoader } from "./DataReportLoader";
 import { Place } from "./DataReportPlace";
 import { askReport, cancelReport, isCurrent, type Report, useDataReports } from "./dataReports";
 
-i18n.addResourceBundle("en", "translation", english, true, true);
+addTexts(english);
 
 /** What a training of the graph in front would see. It is asked for when the panel is opened, then by its button. */
 export function DataReport() {

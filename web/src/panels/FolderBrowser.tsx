@@ -16,6 +16,8 @@ import { type ReactNode, useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import type { FileEntry } from "../api/schema";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/files.json";
 import { chooseFiles, openFileGraph } from "../shell/documents";
 import { attempt } from "../shell/report";
 import { useServer } from "../state/server";
@@ -25,6 +27,8 @@ import styles from "./Files.module.css";
 import { formatBytes } from "./format";
 import { Broken } from "./GraphFiles";
 import { useListing } from "./useListing";
+
+addTexts(english);
 
 const ICONS: Record<FileEntry["kind"], ReactNode> = {
   folder: <Folder size={15} />,
@@ -76,36 +80,36 @@ export function FolderBrowser() {
       <div className={styles.bar}>
         <Select
           size="s"
-          label={t("shell.files.root")}
+          label={t("files.root")}
           value={root}
           onChange={(next) => setUri(`${next}:`)}
           options={roots.map((name) => ({ value: name, label: t(`shell.root.${name}`, name) }))}
         />
         <IconButton
           size="s"
-          label={t("shell.files.up")}
+          label={t("files.up")}
           icon={<ArrowUp size={14} />}
           disabled={up === null}
           onClick={() => up !== null && setUri(up)}
         />
-        <IconButton size="s" label={t("shell.files.reload")} icon={<RefreshCw size={14} />} onClick={reload} />
+        <IconButton size="s" label={t("files.reload")} icon={<RefreshCw size={14} />} onClick={reload} />
         {(root === "data" || root === "models") && (
           <IconButton
             size="s"
-            label={t("shell.files.upload")}
+            label={t("files.upload")}
             icon={<Upload size={14} />}
             onClick={() => attempt(async () => upload(await chooseFiles(accept, true)))}
           />
         )}
       </div>
       <p className={styles.path}>{uri}</p>
-      {sent !== null && <Progress value={sent} label={t("shell.files.uploading")} />}
+      {sent !== null && <Progress value={sent} label={t("files.uploading")} />}
       {problem ? (
         <Broken text={problem.message} reload={reload} />
       ) : !items ? (
         <Spinner />
       ) : items.length === 0 ? (
-        <EmptyState title={t("shell.files.empty")} />
+        <EmptyState title={t("files.empty")} />
       ) : (
         <ul>
           {items.map((entry) => (
@@ -128,7 +132,7 @@ function FileRow({ entry, enter, reload }: { entry: FileEntry; enter: (uri: stri
   const carries = kind === "image" || kind === "weights" || kind === "graph";
   const second =
     kind === "folder"
-      ? entry.count !== undefined && t("shell.files.count", { count: entry.count })
+      ? entry.count !== undefined && t("files.count", { count: entry.count })
       : formatBytes(entry.size, i18n.language);
 
   const click = () => {
@@ -138,9 +142,9 @@ function FileRow({ entry, enter, reload }: { entry: FileEntry; enter: (uri: stri
   };
   const remove = async () => {
     const answer = await useSession.getState().openDialog("confirm", {
-      title: t("shell.files.delete.title", { name }),
-      text: t("shell.files.delete.text"),
-      confirm: t("shell.files.delete"),
+      title: t("files.delete.title", { name }),
+      text: t("files.delete.text"),
+      confirm: t("files.delete"),
       danger: true,
     });
     if (!answer) return;
@@ -164,11 +168,11 @@ function FileRow({ entry, enter, reload }: { entry: FileEntry; enter: (uri: stri
       {(kind !== "folder" || deletable(uri)) && (
         <Menu
           align="end"
-          trigger={<IconButton size="s" label={t("shell.files.more", { name })} icon={<Ellipsis size={14} />} />}
+          trigger={<IconButton size="s" label={t("files.more", { name })} icon={<Ellipsis size={14} />} />}
         >
           {carries && (
             <MenuItem icon={<Workflow size={14} />} onSelect={() => attempt(() => openFileGraph(uri))}>
-              {t("shell.files.openGraph")}
+              {t("files.openGraph")}
             </MenuItem>
           )}
           {kind !== "folder" && (
@@ -176,14 +180,14 @@ function FileRow({ entry, enter, reload }: { entry: FileEntry; enter: (uri: stri
               icon={<Download size={14} />}
               onSelect={() => window.open(api.fileUrl(uri, true), "_blank", "noopener")}
             >
-              {t("shell.files.download")}
+              {t("files.download")}
             </MenuItem>
           )}
           {deletable(uri) && (
             <>
               {kind !== "folder" && <MenuSeparator />}
               <MenuItem danger icon={<Trash2 size={14} />} onSelect={() => attempt(remove)}>
-                {t("shell.files.delete")}
+                {t("files.delete")}
               </MenuItem>
             </>
           )}

@@ -66,25 +66,25 @@ export function Gallery() {
     <div className={styles.panel}>
       <div className={styles.bar}>
         <Segments<Source>
-          label={t("dock.gallery.source")}
+          label={t("gallery.source")}
           value={source}
           onChange={setSource}
           options={[
-            { value: "run", label: t("dock.gallery.run") },
-            { value: "all", label: t("dock.gallery.all") },
+            { value: "run", label: t("gallery.run") },
+            { value: "all", label: t("gallery.all") },
           ]}
         />
         <Segments<Size>
-          label={t("dock.gallery.size")}
+          label={t("gallery.size")}
           value={size}
           onChange={setSize}
           options={[
-            { value: "s", label: t("dock.gallery.s") },
-            { value: "m", label: t("dock.gallery.m") },
-            { value: "l", label: t("dock.gallery.l") },
+            { value: "s", label: t("gallery.s") },
+            { value: "m", label: t("gallery.m") },
+            { value: "l", label: t("gallery.l") },
           ]}
         />
-        <span className={styles.count}>{t("dock.gallery.count", { number: pictures.length })}</span>
+        <span className={styles.count}>{t("gallery.count", { number: pictures.length })}</span>
         <span className={styles.space} />
         {first ? (
           <>
@@ -95,14 +95,14 @@ export function Gallery() {
               disabled={!second}
               onClick={() => second && setComparing([first, second])}
             >
-              {t("dock.gallery.compare")}
+              {t("gallery.compare")}
             </Button>
             <Button size="s" variant="ghost" icon={<ListX size={13} />} onClick={() => setChosen([])}>
               {t("dock.runs.clear")}
             </Button>
           </>
         ) : (
-          pictures.length > 1 && <span className={styles.count}>{t("dock.gallery.hint")}</span>
+          pictures.length > 1 && <span className={styles.count}>{t("gallery.hint")}</span>
         )}
       </div>
       {pictures.length > 0 ? (
@@ -112,7 +112,7 @@ export function Gallery() {
       ) : (
         <EmptyState
           icon={<Images size={18} />}
-          title={t(source === "run" && active === null ? "dock.noRun" : "dock.gallery.empty")}
+          title={t(source === "run" && active === null ? "dock.noRun" : "gallery.empty")}
         />
       )}
       {viewed !== null && pictures.length > 0 && (

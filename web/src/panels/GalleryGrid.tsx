@@ -137,8 +137,8 @@ const Tile = memo(function Tile(props: TileProps) {
     if (focus) tile.current?.focus({ preventScroll: false });
   }, [focus]);
   const when =
-    picture.step === undefined ? formatTime(picture.t, i18n.language) : t("dock.gallery.step", { step: picture.step });
-  const caption = picture.notFinite ? `${when} · ${t("dock.gallery.notFinite")}` : when;
+    picture.step === undefined ? formatTime(picture.t, i18n.language) : t("gallery.step", { step: picture.step });
+  const caption = picture.notFinite ? `${when} · ${t("gallery.notFinite")}` : when;
   const click = (event: MouseEvent) => {
     onCurrent(place);
     const onMark = event.target instanceof Node && mark.current?.contains(event.target);
@@ -165,7 +165,7 @@ const Tile = memo(function Tile(props: TileProps) {
         style={{ width, height: width }}
       />
       {/* For the mouse; the keyboard has the space bar. */}
-      <span ref={mark} className={styles.mark} title={t("dock.gallery.choose")}>
+      <span ref={mark} className={styles.mark} title={t("gallery.choose")}>
         {chosen && <Check size={14} aria-hidden />}
       </span>
       <span className={styles.caption}>

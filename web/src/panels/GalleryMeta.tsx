@@ -33,14 +33,14 @@ export function GalleryMeta({ picture, onLeave, onDeleted, onCompare }: GalleryM
   const here = useRuns((state) => state.tab !== null && state.shown[state.tab] === state.active);
   const { showDock, focusNode } = useSession.getState();
   const facts: [string, string | undefined][] = [
-    [t("dock.meta.file"), uri],
-    [t("dock.meta.written"), formatTime(picture.t, i18n.language)],
-    [t("dock.meta.node"), node],
-    [t("dock.meta.step"), step?.toString()],
-    [t("dock.meta.pixels"), width && height ? `${width} × ${height}` : undefined],
-    [t("dock.meta.size"), size === undefined ? undefined : formatBytes(size, i18n.language)],
-    [t("dock.meta.values"), picture.notFinite ? t("dock.meta.values.notFinite") : undefined],
-    [t("dock.meta.graph"), typeof found === "object" ? found?.graph.meta.title : undefined],
+    [t("gallery.meta.file"), uri],
+    [t("gallery.meta.written"), formatTime(picture.t, i18n.language)],
+    [t("gallery.meta.node"), node],
+    [t("gallery.meta.step"), step?.toString()],
+    [t("gallery.meta.pixels"), width && height ? `${width} × ${height}` : undefined],
+    [t("gallery.meta.size"), size === undefined ? undefined : formatBytes(size, i18n.language)],
+    [t("gallery.meta.values"), picture.notFinite ? t("gallery.meta.values.notFinite") : undefined],
+    [t("gallery.meta.graph"), typeof found === "object" ? found?.graph.meta.title : undefined],
   ];
   const leaveFor = (act: () => void) => {
     onLeave();
@@ -48,9 +48,9 @@ export function GalleryMeta({ picture, onLeave, onDeleted, onCompare }: GalleryM
   };
   const remove = async () => {
     const answer = await useSession.getState().openDialog("confirm", {
-      title: t("dock.meta.delete"),
-      text: t("dock.meta.delete.text", { uri }),
-      confirm: t("dock.meta.delete"),
+      title: t("gallery.meta.delete"),
+      text: t("gallery.meta.delete.text", { uri }),
+      confirm: t("gallery.meta.delete"),
       danger: true,
     });
     if (!answer) return;
@@ -60,7 +60,7 @@ export function GalleryMeta({ picture, onLeave, onDeleted, onCompare }: GalleryM
     });
   };
   return (
-    <aside className={styles.meta} aria-label={t("dock.viewer.meta")}>
+    <aside className={styles.meta} aria-label={t("gallery.viewer.meta")}>
       <dl className={styles.facts}>
         {facts.map(
           ([name, value]) =>
@@ -79,11 +79,11 @@ export function GalleryMeta({ picture, onLeave, onDeleted, onCompare }: GalleryM
           disabled={typeof found !== "object"}
           onClick={() => leaveFor(() => attempt(() => openFileGraph(uri)))}
         >
-          {t("dock.meta.openGraph")}
+          {t("gallery.meta.openGraph")}
         </Button>
         {onCompare && (
           <Button full icon={<Columns2 size={14} />} onClick={onCompare}>
-            {t("dock.meta.compare")}
+            {t("gallery.meta.compare")}
           </Button>
         )}
         {step !== undefined && (
@@ -97,21 +97,21 @@ export function GalleryMeta({ picture, onLeave, onDeleted, onCompare }: GalleryM
               })
             }
           >
-            {t("dock.meta.reveal")}
+            {t("gallery.meta.reveal")}
           </Button>
         )}
         {node !== undefined && here && (
           <Button full icon={<Target size={14} />} onClick={() => leaveFor(() => focusNode(node))}>
-            {t("dock.meta.focus")}
+            {t("gallery.meta.focus")}
           </Button>
         )}
         <a className={styles.link} href={api.fileUrl(uri, true)}>
           <Download size={14} aria-hidden />
-          {t("dock.meta.download")}
+          {t("gallery.meta.download")}
         </a>
         {onDeleted && (
           <Button full icon={<Trash2 size={14} />} onClick={remove}>
-            {t("dock.meta.delete")}
+            {t("gallery.meta.delete")}
           </Button>
         )}
       </div>
@@ -120,7 +120,7 @@ export function GalleryMeta({ picture, onLeave, onDeleted, onCompare }: GalleryM
           <Spinner /> {t("dock.loading")}
         </p>
       )}
-      {found === "none" && <p className={styles.note}>{t("dock.meta.none")}</p>}
+      {found === "none" && <p className={styles.note}>{t("gallery.meta.none")}</p>}
       {typeof found === "object" && index && (
         <dl className={styles.facts}>
           {madeOf(found.graph, index).map(({ place, value }) => (
@@ -130,7 +130,7 @@ export function GalleryMeta({ picture, onLeave, onDeleted, onCompare }: GalleryM
                 <button
                   type="button"
                   className={styles.copy}
-                  aria-label={t("dock.meta.copy", { place })}
+                  aria-label={t("gallery.meta.copy", { place })}
                   onClick={() => void writeText(value)}
                 >
                   <Copy size={12} />

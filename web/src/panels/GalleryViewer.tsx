@@ -2,12 +2,16 @@ import { ChevronLeft, ChevronRight, Maximize2, PanelRight, X, ZoomIn, ZoomOut } 
 import { Dialog } from "radix-ui";
 import { type KeyboardEvent, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/gallery.json";
 import { IconButton } from "../ui";
 import { GalleryMeta } from "./GalleryMeta";
 import styles from "./GalleryViewer.module.css";
 import { nameOf } from "./pictureFiles";
 import type { Picture } from "./pictures";
 import { bounded, ZoomStage } from "./ZoomStage";
+
+addTexts(english);
 
 interface GalleryViewerProps {
   pictures: readonly Picture[];
@@ -62,50 +66,50 @@ export function GalleryViewer({ pictures, start, onClose, onDeleted, onCompare }
           <header className={styles.bar}>
             <Dialog.Title className={styles.title}>{nameOf(picture.uri)}</Dialog.Title>
             <span className={styles.place} role="status">
-              {t("dock.viewer.place", { at: at + 1, of: pictures.length })}
+              {t("gallery.viewer.place", { at: at + 1, of: pictures.length })}
             </span>
             <span className={styles.space} />
             <IconButton
-              label={t("dock.viewer.previous")}
+              label={t("gallery.viewer.previous")}
               shortcut="ArrowLeft"
               icon={<ChevronLeft size={16} />}
               disabled={at === 0}
               onClick={() => go(-1)}
             />
             <IconButton
-              label={t("dock.viewer.next")}
+              label={t("gallery.viewer.next")}
               shortcut="ArrowRight"
               icon={<ChevronRight size={16} />}
               disabled={at === pictures.length - 1}
               onClick={() => go(1)}
             />
             <IconButton
-              label={t("dock.viewer.out")}
+              label={t("gallery.viewer.out")}
               shortcut="-"
               icon={<ZoomOut size={16} />}
               onClick={() => scale(1 / STEP)}
             />
             <IconButton
-              label={t("dock.viewer.in")}
+              label={t("gallery.viewer.in")}
               shortcut="+"
               icon={<ZoomIn size={16} />}
               onClick={() => scale(STEP)}
             />
             <IconButton
-              label={t("dock.viewer.fit")}
+              label={t("gallery.viewer.fit")}
               shortcut="0"
               icon={<Maximize2 size={16} />}
               pressed={zoom === null}
               onClick={() => setZoom(null)}
             />
             <IconButton
-              label={t("dock.viewer.meta")}
+              label={t("gallery.viewer.meta")}
               icon={<PanelRight size={16} />}
               pressed={meta}
               onClick={() => setMeta(!meta)}
             />
             <Dialog.Close asChild>
-              <IconButton label={t("dock.viewer.close")} icon={<X size={16} />} />
+              <IconButton label={t("gallery.viewer.close")} icon={<X size={16} />} />
             </Dialog.Close>
           </header>
           <div className={styles.body}>

@@ -3,6 +3,8 @@ import { useCallback, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import type { GraphEntry } from "../api/schema";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/files.json";
 import { openGraph } from "../shell/documents";
 import { attempt } from "../shell/report";
 import { useSession } from "../state/session";
@@ -10,6 +12,8 @@ import { useDoc, useTabs } from "../state/tabs";
 import { Button, cx, EmptyState, IconButton, Menu, MenuItem, MenuSeparator, Spinner, TextField } from "../ui";
 import styles from "./Files.module.css";
 import { useListing } from "./useListing";
+
+addTexts(english);
 
 /** The graphs that are saved in the workspace. */
 export function GraphFiles() {
@@ -21,8 +25,7 @@ export function GraphFiles() {
   const { items, problem, reload } = useListing<GraphEntry>(load);
   if (problem) return <Broken text={problem.message} reload={reload} />;
   if (!items) return <Spinner />;
-  if (items.length === 0)
-    return <EmptyState title={t("shell.files.noGraphs")}>{t("shell.files.noGraphs.text")}</EmptyState>;
+  if (items.length === 0) return <EmptyState title={t("files.noGraphs")}>{t("files.noGraphs.text")}</EmptyState>;
   return (
     <ul>
       {items.map((entry) => (
@@ -36,7 +39,7 @@ export function Broken({ text, reload }: { text: string; reload: () => void }) {
   const { t } = useTranslation();
   return (
     <EmptyState
-      title={t("shell.files.failed")}
+      title={t("files.failed")}
       action={
         <Button size="s" icon={<RefreshCw size={13} />} onClick={reload}>
           {t("shell.again")}
@@ -70,9 +73,9 @@ function GraphRow({ entry, reload }: { entry: GraphEntry; reload: () => void }) 
   };
   const remove = async () => {
     const answer = await useSession.getState().openDialog("confirm", {
-      title: t("shell.files.delete.title", { name: entry.name }),
-      text: t("shell.files.delete.text"),
-      confirm: t("shell.files.delete"),
+      title: t("files.delete.title", { name: entry.name }),
+      text: t("files.delete.text"),
+      confirm: t("files.delete"),
       danger: true,
     });
     if (!answer) return;
@@ -105,19 +108,17 @@ function GraphRow({ entry, reload }: { entry: GraphEntry; reload: () => void }) 
       </button>
       <Menu
         align="end"
-        trigger={
-          <IconButton size="s" label={t("shell.files.more", { name: entry.name })} icon={<Ellipsis size={14} />} />
-        }
+        trigger={<IconButton size="s" label={t("files.more", { name: entry.name })} icon={<Ellipsis size={14} />} />}
       >
         <MenuItem icon={<FolderOpen size={14} />} onSelect={() => attempt(() => openGraph(entry.name))}>
-          {t("shell.files.open")}
+          {t("files.open")}
         </MenuItem>
         <MenuItem icon={<Pencil size={14} />} onSelect={() => setRenaming(true)}>
-          {t("shell.files.rename")}
+          {t("files.rename")}
         </MenuItem>
         <MenuSeparator />
         <MenuItem danger icon={<Trash2 size={14} />} onSelect={() => attempt(remove)}>
-          {t("shell.files.delete")}
+          {t("files.delete")}
         </MenuItem>
       </Menu>
     </li>
@@ -132,7 +133,7 @@ function Rename({ name, done }: { name: string; done: (to: string) => void }) {
       size="s"
       // The row asked for it: nothing else can be meant by the next key.
       autoFocus
-      aria-label={t("shell.files.newName", { name })}
+      aria-label={t("files.newName", { name })}
       value={text}
       onChange={(event) => setText(event.target.value)}
       onFocus={(event) => event.target.select()}

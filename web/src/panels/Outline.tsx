@@ -4,6 +4,8 @@ import { useTranslation } from "react-i18next";
 import { disconnect, removeNodes, setMode } from "../graph/edit";
 import { type OutlineRow, outline } from "../graph/outline";
 import type { SpecIndex } from "../graph/specs";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/outline.json";
 import { useCheck } from "../state/check";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
@@ -14,6 +16,8 @@ import styles from "./Outline.module.css";
 import { OutlineLine } from "./OutlineLine";
 import { outlineAct } from "./outlineKeys";
 import { isOpen, pathTo, typed, visibleRows } from "./outlineRows";
+
+addTexts(english);
 
 /** The graph as a tree: regions, nodes, ports and what feeds them. All that the canvas does with them, by keyboard. */
 export function Outline() {
@@ -135,8 +139,7 @@ function Tree({ specs }: { specs: SpecIndex }) {
     else setConnecting(row.key);
   };
 
-  if (tree.length === 0)
-    return <EmptyState title={t("shell.outline.empty")}>{t("shell.outline.empty.text")}</EmptyState>;
+  if (tree.length === 0) return <EmptyState title={t("outline.empty")}>{t("outline.empty.text")}</EmptyState>;
   const picked = rows.find((one) => one.row.key === connecting)?.row;
   return (
     <div className={styles.panel}>
@@ -182,7 +185,7 @@ function Tree({ specs }: { specs: SpecIndex }) {
           })}
         </div>
       </div>
-      {!compact && <p className={styles.keys}>{t("shell.outline.keys")}</p>}
+      {!compact && <p className={styles.keys}>{t("outline.keys")}</p>}
       {picked?.kind === "port" && (
         <ConnectPicker
           port={picked}

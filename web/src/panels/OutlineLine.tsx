@@ -104,23 +104,23 @@ export function OutlineLine(props: LineProps) {
           shortcut="Enter"
           onSelect={props.onJump}
         >
-          {t(row.is === "subgraph" ? "shell.outline.enter" : "shell.outline.jump")}
+          {t(row.is === "subgraph" ? "outline.enter" : "outline.jump")}
         </MenuItem>
         <MenuItem icon={<Pencil size={14} />} shortcut="F2" onSelect={props.onRename}>
-          {t("shell.outline.rename")}
+          {t("outline.rename")}
         </MenuItem>
         <MenuItem icon={<BellOff size={14} />} shortcut="Ctrl+M" onSelect={props.onMute}>
-          {t(row.mode === "mute" ? "shell.outline.unmute" : "shell.outline.mute")}
+          {t(row.mode === "mute" ? "outline.unmute" : "outline.mute")}
         </MenuItem>
         <MenuSeparator />
         <MenuItem danger icon={<Trash2 size={14} />} shortcut="Delete" onSelect={props.onRemove}>
-          {t("shell.outline.remove")}
+          {t("outline.remove")}
         </MenuItem>
       </>
     ) : (
       <>
         <MenuItem icon={<Spline size={14} />} shortcut="C" onSelect={props.onConnect}>
-          {t("shell.outline.connect")}
+          {t("outline.connect")}
         </MenuItem>
         <MenuItem
           disabled={row.sources.length === 0}
@@ -129,7 +129,7 @@ export function OutlineLine(props: LineProps) {
           shortcut="Delete"
           onSelect={props.onRemove}
         >
-          {t("shell.outline.disconnect")}
+          {t("outline.disconnect")}
         </MenuItem>
       </>
     );
@@ -151,19 +151,19 @@ function NodeText({ row }: { row: OutlineNode }) {
       ) : row.is === "subgraph" ? (
         <Workflow size={13} className={styles.icon} aria-hidden />
       ) : row.is === "unknown" ? (
-        <CircleHelp size={13} className={styles.icon} aria-label={t("shell.outline.unknown")} role="img" />
+        <CircleHelp size={13} className={styles.icon} aria-label={t("outline.unknown")} role="img" />
       ) : (
         <span className={styles.swatch} style={{ background: categoryColour(categoryOf(row.type)) }} />
       )}
       <span className={cx(styles.title, row.mode !== null && styles.off)}>{row.title}</span>
       {row.title !== row.id && <span className={styles.quiet}>{row.id}</span>}
-      {row.mode && <span className={styles.tag}>{t(`shell.outline.is.${row.mode}`)}</span>}
+      {row.mode && <span className={styles.tag}>{t(`outline.is.${row.mode}`)}</span>}
       <span className={styles.end}>
         <StateTag flat={row.flat} inline />
         {problems.length > 0 && (
           <span className={errors > 0 ? styles.error : styles.warn} title={problems[0]?.message}>
             {errors > 0 ? <CircleAlert size={13} aria-hidden /> : <TriangleAlert size={13} aria-hidden />}
-            {t(errors > 0 ? "shell.outline.errors" : "shell.outline.warnings", { count: errors || problems.length })}
+            {t(errors > 0 ? "outline.errors" : "outline.warnings", { count: errors || problems.length })}
           </span>
         )}
       </span>
@@ -184,17 +184,17 @@ function PortText({ row }: { row: OutlinePort }) {
     <>
       <PortShape shape={info?.shape} color={info?.color} size={10} filled={others.length > 0} />
       <span className={styles.port}>{row.name}</span>
-      <span className={styles.quiet}>{t(`shell.outline.side.${row.side}`)}</span>
+      <span className={styles.quiet}>{t(`outline.side.${row.side}`)}</span>
       {others.length > 0 && (
         <span className={styles.other} title={others.join("\n")}>
-          <Arrow size={11} aria-label={t(takes ? "shell.outline.from" : "shell.outline.to")} role="img" />
-          {others.join(", ")}
+          <Arrow size={11} aria-label={t(takes ? "outline.from" : "outline.to")} role="img" />
+          <span className={styles.name}>{others.join(", ")}</span>
         </span>
       )}
       {row.missing && (
         <span className={styles.error}>
           <CircleAlert size={13} aria-hidden />
-          {t("shell.outline.missing")}
+          {t("outline.missing")}
         </span>
       )}
     </>
@@ -215,7 +215,7 @@ function Rename({ row, done }: { row: OutlineNode; done: () => void }) {
     <TextField
       size="s"
       autoFocus
-      aria-label={t("shell.outline.newTitle", { name: row.title })}
+      aria-label={t("outline.newTitle", { name: row.title })}
       value={text}
       onChange={(event) => setText(event.target.value)}
       onFocus={(event) => event.target.select()}

@@ -185,7 +185,10 @@ function Help({ offer }: { offer: Offer }) {
       <p>{spec.help}</p>
       <Ports title={t("shell.search.inputs")} names={spec.inputs.map((port) => `${port.name}: ${port.type}`)} />
       <Ports title={t("shell.search.outputs")} names={spec.outputs.map((port) => `${port.name}: ${port.type}`)} />
-      <Ports title={t("shell.search.settings")} names={settings.map(([name]) => name)} />
+      <Ports
+        title={t("shell.search.settings")}
+        names={settings.map(([name, { title }]) => (title ? `${name}: ${title}` : name))}
+      />
     </>
   );
 }

@@ -103,9 +103,9 @@ export function ZoomStage({ picture, zoom, onZoom, shown }: ZoomStageProps) {
 
   const size = zoom !== null && natural ? { width: natural.width * zoom, height: natural.height * zoom } : undefined;
   return (
-    <section ref={box} className={styles.stage} aria-label={t("dock.viewer.stage")}>
+    <section ref={box} className={styles.stage} aria-label={t("gallery.viewer.stage")}>
       {broken === picture.uri ? (
-        <p role="alert">{t("dock.viewer.broken")}</p>
+        <p role="alert">{t("gallery.viewer.broken")}</p>
       ) : (
         <img
           key={picture.uri}
