@@ -106,7 +106,7 @@ def compose(before: list[Image.Image], after: list[Image.Image], ending: str) ->
         return card
     side, gap = 104, 10
     top = (SIZE[1] - 2 * side - gap) // 2
-    for left, four in ((18, before), (SIZE[0] - 18 - 2 * side - gap, after)):
+    for left, four in ((8, before), (SIZE[0] - 8 - 2 * side - gap, after)):
         for index, picture in enumerate(four[:4]):
             _paste(card, picture, side, (left + (index % 2) * (side + gap), top + (index // 2) * (side + gap)))
     x, y = SIZE[0] // 2, SIZE[1] // 2

@@ -22,6 +22,8 @@ const ALONE = `
   [role="application"], [role="application"] .react-flow__viewport, [role="application"] .react-flow__viewport * {
     visibility: visible;
   }
+  /* A path that leads nowhere on this machine is no fault of a template. */
+  [role="application"] [aria-invalid="true"] { border-color: var(--line) !important; }
   [role="application"] { inset: 0; position: fixed !important; z-index: 1000; }
   /* Seen small, the quiet colours would be one grey. */
   [role="application"] .react-flow__renderer { filter: saturate(1.5); }
