@@ -15,7 +15,7 @@ import { historyOf, isOpen, queueOf, useQueue } from "../state/queue";
 import { makersOf, showRun, useRuns } from "../state/run";
 import { type DockTab, useSession } from "../state/session";
 import { setStrip } from "../state/strip";
-import { Badge, Button, IconButton, Select, Spinner, type TabItem, TabPanel, Tabs, type Tone, Tooltip } from "../ui";
+import { Badge, Button, IconButton, Select, Spinner, type TabItem, TabPanel, Tabs, type Tone } from "../ui";
 import styles from "./Dock.module.css";
 import { formatTime } from "./format";
 import { Meter } from "./Meter";
@@ -66,7 +66,6 @@ export function Dock() {
       items={items}
       actions={
         <>
-          {open && OF_A_RUN.includes(tab) && <ServedFrom />}
           {open && OF_A_RUN.includes(tab) && <RunPicker />}
           {!compact && <span ref={setStrip} className={styles.strip} />}
           <Meter />
@@ -83,7 +82,10 @@ export function Dock() {
     >
       {items.map(({ value }) => (
         <TabPanel key={value} value={value} className={styles.panel}>
-          <Suspense fallback={<Spinner />}>{PANELS[value]()}</Suspense>
+          {OF_A_RUN.includes(value) && <ServedFrom />}
+          <div className={styles.content}>
+            <Suspense fallback={<Spinner />}>{PANELS[value]()}</Suspense>
+          </div>
         </TabPanel>
       ))}
     </Tabs>
@@ -128,11 +130,12 @@ function ServedFrom() {
   if (maker === undefined) return null;
   const time = job ? formatTime(job.started ?? job.created, i18n.language) : maker;
   return (
-    <Tooltip content={t("dock.served.body")}>
+    <div className={styles.served}>
       <Button size="s" variant="ghost" icon={<DatabaseZap size={13} />} onClick={() => job && showRun(job)}>
         {t("dock.served.from", { time })}
       </Button>
-    </Tooltip>
+      <span>{t("dock.served.body")}</span>
+    </div>
   );
 }
 
