@@ -4,8 +4,7 @@
  *
  *     python web/tool.py node e2e/template_pictures.mjs [GROUP/NAME …]
  *
- * After it `python -m docs.generate.template_results` puts what comes out in the place of those that can be run with the
- * model that ships.
+ * After it `python -m docs.generate.template_results` puts what comes out of the quickstart in the place of its graphs.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
