@@ -14,7 +14,7 @@ def painting(workspace):
     (workspace / "data").mkdir(parents=True)
     (workspace / "data" / "word.txt").write_text("hello")
     g = graph({"n": ("toy.number", {"value": 40}), "r": ("toy.read", {"path": "data:word.txt"}),
-               "p": ("files.picture", {"level": 60, "note": "made in /home/me/secret by me"}), "w": "toy.write"},
+               "p": ("files.picture", {"level": 60, "note": {"made": "in /home/me/secret by me"}}), "w": "toy.write"},
               {"p.gray": "n.out", "w.value": "r.out"})  # fmt: skip
     g.meta.title = "A painting"
     return g

@@ -316,8 +316,11 @@ def test_named_settings_of_the_interface(workspace):
 
 
 def test_a_run_hands_back_what_its_files_would_carry(workspace):
-    g = graph({"n": "toy.number", "p": ("files.picture", {"note": "/home/somebody/secret.txt"})}, {"p.gray": "n.out"})
+    g = graph(
+        {"n": "toy.number", "p": ("files.picture", {"note": {"file": "/home/somebody/secret.txt"}})},
+        {"p.gray": "n.out"},
+    )
     run(g, workspace)
     from hcpgraph import load
 
-    assert load(workspace / "out" / "picture.png").nodes["p"].settings["note"] == REMOVED
+    assert load(workspace / "out" / "picture.png").nodes["p"].settings["note"] == {"file": REMOVED}

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -51,7 +51,7 @@ def picture(
     gray: float = 0.0,
     *,
     path: Annotated[str, PathPicker(write=True)] = "out:picture.png",
-    note: str = "",
+    note: dict[str, Any] = {},  # noqa: B006 - a default of the schema, never changed
     level: Annotated[int, Field(ge=0, le=255)] = 0,
 ) -> str:
     """Write a gray picture that carries the graph.
