@@ -128,8 +128,8 @@ def command(
 
         show_plan(opened, options, as_json=as_json)
         return
-    welcome(workspace, roots)
     result = perform(opened, options)
+    welcome(workspace, roots)
     if as_json:
         machine(to_json(result, options.places))
     ctx.exit(finish(result, options.places))

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ...atomic import write_bytes
+from ...fingerprint import stamp
 
 FLAT = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 NAME = re.compile(r"([A-Za-z0-9_.-]+)~[0-9a-f]{8}\.webp")
@@ -42,7 +43,7 @@ class Pictures:
     def stamps(self) -> dict[str, str]:
         """Node -> what changes with its picture."""
         try:
-            found = {match[1]: path.stat() for path in self.folder.iterdir() if (match := NAME.fullmatch(path.name))}
+            found = {match[1]: stamp(path) for path in self.folder.iterdir() if (match := NAME.fullmatch(path.name))}
         except OSError:
             return {}
-        return {name.replace(".", "/"): f"{at.st_mtime_ns:x}" for name, at in sorted(found.items())}
+        return {name.replace(".", "/"): sha256(at.encode()).hexdigest()[:16] for name, at in sorted(found.items())}
