@@ -54,7 +54,7 @@ for (const language of ["en", "zh-CN"] as const) {
         await page.getByRole("dialog").waitFor({ state: "detached" });
         // 6 the form
         await page.getByRole("radio", { name: t("shell.view.form") }).click();
-        await page.getByRole("region", { name: t("forms.form.run") }).waitFor();
+        await page.getByRole("region", { name: t("formView.run") }).waitFor();
         await look("the form");
         expect((await server.jobs()).length).toBeGreaterThan(0);
         expect([...new Set(faults)]).toEqual([]);

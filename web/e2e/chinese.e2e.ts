@@ -100,7 +100,7 @@ it("speaks Chinese everywhere once it is switched, nodes and their help included
   await allChinese(editor, "the training dialog");
   await page.keyboard.press("Escape");
   await page.getByRole("radio", { name: zh("shell.view.form") }).click();
-  await page.getByRole("region", { name: zh("forms.form.run") }).waitFor();
+  await page.getByRole("region", { name: zh("formView.run") }).waitFor();
   await allChinese(editor, "the form");
 
   // A fault, said in Chinese: the name of the file that is no graph stays what it is

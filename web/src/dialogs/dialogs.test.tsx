@@ -236,9 +236,9 @@ describe("shortcuts", () => {
   it("lists commands that have keys, and finds them by either", async () => {
     const command = { group: "run", run: () => {} } as const;
     const stop = registerCommands([
-      { ...command, id: "a", titleKey: "forms.form.start", keys: ["Ctrl+Enter"] },
-      { ...command, id: "b", titleKey: "forms.form.sample" },
-      { ...command, id: "c", titleKey: "forms.form.stop", keys: ["Ctrl+."] },
+      { ...command, id: "a", titleKey: "shell.run", keys: ["Ctrl+Enter"] },
+      { ...command, id: "b", titleKey: "shell.run.sample" },
+      { ...command, id: "c", titleKey: "shell.run.stop", keys: ["Ctrl+."] },
     ]);
     render(<Dialogs />);
     void useSession.getState().openDialog("shortcuts", {});

@@ -10,7 +10,10 @@ export const LANGUAGE_NAMES: Record<Language, string> = { en: "English", "zh-CN"
 /** Without those of panels that bring their own, so that the first page goes without them. */
 const english = merged(
   import.meta.glob<{ default: Record<string, string> }>(
-    ["./en/*.json", "!./en/{compare,curves,dataReport,dialogs,files,gallery,imported,outline,templates,trainOn}.json"],
+    [
+      "./en/*.json",
+      "!./en/{compare,curves,dataReport,dialogs,files,formView,gallery,history,imported,log,outline,templates,trainOn}.json",
+    ],
     {
       eager: true,
     },

@@ -4,6 +4,8 @@ import { useTranslation } from "react-i18next";
 import type { GraphFile, NodeRun } from "../api/schema";
 import { type BodyPath, bodyAt, validPath } from "../graph/body";
 import type { SpecIndex } from "../graph/ports";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/formView.json";
 import { useCheck } from "../state/check";
 import { isOpen, useJob } from "../state/queue";
 import { cancelRun, requestRun, startRun, useRuns } from "../state/run";
@@ -15,6 +17,8 @@ import styles from "./FormView.module.css";
 import { formatNumber } from "./format";
 import { groupProblems, placeOf } from "./problemGroups";
 import { RunStatus } from "./RunStatus";
+
+addTexts(english);
 
 const Chart = lazy(() => import("./Chart").then(({ Chart }) => ({ default: Chart })));
 const Gallery = lazy(() => import("./Gallery").then(({ Gallery }) => ({ default: Gallery })));
@@ -66,11 +70,11 @@ export function FormRun() {
   const working = job?.status === "running" && specs ? workingNode(graph, nodes, specs) : null;
 
   return (
-    <section className={styles.run} aria-label={t("forms.form.run")}>
+    <section className={styles.run} aria-label={t("formView.run")}>
       <div className={styles.buttons}>
         {open ? (
           <Button icon={<Square size={13} fill="currentColor" />} onClick={() => void cancelRun(job.id)}>
-            {t("forms.form.cancel")}
+            {t("formView.cancel")}
           </Button>
         ) : (
           <Button
@@ -79,20 +83,20 @@ export function FormRun() {
             disabled={errors.length > 0 || isBlank(graph)}
             onClick={() => void startRun()}
           >
-            {t("forms.form.start")}
+            {t("formView.start")}
           </Button>
         )}
         {job && <RunStatus status={job.status} />}
         {working?.trains && job && (
-          <fieldset className={styles.asks} aria-label={t("forms.form.ask")}>
+          <fieldset className={styles.asks} aria-label={t("formView.ask")}>
             <Button size="s" icon={<ImagePlus size={13} />} onClick={() => void requestRun("sample", job.id)}>
-              {t("forms.form.sample")}
+              {t("formView.sample")}
             </Button>
             <Button size="s" icon={<Save size={13} />} onClick={() => void requestRun("save", job.id)}>
-              {t("forms.form.save")}
+              {t("formView.save")}
             </Button>
             <Button size="s" icon={<StepForward size={13} />} onClick={() => void requestRun("stop", job.id)}>
-              {t("forms.form.stop")}
+              {t("formView.stop")}
             </Button>
           </fieldset>
         )}
@@ -119,7 +123,7 @@ export function FormRun() {
               showDock("problems");
             }}
           >
-            {t("forms.form.allProblems", { count: errors.length })}
+            {t("formView.allProblems", { count: errors.length })}
           </Button>
         </div>
       )}
@@ -154,13 +158,13 @@ export function FormRun() {
       {shown !== null && (
         <Suspense fallback={null}>
           <div className={styles.part}>
-            <h2 className={styles.partTitle}>{t("forms.form.pictures")}</h2>
+            <h2 className={styles.partTitle}>{t("formView.pictures")}</h2>
             <div className={styles.gallery}>
               <Gallery />
             </div>
           </div>
           <div className={styles.part}>
-            <h2 className={styles.partTitle}>{t("forms.form.loss")}</h2>
+            <h2 className={styles.partTitle}>{t("formView.loss")}</h2>
             <div className={styles.chart}>
               <Chart />
             </div>

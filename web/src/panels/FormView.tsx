@@ -1,5 +1,7 @@
 import { FormInput, Workflow } from "lucide-react";
 import { useTranslation } from "react-i18next";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/formView.json";
 import { useSession } from "../state/session";
 import { useSpecs } from "../state/specs";
 import { useGraph } from "../state/tabs";
@@ -9,6 +11,8 @@ import { FormRun } from "./FormRun";
 import styles from "./FormView.module.css";
 import { type FormField, formFields } from "./formFields";
 import { HelpPanel } from "./HelpPanel";
+
+addTexts(english);
 
 /** The graph as a plain form: what its interface names, Run, and what comes of it. */
 export function FormView() {
@@ -36,14 +40,14 @@ export function FormView() {
         {fields.length === 0 ? (
           <EmptyState
             icon={<FormInput size={24} />}
-            title={t("forms.form.empty")}
+            title={t("formView.empty")}
             action={
               <Button icon={<Workflow size={14} />} onClick={() => setView("graph")}>
-                {t("forms.form.toGraph")}
+                {t("formView.toGraph")}
               </Button>
             }
           >
-            {t("forms.form.emptyText")}
+            {t("formView.emptyText")}
           </EmptyState>
         ) : (
           <Fields fields={plain} />

@@ -1,6 +1,8 @@
 import { Columns2, Images, ListX } from "lucide-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/history.json";
 import { attempt } from "../shell/report";
 import { useRuns } from "../state/run";
 import { useStamps } from "../state/stamps";
@@ -11,6 +13,8 @@ import { GalleryGrid } from "./GalleryGrid";
 import { GalleryViewer } from "./GalleryViewer";
 import { allPictures } from "./pictureFiles";
 import { type Picture, picturesOf } from "./pictures";
+
+addTexts(english);
 
 type Source = "run" | "all";
 const SIZES = { s: 96, m: 144, l: 224 };
@@ -98,7 +102,7 @@ export function Gallery() {
               {t("gallery.compare")}
             </Button>
             <Button size="s" variant="ghost" icon={<ListX size={13} />} onClick={() => setChosen([])}>
-              {t("dock.runs.clear")}
+              {t("history.clear")}
             </Button>
           </>
         ) : (

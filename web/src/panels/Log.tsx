@@ -3,12 +3,16 @@ import { CircleAlert, Copy, Info, ScrollText, TriangleAlert } from "lucide-react
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { LogLine } from "../api/schema";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/log.json";
 import { writeText } from "../state/clipboard";
 import { useRuns } from "../state/run";
 import { useSession } from "../state/session";
 import { Button, cx, EmptyState, Select, Switch } from "../ui";
 import { formatClock } from "./format";
 import styles from "./Log.module.css";
+
+addTexts(english);
 
 const ALL = "*";
 type Level = typeof ALL | "warning" | "error";
@@ -38,7 +42,7 @@ export function Log() {
   const lines = useMemo(() => filterLog(log, level, chosen), [log, level, chosen]);
 
   if (active === null || log.length === 0) {
-    return <EmptyState icon={<ScrollText size={18} />} title={t(active === null ? "dock.noRun" : "dock.log.empty")} />;
+    return <EmptyState icon={<ScrollText size={18} />} title={t(active === null ? "dock.noRun" : "log.empty")} />;
   }
   const text = () =>
     lines.map((line) => `${new Date(line.t * 1000).toISOString()} ${line.node ?? ""}: ${line.message}`);
@@ -48,27 +52,27 @@ export function Log() {
         <Select<Level>
           size="s"
           className={styles.filter}
-          label={t("dock.log.level")}
+          label={t("log.level")}
           value={level}
           onChange={setLevel}
           options={[
-            { value: ALL, label: t("dock.log.all") },
-            { value: "warning", label: t("dock.log.warnings") },
-            { value: "error", label: t("dock.log.errors") },
+            { value: ALL, label: t("log.all") },
+            { value: "warning", label: t("log.warnings") },
+            { value: "error", label: t("log.errors") },
           ]}
         />
         <Select
           size="s"
           className={styles.filter}
-          label={t("dock.log.node")}
+          label={t("log.node")}
           value={chosen}
           onChange={setNode}
-          options={[{ value: ALL, label: t("dock.log.allNodes") }, ...nodes.map((one) => ({ value: one, label: one }))]}
+          options={[{ value: ALL, label: t("log.allNodes") }, ...nodes.map((one) => ({ value: one, label: one }))]}
         />
-        <Switch checked={follow} onChange={setFollow} label={t("dock.log.follow")} />
+        <Switch checked={follow} onChange={setFollow} label={t("log.follow")} />
         <span className={styles.space} />
         <Button size="s" icon={<Copy size={13} />} onClick={() => void writeText(text().join("\n"))}>
-          {t("dock.log.copy")}
+          {t("log.copy")}
         </Button>
       </div>
       <Lines lines={lines} follow={follow} onFollow={setFollow} />
@@ -104,7 +108,7 @@ function Lines({ lines, follow, onFollow }: LinesProps) {
     <section
       ref={box}
       className={styles.lines}
-      aria-label={t("dock.log.lines")}
+      aria-label={t("log.lines")}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
       tabIndex={0}
       onWheel={(event) => wheel(event.deltaY)}
@@ -142,7 +146,7 @@ function Line({ line }: { line: LogLine }) {
   return (
     <div className={cx(styles.line, rank === 2 && styles.error, rank === 1 && styles.warning)}>
       <time className={styles.time}>{formatClock(line.t, i18n.language)}</time>
-      <Icon size={13} aria-label={t(`dock.log.level.${rank}`)} />
+      <Icon size={13} aria-label={t(`log.level.${rank}`)} />
       {node !== undefined && here ? (
         <button type="button" className={styles.node} onClick={() => focusNode(node)}>
           {node}

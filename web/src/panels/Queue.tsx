@@ -3,10 +3,14 @@ import { type DragEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import type { Job } from "../api/schema";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/history.json";
 import { attempt } from "../shell/report";
 import { placeBefore, putReply, queueOf } from "../state/queue";
 import { announce, cx, IconButton } from "../ui";
 import styles from "./Runs.module.css";
+
+addTexts(english);
 
 const DRAGGED = "application/x-hcpgraph-job";
 
@@ -33,8 +37,8 @@ export function Queue({ jobs, row }: { jobs: readonly Job[]; row: (job: Job) => 
   };
 
   return (
-    <section aria-label={t("dock.runs.queue")}>
-      <h3 className={styles.heading}>{t("dock.runs.queue")}</h3>
+    <section aria-label={t("history.queue")}>
+      <h3 className={styles.heading}>{t("history.queue")}</h3>
       <ol>
         {open.map((job) => {
           const place = ids.indexOf(job.id);
@@ -60,14 +64,14 @@ export function Queue({ jobs, row }: { jobs: readonly Job[]; row: (job: Job) => 
               {row(job)}
               <IconButton
                 size="s"
-                label={t("dock.runs.earlier", { title: job.title })}
+                label={t("history.earlier", { title: job.title })}
                 icon={<ArrowUp size={14} />}
                 disabled={place === 0}
                 onClick={() => move(job, place - 1)}
               />
               <IconButton
                 size="s"
-                label={t("dock.runs.later", { title: job.title })}
+                label={t("history.later", { title: job.title })}
                 icon={<ArrowDown size={14} />}
                 disabled={place === ids.length - 1}
                 onClick={() => move(job, place + 1)}

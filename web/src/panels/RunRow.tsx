@@ -18,6 +18,8 @@ import { memo, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import type { Job, NodeRun } from "../api/schema";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/history.json";
 import { openRunGraph } from "../shell/documents";
 import { attempt } from "../shell/report";
 import { dropJob, isOpen } from "../state/queue";
@@ -29,6 +31,8 @@ import { Checkbox } from "../ui/Checkbox";
 import { formatDuration, formatTime } from "./format";
 import { RunStatus } from "./RunStatus";
 import styles from "./Runs.module.css";
+
+addTexts(english);
 
 interface RunRowProps {
   job: Job;
@@ -46,7 +50,7 @@ export const RunRow = memo(function RunRow({ job, chosen, onChoose }: RunRowProp
   const title = job.title || job.id;
   return (
     <div className={cx(styles.row, shown && styles.shown)}>
-      <Checkbox checked={chosen} onChange={onChoose} aria-label={t("dock.runs.choose", { title })} />
+      <Checkbox checked={chosen} onChange={onChoose} aria-label={t("history.choose", { title })} />
       <span className={styles.thumb}>
         {job.picture !== null && typeof stamp === "string" && !broken ? (
           <img src={api.thumbUrl(job.picture, 64, stamp)} alt="" loading="lazy" onError={() => setBroken(true)} />
@@ -59,7 +63,7 @@ export const RunRow = memo(function RunRow({ job, chosen, onChoose }: RunRowProp
         <span className={styles.when}>
           {formatTime(job.started ?? job.created, i18n.language)}
           {job.started !== null && <Elapsed job={job} />}
-          {job.artifacts > 0 && <span>{t("dock.runs.files", { number: job.artifacts })}</span>}
+          {job.artifacts > 0 && <span>{t("history.files", { number: job.artifacts })}</span>}
         </span>
         {job.reason && <span className={styles.reason}>{job.reason.message}</span>}
       </button>
@@ -68,7 +72,7 @@ export const RunRow = memo(function RunRow({ job, chosen, onChoose }: RunRowProp
       {isOpen(job) && (
         <IconButton
           size="s"
-          label={t("dock.runs.cancel", { title })}
+          label={t("history.cancel", { title })}
           icon={<Square size={13} />}
           onClick={() => cancelRun(job.id)}
         />
@@ -76,7 +80,7 @@ export const RunRow = memo(function RunRow({ job, chosen, onChoose }: RunRowProp
       {isInterrupted(job) && (
         <IconButton
           size="s"
-          label={t("dock.runs.goOn", { title })}
+          label={t("history.goOn", { title })}
           icon={<RotateCw size={13} />}
           onClick={() => attempt(() => runAgain(job))}
         />
@@ -98,9 +102,9 @@ function RunMenu({ job, title }: { job: Job; title: string }) {
   const { showDock } = useSession.getState();
   const remove = async () => {
     const answer = await useSession.getState().openDialog("confirm", {
-      title: t("dock.runs.delete"),
-      text: t("dock.runs.delete.text", { title }),
-      confirm: t("dock.runs.delete"),
+      title: t("history.delete"),
+      text: t("history.delete.text", { title }),
+      confirm: t("history.delete"),
       danger: true,
     });
     if (!answer) return;
@@ -117,58 +121,58 @@ function RunMenu({ job, title }: { job: Job; title: string }) {
   return (
     <Menu
       align="end"
-      trigger={<IconButton size="s" label={t("dock.runs.actions", { title })} icon={<Ellipsis size={15} />} />}
+      trigger={<IconButton size="s" label={t("history.actions", { title })} icon={<Ellipsis size={15} />} />}
     >
       <MenuItem icon={<Eye size={14} />} onSelect={() => showRun(job)}>
-        {t("dock.runs.show")}
+        {t("history.show")}
       </MenuItem>
       <MenuItem icon={<ChartLine size={14} />} onSelect={() => show("loss")}>
-        {t("dock.runs.showLoss")}
+        {t("history.showLoss")}
       </MenuItem>
       <MenuItem icon={<Images size={14} />} onSelect={() => show("gallery")}>
-        {t("dock.runs.showGallery")}
+        {t("history.showGallery")}
       </MenuItem>
       <MenuCheckItem checked={compared} onChange={() => toggleCompare(job.id)}>
-        {t("dock.runs.overlay")}
+        {t("history.overlay")}
       </MenuCheckItem>
       <MenuSeparator />
       <MenuItem icon={<Workflow size={14} />} onSelect={() => attempt(() => openGraphOf(job.id))}>
-        {t("dock.runs.openGraph")}
+        {t("history.openGraph")}
       </MenuItem>
       <MenuItem icon={<RotateCw size={14} />} onSelect={() => attempt(() => runAgain(job))}>
-        {t("dock.runs.again")}
+        {t("history.again")}
       </MenuItem>
       {!isOpen(job) && (
         <MenuItem icon={<RotateCcw size={14} />} onSelect={() => attempt(() => runAgain(job, ["*"]))}>
-          {t("dock.runs.trainAgain")}
+          {t("history.trainAgain")}
         </MenuItem>
       )}
       {!isOpen(job) && (
         <MenuItem icon={<FileJson size={14} />} onSelect={() => attempt(() => saveRecord(job.id))}>
-          {t("dock.runs.record")}
+          {t("history.record")}
         </MenuItem>
       )}
       <MenuSeparator />
       {job.status === "running" && (
         <>
           <MenuItem icon={<ImagePlus size={14} />} onSelect={() => requestRun("sample", job.id)}>
-            {t("dock.runs.sample")}
+            {t("history.sample")}
           </MenuItem>
           <MenuItem icon={<Save size={14} />} onSelect={() => requestRun("save", job.id)}>
-            {t("dock.runs.save")}
+            {t("history.save")}
           </MenuItem>
           <MenuItem icon={<StepForward size={14} />} onSelect={() => requestRun("stop", job.id)}>
-            {t("dock.runs.stop")}
+            {t("history.stop")}
           </MenuItem>
         </>
       )}
       {isOpen(job) ? (
         <MenuItem icon={<Square size={14} />} danger onSelect={() => cancelRun(job.id)}>
-          {t("dock.runs.cancelThis")}
+          {t("history.cancelThis")}
         </MenuItem>
       ) : (
         <MenuItem icon={<Trash2 size={14} />} danger onSelect={remove}>
-          {t("dock.runs.delete")}
+          {t("history.delete")}
         </MenuItem>
       )}
     </Menu>
@@ -216,7 +220,7 @@ function RunProgress({ id }: { id: string }) {
   if (!work) return null;
   return (
     <span className={styles.progress}>
-      <Progress label={t("dock.runs.progress")} value={work.value} max={work.total} />
+      <Progress label={t("history.progress")} value={work.value} max={work.total} />
       <span>{`${work.value} / ${work.total}`}</span>
     </span>
   );

@@ -2,6 +2,8 @@ import { Columns2, History, ListX } from "lucide-react";
 import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Job } from "../api/schema";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/history.json";
 import { attempt } from "../shell/report";
 import { historyOf, useQueue } from "../state/queue";
 import { Button, EmptyState } from "../ui";
@@ -9,6 +11,8 @@ import { CompareRuns } from "./CompareRuns";
 import { Queue } from "./Queue";
 import { RunRow } from "./RunRow";
 import styles from "./Runs.module.css";
+
+addTexts(english);
 
 /** What runs, what waits, and what ran. */
 export function Runs() {
@@ -36,10 +40,10 @@ export function Runs() {
   const [first, second] = pair;
   return (
     <div className={styles.panel}>
-      {jobs.length === 0 && <EmptyState icon={<History size={18} />} title={t("dock.runs.none")} />}
+      {jobs.length === 0 && <EmptyState icon={<History size={18} />} title={t("history.none")} />}
       {first && (
         <div className={styles.bar}>
-          <span role="status">{t(second ? "dock.runs.chosenTwo" : "dock.runs.chosenOne")}</span>
+          <span role="status">{t(second ? "history.chosenTwo" : "history.chosenOne")}</span>
           <Button
             size="s"
             variant="primary"
@@ -47,17 +51,17 @@ export function Runs() {
             disabled={!second}
             onClick={() => second && setComparing(first.created <= second.created ? [first, second] : [second, first])}
           >
-            {t("dock.runs.compare")}
+            {t("history.compare")}
           </Button>
           <Button size="s" variant="ghost" icon={<ListX size={13} />} onClick={() => setChosen([])}>
-            {t("dock.runs.clear")}
+            {t("history.clear")}
           </Button>
         </div>
       )}
       <Queue jobs={jobs} row={row} />
       {past.length > 0 && (
-        <section aria-label={t("dock.runs.history")}>
-          <h3 className={styles.heading}>{t("dock.runs.history")}</h3>
+        <section aria-label={t("history.history")}>
+          <h3 className={styles.heading}>{t("history.history")}</h3>
           <ul>
             {past.map((job) => (
               <li key={job.id}>{row(job)}</li>
@@ -68,7 +72,7 @@ export function Runs() {
       {more && (
         <div className={styles.more}>
           <Button size="s" loading={loading} onClick={loadMore}>
-            {t("dock.runs.more")}
+            {t("history.more")}
           </Button>
         </div>
       )}
