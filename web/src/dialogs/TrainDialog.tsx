@@ -53,7 +53,6 @@ export function TrainDialog({ onClose }: DialogProps<"trainOnMyPictures">) {
   const [problem, setProblem] = useState<string | null>(null);
   const [none, setNone] = useState(false);
   const [count, setCount] = useState<Count | null>(null);
-  const asked = useRef<AbortController | null>(null);
   const [sent, setSent] = useState<Uploaded | null>(null);
   const [trigger, setTrigger] = useState("");
   const [effort, setEffort] = useState<Effort>("normal");
@@ -75,34 +74,33 @@ export function TrainDialog({ onClose }: DialogProps<"trainOnMyPictures">) {
     load().catch((error: unknown) => setProblem(problemsOf(error)[0]?.message ?? null));
   }, [specs]);
 
+  // counted by the node that will read them, so that both say the same; whichever of the two comes last
+  useEffect(() => {
+    if (!template || !sent) return;
+    const stop = new AbortController();
+    const request = { graph: reading(complete(template.graph), sent.uri), lang: language, of: "train" };
+    api
+      .dataReport(request, () => {}, { signal: stop.signal })
+      .then(
+        (report) => setCount(counted(report)),
+        (error: unknown) => {
+          if (!stop.signal.aborted) setCount({ pictures: 0, captioned: 0, problem: problemsOf(error)[0] ?? null });
+        },
+      );
+    return () => stop.abort();
+  }, [template, sent, language]);
+
   const take = async (dropped: Dropped) => {
     setSent(null);
     setCount(null);
-    asked.current?.abort();
     const files = trainable(dropped.files);
     setNone(files.length === 0);
     if (files.length === 0) return;
-    const there = await upload.send("data", { files, folder: dropped.folder ?? "pictures" });
-    setSent(there);
-    if (there) await look(there.uri);
-  };
-  // counted by the node that will read them, so that both say the same
-  const look = async (uri: string) => {
-    if (!template) return;
-    const stop = new AbortController();
-    asked.current = stop;
-    const request = { graph: reading(complete(template.graph), uri), lang: language, of: "train" };
-    try {
-      const report = await api.dataReport(request, () => {}, { signal: stop.signal });
-      if (!stop.signal.aborted) setCount(counted(report));
-    } catch (error) {
-      if (!stop.signal.aborted) setCount({ pictures: 0, captioned: 0, problem: problemsOf(error)[0] ?? null });
-    }
+    setSent(await upload.send("data", { files, folder: dropped.folder ?? "pictures" }));
   };
   const over = useFileDrop(area, (dropped) => void take(dropped));
   const close = () => {
     upload.cancel();
-    asked.current?.abort();
     onClose(null);
   };
   const ready =
