@@ -25,7 +25,7 @@ __all__ = ["live", "still_there"]  # fixtures
 
 API = [
     ("GET", "/api/hello"), ("GET", "/api/specs"), ("POST", "/api/check"), ("POST", "/api/format"),
-    ("POST", "/api/plan"), ("POST", "/api/import"), ("POST", "/api/capabilities"), ("GET", "/api/templates"),
+    ("POST", "/api/plan"), ("POST", "/api/import"), ("POST", "/api/stamps"), ("GET", "/api/jobs/x/picture"), ("POST", "/api/capabilities"), ("GET", "/api/templates"),
     ("GET", "/api/templates/quickstart/generate"), ("GET", "/api/template-picture/quickstart/generate"),
     ("GET", "/api/graphs"), ("GET", "/api/graphs/x"), ("PUT", "/api/graphs/x"), ("DELETE", "/api/graphs/x"),
     ("POST", "/api/graph-move"), ("GET", "/api/files"), ("GET", "/api/file"), ("DELETE", "/api/file"),
