@@ -1,13 +1,16 @@
 """Counting the layers that a selector matches: the model is read once, nothing is trained or written for it."""
 
+import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import hcpgraph
 from hcpgraph.paths import Roots
 from hcpgraph.running.cache import Cache
 from hcpgraph.server.queue.layers import Outlines, Question
+from hcpgraph.server.queue.previews import Previews
 from tests.server.serving import drawn, graph
 
 GRAPHS = Path(__file__).parents[2] / "graphs"
@@ -152,3 +155,23 @@ def test_pictures_of_a_data_set(tmp_path):
     assert PREVIEWS["Dataset"](Dataset("d", ())) is None
     huge = Sample(PictureFile("nowhere.png", (9_000, 9_000)), "", "huge")
     assert PREVIEWS["Dataset"](Dataset("d", (huge,))) is None, "not decoded for a preview"
+
+
+def test_every_picture_is_said_before_the_run_is_over():
+    """One is being encoded by a thread of its own while the run ends, others wait."""
+    said = []
+
+    def send(message):
+        time.sleep(0.5 if message["node"] == "first" else 0)
+        said.append((message["node"], message["port"]))
+
+    class Thing:
+        pass
+
+    previews = Previews("job", None, send)
+    previews._shows = {"Thing": lambda value: Image.new("RGB", (4, 4))}
+    previews("first", {"out": Thing()})
+    time.sleep(0.05)
+    previews("second", {"out": Thing(), "other": 3})
+    previews.close()
+    assert sorted(said) == [("first", "out"), ("second", "out")]

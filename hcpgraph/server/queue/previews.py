@@ -59,6 +59,7 @@ class Previews:
         self._shows: dict[str, Show] | None = None
         self._waiting: dict[tuple[str, str], Image] = {}
         self._lock = threading.Lock()
+        self._busy = threading.Lock()
         self._sent = 0.0
         self._timer: threading.Timer | None = None
 
@@ -76,14 +77,15 @@ class Previews:
                     self._schedule()
 
     def close(self) -> None:
-        """Send what still waits."""
+        """Send what still waits; when it returns, everything has been said."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
             waiting, self._waiting = self._waiting, {}
-        for (node, port), image in waiting.items():
-            self._encode(node, port, image)
+        with self._busy:  # a picture that is being encoded is said before the run is over
+            for (node, port), image in waiting.items():
+                self._encode(node, port, image)
 
     def _picture(self, value: Any) -> Image | None:
         value = value[0] if isinstance(value, list) and value else value
@@ -108,15 +110,16 @@ class Previews:
             self._timer.start()
 
     def _next(self) -> None:
-        with self._lock:
-            self._timer = None
-            if not self._waiting:
-                return
-            key = next(iter(self._waiting))
-            image = self._waiting.pop(key)
-            self._sent = time.monotonic()
-            self._schedule()
-        self._encode(*key, image)
+        with self._busy:
+            with self._lock:
+                self._timer = None
+                if not self._waiting:
+                    return
+                key = next(iter(self._waiting))
+                image = self._waiting.pop(key)
+                self._sent = time.monotonic()
+                self._schedule()
+            self._encode(*key, image)
 
     def _encode(self, node: str, port: str, image: Image) -> None:
         data = BytesIO()
