@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
 from ...errors import GraphError, GraphErrors
+from ...fingerprint import stamp
 from ...paths import URI, Roots
 from ..schema.wire import FileEntry
 from .uploads import UPLOADS
@@ -84,8 +86,7 @@ def stamps(uris: Iterable[str], roots: Roots) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for uri in uris:
         try:
-            at = resolve(uri, roots).stat()
-            found[uri] = f"{at.st_mtime_ns:x}-{at.st_size:x}"
+            found[uri] = sha256(stamp(resolve(uri, roots)).encode()).hexdigest()[:16]
         except (OSError, GraphError):
             found[uri] = None
     return found
