@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hcpgraph.types import port_type
 
@@ -172,16 +172,52 @@ class Batches:
 
 
 @port_type(color="#7a8b99", facts=("family",))
-@dataclass(frozen=True, slots=True)
-class NoiseSchedule:
-    """The forward process: alphas_cumprod (T,) float32 in (0, 1), and what the model predicts.
+class Process:
+    """A forward process x_t = α(t) x_0 + σ(t) ε, and what a network predicts of it.
 
-    `config` is the diffusers scheduler configuration it was read from: any diffusers sampler can be made of it.
+    The kinds are in `process/kinds`; nodes ask for no more than what stands here.
+
+    Attributes:
+        kind: `vp`.
+        prediction_type: epsilon, v_prediction or sample.
+        config: The diffusers scheduler configuration it was read from: any diffusers sampler can be made of it.
+        num_train_timesteps: T, how many timesteps there are.
     """
 
-    alphas_cumprod: Tensor
-    prediction_type: str = "epsilon"
-    config: dict[str, Any] = field(default_factory=dict)
+    __slots__ = ()
+
+    kind: ClassVar[str]
+    prediction_type: str
+    config: dict[str, Any]
+
+    @property
+    def num_train_timesteps(self) -> int:
+        raise NotImplementedError
+
+    def alpha(self, t: Tensor) -> Tensor:
+        """What is left of x_0 at process times (B,): α(t), (B,), float32."""
+        raise NotImplementedError
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """How much noise there is at process times (B,): σ(t), (B,), float32."""
+        raise NotImplementedError
+
+    def snr(self, t: Tensor) -> Tensor:
+        """Signal-to-noise ratio α(t)² / σ(t)² at process times (B,)."""
+        raise NotImplementedError
+
+    def rate(self, t: Tensor) -> Tensor:
+        """How far process times (B,) are on the way from 0, the picture, to 1, the noise; float32."""
+        raise NotImplementedError
+
+    def mix(self, x_0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """x_t = α(t) x_0 + σ(t) ε of rows (B, C, h, w) at process times (B,)."""
+        return wide(self.alpha(t), x_0) * x_0 + wide(self.sigma(t), noise) * noise
+
+
+def wide(rows: Tensor, like: Tensor) -> Tensor:
+    """Numbers (B,) in a shape that multiplies the rows of (B, …)."""
+    return rows.view(-1, *[1] * (like.dim() - 1))
 
 
 @port_type(color="#9a9a9a", shape="square", weights="params")

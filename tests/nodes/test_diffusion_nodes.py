@@ -16,8 +16,9 @@ from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.new import new_model
 from hcpgraph_nodes.model.trainable import trainable
+from hcpgraph_nodes.process.kinds.vp import VariancePreserving
 from hcpgraph_nodes.text.encode import encode_text
-from hcpgraph_nodes.types import Captions, Images, Latents, Noise, NoiseSchedule, Prediction, Timesteps
+from hcpgraph_nodes.types import Captions, Images, Latents, Noise, Prediction, Timesteps
 
 from hcpgraph import GraphError
 from hcpgraph.testing import context
@@ -144,7 +145,7 @@ def test_targets(model, pipe) -> None:
     kinds = ("epsilon", "sample", "v_prediction")
     references = (noise, latents, pipe.scheduler.get_velocity(latents, noise, timesteps))
     for kind, reference in zip(kinds, references, strict=True):
-        result = target(*args, NoiseSchedule(model.schedule.alphas_cumprod, kind))
+        result = target(*args, VariancePreserving(model.schedule.alphas_cumprod, kind))
         assert result.kind == kind
         assert torch.allclose(result.data, reference, atol=1e-6)
 

@@ -95,7 +95,7 @@ def inputs(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "Denoiser": model.denoiser,
         "TextEncoder": model.text_encoder,
         "Vae": model.vae,
-        "NoiseSchedule": model.schedule,
+        "Process": model.schedule,
         "Captions": Captions(texts),
         "Conditioning": Conditioning(values(1, 77, 32)),
         "Images": Images(values(2, 3, 16, 16)),

@@ -85,7 +85,7 @@ def others(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "Denoiser": model.denoiser,
         "TextEncoder": model.text_encoder,
         "Vae": model.vae,
-        "NoiseSchedule": model.schedule,
+        "Process": model.schedule,
         "Captions": Captions(("a cat", "a dog")),
         "Timesteps": Timesteps(torch.tensor([3, 500])),
         "CropInfo": CropInfo(torch.tensor([[16, 16, 0, 0, 16, 16]] * 2)),

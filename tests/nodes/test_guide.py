@@ -14,11 +14,12 @@ from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.plugins.lora import lora
+from hcpgraph_nodes.process.kinds.vp import VariancePreserving
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
 from hcpgraph_nodes.sample.schedulers import make_scheduler
 from hcpgraph_nodes.text.encode import encode_text
-from hcpgraph_nodes.types import Captions, NoiseSchedule, NoisyLatents, Prediction, Target, Timesteps
+from hcpgraph_nodes.types import Captions, NoisyLatents, Prediction, Target, Timesteps
 
 import hcpgraph
 from hcpgraph import Graph, GraphError
@@ -32,7 +33,7 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 NOISY = NoisyLatents(random(2, 4, 8, 8))
 TIME = Timesteps(torch.tensor([10, 700]))
 TARGET = Target(random(2, 4, 8, 8, seed=2))
-SCHEDULE = NoiseSchedule(torch.linspace(0.999, 0.001, 1000))
+SCHEDULE = VariancePreserving(torch.linspace(0.999, 0.001, 1000))
 
 
 def reference(positive, negative, timesteps, low: float, high: float, shape: str):
@@ -62,7 +63,7 @@ def test_a_scale_by_timestep_is_that_of_hcp(shape, ends: tuple[float, float]) ->
     )
     assert guided.kind == "v_prediction" and guided.data.dtype is torch.float32
     torch.testing.assert_close(guided.data, reference(positive, negative, times, *ends, shape), rtol=1e-5, atol=1e-5)
-    found = scales(times, 999, *ends, shape)
+    found = scales(times / 999, *ends, shape)
     assert found.shape == (5,) and found[0] == pytest.approx(ends[0]) and found[-1] == pytest.approx(ends[1])
     middle = float(found[2] - ends[0]) / (ends[1] - ends[0])
     assert {"linear": middle == pytest.approx(1 / 3), "cos": middle > 0.45, "cos2": middle < 0.2}[shape]
@@ -80,7 +81,7 @@ def test_equal_ends_are_a_constant_scale() -> None:
 def test_gradients_flow_through_both_sides() -> None:
     positive, negative = (random(2, 4, 8, 8, seed=seed).requires_grad_() for seed in (1, 2))
     guide(Prediction(positive), Prediction(negative), TIME, SCHEDULE, scale=2.0, scale_high=5.0).data.sum().backward()
-    each = scales(TIME.data, 999, 2.0, 5.0, "linear").view(2, 1, 1, 1).expand(2, 4, 8, 8)
+    each = scales(SCHEDULE.rate(TIME.data), 2.0, 5.0, "linear").view(2, 1, 1, 1).expand(2, 4, 8, 8)
     torch.testing.assert_close(positive.grad, each)
     torch.testing.assert_close(negative.grad, 1 - each)
 

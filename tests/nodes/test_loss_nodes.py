@@ -10,7 +10,8 @@ from hcpgraph_nodes.loss.mean import mean
 from hcpgraph_nodes.loss.min_snr import min_snr
 from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.loss.weighted_sum import weighted_sum
-from hcpgraph_nodes.types import Loss, NoiseSchedule, Prediction, SampleLoss, Target, Timesteps
+from hcpgraph_nodes.process.kinds.vp import VariancePreserving
+from hcpgraph_nodes.types import Loss, Prediction, SampleLoss, Target, Timesteps
 
 from hcpgraph import GraphError
 
@@ -42,13 +43,13 @@ def test_min_snr_equals_the_formula_of_the_diffusers_examples(kind: str) -> None
     capped = torch.stack([snr, 5.0 * torch.ones_like(snr)], dim=1).min(dim=1)[0]
     weights = {"epsilon": capped / snr, "v_prediction": capped / (snr + 1), "sample": capped}[kind]
     loss = random(4, 4, 8, 8).square()
-    schedule = NoiseSchedule(scheduler.alphas_cumprod, kind)
+    schedule = VariancePreserving(scheduler.alphas_cumprod, kind)
     weighted = min_snr(SampleLoss(loss), Timesteps(timesteps), schedule, gamma=5.0).data
     assert torch.allclose(weighted, loss * weights.view(-1, 1, 1, 1), rtol=1e-5)
 
 
 def test_min_snr_is_finite_without_signal() -> None:
-    schedule = NoiseSchedule(torch.tensor([0.9, 0.0]))
+    schedule = VariancePreserving(torch.tensor([0.9, 0.0]))
     weighted = min_snr(SampleLoss(torch.ones(1, 1, 1, 1)), Timesteps(torch.tensor([1])), schedule).data
     assert weighted.item() == 1.0
 

@@ -12,7 +12,7 @@ from hcpgraph_nodes.families.sizes import SCHEDULE
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.sample.denoise import _step_arguments
 from hcpgraph_nodes.sample.schedulers import SAMPLERS, from_class, make_scheduler, set_steps
-from hcpgraph_nodes.types import NoiseSchedule
+from hcpgraph_nodes.types import Process
 
 from hcpgraph import GraphError
 
@@ -22,11 +22,11 @@ NAMES = sorted(name for name in dir(diffusers) if name.endswith("Scheduler"))
 STEPS = 24
 
 
-def schedule_of(process: str) -> NoiseSchedule:
+def schedule_of(process: str) -> Process:
     return read({**SCHEDULE, **PROCESSES[process]}, torch.device("cpu"))
 
 
-def sampled(solver: Any, schedule: NoiseSchedule) -> torch.Tensor:
+def sampled(solver: Any, schedule: Process) -> torch.Tensor:
     """How far off the only picture of a data set of one is the end, for a network that knows it (σ of the end: 1)."""
     picture = torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8)
     generator = torch.Generator().manual_seed(3)

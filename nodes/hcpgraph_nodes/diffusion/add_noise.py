@@ -7,22 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from torch import Tensor
-
 from hcpgraph import Facts, Port, node
 
-from ..types import Latents, Noise, NoiseSchedule, NoisyLatents, Timesteps
-
-
-def coefficients(schedule: NoiseSchedule, timesteps: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights (B, 1, 1, 1) of the signal and of the noise."""
-    signal = schedule.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-    return signal.sqrt(), (1 - signal).sqrt()
+from ..types import Latents, Noise, NoisyLatents, Process, Timesteps
 
 
 @node("diffusion.add_noise")
 def add_noise(
-    latents: Latents, noise: Noise, timesteps: Timesteps, schedule: NoiseSchedule
+    latents: Latents, noise: Noise, timesteps: Timesteps, schedule: Process
 ) -> Annotated[NoisyLatents, Facts(family=Port("latents"))]:
     """Bring latents to the noise level of their timesteps.
 
@@ -35,5 +27,4 @@ def add_noise(
     Returns:
         out: sqrt(a_t) x_0 + sqrt(1 - a_t) noise.
     """
-    signal, spread = coefficients(schedule, timesteps.data)
-    return NoisyLatents(signal * latents.data + spread * noise.data, latents.keys)
+    return NoisyLatents(schedule.mix(latents.data, noise.data, timesteps.data), latents.keys)

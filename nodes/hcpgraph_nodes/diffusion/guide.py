@@ -16,7 +16,7 @@ from torch import Tensor
 from hcpgraph import GraphError, node
 from hcpgraph.widgets import Hint, Slider
 
-from ..types import NoiseSchedule, Prediction, Timesteps
+from ..types import Prediction, Process, Timesteps
 
 Shape = Literal["linear", "cos", "cos2"]
 Scale = Annotated[float, Field(ge=-100, le=100), Slider(step=0.5)]
@@ -27,7 +27,7 @@ def guide(
     positive: Prediction,
     negative: Prediction,
     timesteps: Timesteps | None = None,
-    schedule: NoiseSchedule | None = None,
+    schedule: Process | None = None,
     *,
     scale: Scale = 3.0,
     scale_high: Annotated[Scale | None, Hint(advanced=True)] = None,
@@ -86,23 +86,20 @@ def guide(
                 port="timesteps",
                 hint="wire the timesteps that both predictions were made with",
             )
-        last = len(schedule.alphas_cumprod) - 1
-        each = scales(timesteps.data, last, scale, scale_high, shape)
+        each = scales(schedule.rate(timesteps.data), scale, scale_high, shape)
         factor = each.to(positive.data).view(-1, *[1] * (positive.data.dim() - 1))
     return Prediction(negative.data + factor * (positive.data - negative.data), positive.kind)
 
 
-def scales(timesteps: Tensor, last: int, low: float, high: float, shape: Shape) -> Tensor:
-    """The scale of every sample (B,), float32: low + (high − low) · f(r), r = t / (T − 1).
+def scales(rate: Tensor, low: float, high: float, shape: Shape) -> Tensor:
+    """The scale of every sample (B,), float32: low + (high − low) · f(r).
 
     Args:
-        timesteps: Timesteps (B,) in [0, last].
-        last: The last timestep, T − 1.
+        rate: r (B,), how far each is from the picture, 0, to the noise, 1.
         low: Scale at timestep 0.
         high: Scale at the last timestep.
         shape: f: r itself, cos((r − 1) π / 2), or 1 − cos(r π / 2).
     """
-    rate = timesteps.float() / max(last, 1)
     if shape == "cos":
         rate = torch.cos((rate - 1) * pi / 2)
     elif shape == "cos2":

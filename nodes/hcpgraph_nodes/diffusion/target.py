@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from hcpgraph import node
 
-from ..types import Latents, Noise, NoiseSchedule, Target, Timesteps
-from .add_noise import coefficients
+from ..types import Latents, Noise, Process, Target, Timesteps, wide
 
 
 @node("diffusion.target")
-def target(latents: Latents, noise: Noise, timesteps: Timesteps, schedule: NoiseSchedule) -> Target:
+def target(latents: Latents, noise: Noise, timesteps: Timesteps, schedule: Process) -> Target:
     """What the denoiser should predict, as the schedule's prediction type says.
 
     Args:
@@ -30,5 +29,5 @@ def target(latents: Latents, noise: Noise, timesteps: Timesteps, schedule: Noise
         return Target(noise.data, kind)
     if kind == "sample":
         return Target(latents.data, kind)
-    signal, spread = coefficients(schedule, timesteps.data)
+    signal, spread = (wide(each(timesteps.data), latents.data) for each in (schedule.alpha, schedule.sigma))
     return Target(signal * noise.data - spread * latents.data, kind)

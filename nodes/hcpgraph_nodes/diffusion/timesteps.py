@@ -9,14 +9,14 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, node
 
 from ..noise.draws import row_keys
-from ..types import Latents, NoiseSchedule, Timesteps
+from ..types import Latents, Process, Timesteps
 
 
 @node("diffusion.timesteps", effects="random")
 def draw_timesteps(
     ctx: Context,
     latents: Latents,
-    schedule: NoiseSchedule,
+    schedule: Process,
     *,
     low: Annotated[int, Field(ge=0)] = 0,
     high: Annotated[int, Field(ge=1)] | None = None,
@@ -35,7 +35,7 @@ def draw_timesteps(
     Raises:
         GraphError: E_RANGE, nothing lies between the two.
     """
-    count = len(schedule.alphas_cumprod)
+    count = schedule.num_train_timesteps
     end = count if high is None else min(high, count)
     if low >= end:
         raise GraphError("E_RANGE", f"no timestep lies between {low} and {end}", hint="lower low or raise high")

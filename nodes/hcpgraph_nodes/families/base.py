@@ -12,10 +12,10 @@ from torch import Tensor
 from ..model.handles import Denoiser, TextEncoder, Vae
 from ..model.root import Placement
 from ..model.statistics import Statistics
-from ..types import Conditioning, NoiseSchedule
+from ..types import Conditioning, Process
 from .sizes import Sizes
 
-Components = tuple[Denoiser, TextEncoder, Vae, NoiseSchedule]
+Components = tuple[Denoiser, TextEncoder, Vae, Process]
 Prefixes = Mapping[str, Mapping[str, str]]
 """Component -> what a layer's name begins with -> what stands for that in the keys of a file."""
 

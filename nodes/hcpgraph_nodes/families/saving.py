@@ -17,7 +17,7 @@ from hcpgraph import GraphError
 
 from ..model.clip import Clip
 from ..model.handles import Denoiser, TextEncoder, Vae
-from ..types import NoiseSchedule
+from ..types import Process
 from . import file_marks, ldm_file
 from .base import Components, Family
 from .clip_bpe import clip_tokenizer
@@ -46,7 +46,7 @@ class StableDiffusion(Family, Protocol):
     def model_index(self, denoiser: Denoiser) -> dict[str, Any]:
         """Plain settings of the pipeline."""
 
-    def file_marks(self, noise: NoiseSchedule) -> dict[str, Tensor]:
+    def file_marks(self, noise: Process) -> dict[str, Tensor]:
         """Tensors by which a single file says what is particular to its forward process."""
 
     def full_vae_config(self, vae: Vae) -> dict[str, object]:

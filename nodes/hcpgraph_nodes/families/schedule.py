@@ -10,7 +10,7 @@ import torch
 from hcpgraph import GraphError
 
 from ..messages import first_line
-from ..types import NoiseSchedule
+from ..process.kinds.vp import VariancePreserving
 from .file_marks import HINT, IMPOSSIBLE, message
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
@@ -36,8 +36,8 @@ FORWARD = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "tr
 """Entries of a configuration that make the table of alphas_cumprod."""
 
 
-def read(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
-    """The schedule of a configuration; its table is kept on the device so that a step needs no transfer.
+def read(config: Mapping[str, Any], device: torch.device) -> VariancePreserving:
+    """The forward process of a configuration; its table is kept on the device so that a step needs no transfer.
 
     Raises:
         GraphError: E_SCHEDULE, a scheduler that is no denoising diffusion process, or an unknown prediction type, or
@@ -65,6 +65,6 @@ def read(config: Mapping[str, Any], device: torch.device) -> NoiseSchedule:
         ) from None
     if kind == IMPOSSIBLE and not float(forward.alphas_cumprod[-1]) > 0:
         raise GraphError("E_SCHEDULE", message(kind), port="prediction_type", hint=HINT)
-    return NoiseSchedule(
+    return VariancePreserving(
         forward.alphas_cumprod.to(device), kind, {**kept, "prediction_type": kind, "_class_name": name}
     )

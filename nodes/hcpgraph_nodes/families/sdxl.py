@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from hcpgraph import GraphError
 
 from ..model.handles import Denoiser, TextEncoder
-from ..types import Conditioning, NoiseSchedule
+from ..types import Conditioning, Process
 from . import file_marks
 from .base import Prefixes
 from .identity import FACTOR
@@ -90,7 +90,7 @@ class SDXL(UNetFamily):
     def released_zeros(self, index: Mapping[str, Any]) -> bool:
         return bool(index.get(FORCE_ZEROS, True))
 
-    def file_marks(self, noise: NoiseSchedule) -> dict[str, Tensor]:
+    def file_marks(self, noise: Process) -> dict[str, Tensor]:
         marks = {
             file_marks.V_MARK: noise.prediction_type == "v_prediction",
             file_marks.ZERO_SNR_MARK: bool(noise.config.get("rescale_betas_zero_snr")),

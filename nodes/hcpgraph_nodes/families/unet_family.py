@@ -20,7 +20,7 @@ from hcpgraph import GraphError
 from ..model.clip import Clip, Tokens
 from ..model.handles import Denoiser, TextEncoder
 from ..model.root import Placement, Root
-from ..types import Conditioning, NoiseSchedule
+from ..types import Conditioning, Process
 from ..words import tokens
 from . import file_marks, ldm_file, networks, schedule
 from .base import Components, Prefixes
@@ -100,7 +100,7 @@ class UNetFamily(KlVae):
         """Whether a pipeline with these settings compares with zeros where no negative prompt is given."""
         return False
 
-    def file_marks(self, noise: NoiseSchedule) -> dict[str, Tensor]:
+    def file_marks(self, noise: Process) -> dict[str, Tensor]:
         """Tensors by which a single file says what is particular to its forward process."""
         return {}
 

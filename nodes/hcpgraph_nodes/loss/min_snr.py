@@ -9,14 +9,14 @@ from pydantic import Field
 from hcpgraph import node
 from hcpgraph.widgets import Slider
 
-from ..types import NoiseSchedule, SampleLoss, Timesteps
+from ..types import Process, SampleLoss, Timesteps, wide
 
 
 @node("loss.min_snr")
 def min_snr(
     loss: SampleLoss,
     timesteps: Timesteps,
-    schedule: NoiseSchedule,
+    schedule: Process,
     *,
     gamma: Annotated[float, Field(gt=0, le=100), Slider(step=0.5)] = 5.0,
 ) -> SampleLoss:
@@ -34,12 +34,11 @@ def min_snr(
     Returns:
         out: The weighted losses (B, …).
     """
-    signal = schedule.alphas_cumprod[timesteps.data]
-    snr = signal / (1 - signal)
+    snr = schedule.snr(timesteps.data)
     if schedule.prediction_type == "epsilon":
         weight = (gamma / snr).clamp(max=1)
     elif schedule.prediction_type == "v_prediction":
         weight = snr.clamp(max=gamma) / (snr + 1)
     else:
         weight = snr.clamp(max=gamma)
-    return SampleLoss(loss.data * weight.view(-1, *[1] * (loss.data.dim() - 1)))
+    return SampleLoss(loss.data * wide(weight, loss.data))

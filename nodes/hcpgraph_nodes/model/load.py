@@ -13,7 +13,7 @@ from ..families.contradiction import refuse_other
 from ..families.probe import probe_family, safetensors_header
 from ..families.registry import FAMILIES, FamilyName
 from ..families.registry import family as implementation
-from ..types import NoiseSchedule
+from ..types import Process
 from .handles import Denoiser, TextEncoder, Vae, named
 from .root import Placement
 
@@ -25,7 +25,7 @@ class LoadedModel(NamedTuple):
     text_encoder: Annotated[TextEncoder, Facts(family=Probe("family"), weights="text_encoder")]
     vae: Annotated[Vae, Facts(family=Probe("family"), weights="vae")]
     schedule: Annotated[
-        NoiseSchedule,
+        Process,
         Facts(family=Probe("family"), impossible=Probe("impossible"), contradicts=Probe("contradicts model.load")),
     ]
 

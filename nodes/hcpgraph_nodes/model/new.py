@@ -14,7 +14,7 @@ from ..families.clip_bpe import FULL, SMALLEST
 from ..families.registry import FamilyName
 from ..families.registry import family as implementation
 from ..families.sizes import Sizes, TextSizes
-from ..types import NoiseSchedule
+from ..types import Process
 from .handles import Denoiser, TextEncoder, Vae, named
 from .root import Placement
 
@@ -28,7 +28,7 @@ class NewModel(NamedTuple):
     denoiser: Annotated[Denoiser, Facts(family=Setting("family"), weights="denoiser")]
     text_encoder: Annotated[TextEncoder, Facts(family=Setting("family"), weights="text_encoder")]
     vae: Annotated[Vae, Facts(family=Setting("family"), weights="vae")]
-    schedule: Annotated[NoiseSchedule, Facts(family=Setting("family"))]
+    schedule: Annotated[Process, Facts(family=Setting("family"))]
 
 
 @node("model.new", effects=("resource", "random"), packages=("diffusers", "transformers"))

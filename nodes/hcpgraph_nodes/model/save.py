@@ -12,7 +12,7 @@ from hcpgraph.widgets import Hint, ModelPicker
 
 from ..families.registry import family
 from ..rules import layout_problem
-from ..types import NoiseSchedule, SavedFile
+from ..types import Process, SavedFile
 from .digest import file_digest
 from .folder import DTYPES, write_folder
 from .handles import Denoiser, TextEncoder, Vae
@@ -24,7 +24,7 @@ def save_model(
     denoiser: Denoiser,
     text_encoder: TextEncoder,
     vae: Vae,
-    schedule: NoiseSchedule,
+    schedule: Process,
     *,
     path: Annotated[
         str, ModelPicker(kind_of="any", suffixes=(".safetensors",), write=True, primary=True)

@@ -17,7 +17,7 @@ from ..families.registry import family
 from ..model.handles import Denoiser
 from ..noise.draws import draw
 from ..python.object import PythonObject
-from ..types import Conditioning, Latents, Noise, NoiseSchedule
+from ..types import Conditioning, Latents, Noise, Process
 from .progress import Progress
 from .schedulers import Sampler, from_class, make_scheduler, set_steps
 
@@ -26,7 +26,7 @@ from .schedulers import Sampler, from_class, make_scheduler, set_steps
 def denoise(
     ctx: Context,
     denoiser: Denoiser,
-    schedule: NoiseSchedule,
+    schedule: Process,
     positive: Conditioning,
     latents: Latents,
     negative: Conditioning | None = None,

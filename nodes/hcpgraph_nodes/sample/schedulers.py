@@ -13,8 +13,9 @@ from hcpgraph.finite import is_finite
 
 from ..families.file_marks import IMPOSSIBLE, message
 from ..families.schedule import FORWARD
+from ..process.kinds.vp import VariancePreserving
 from ..python.object import PythonObject
-from ..types import NoiseSchedule
+from ..types import Process
 
 Sampler = Literal[
     "ddim",
@@ -59,7 +60,7 @@ STEP = {"model_output", "timestep", "sample"}
 UPWARDS = "it goes from a picture to noise"
 
 
-def make_scheduler(name: Sampler, schedule: NoiseSchedule) -> Any:
+def make_scheduler(name: Sampler, schedule: Process) -> Any:
     """The diffusers scheduler of a sampler for the model's forward process.
 
     Raises:
@@ -74,7 +75,7 @@ def make_scheduler(name: Sampler, schedule: NoiseSchedule) -> Any:
     return made
 
 
-def from_class(kind: PythonObject, schedule: NoiseSchedule) -> Any:
+def from_class(kind: PythonObject, schedule: Process) -> Any:
     """A scheduler of a given class for the model's forward process, with the arguments of the object on top.
 
     Raises:
@@ -101,7 +102,7 @@ def from_class(kind: PythonObject, schedule: NoiseSchedule) -> Any:
     return made
 
 
-def _other_process(scheduler: Any, schedule: NoiseSchedule, args: Mapping[str, Any]) -> str | None:
+def _other_process(scheduler: Any, schedule: Process, args: Mapping[str, Any]) -> str | None:
     """Why a scheduler does not undo what the model was trained on: its signal at each timestep has to be the model's.
 
     A flow has none, EDM's noise levels have one that no table lists; arguments that ask for another table are obeyed.
@@ -109,7 +110,9 @@ def _other_process(scheduler: Any, schedule: NoiseSchedule, args: Mapping[str, A
     signal = getattr(scheduler, "alphas_cumprod", None)
     if not isinstance(signal, torch.Tensor):
         return "runs another forward process than the model's, which is a table of alphas_cumprod"
-    if not set(FORWARD) & set(args) and not _equal(signal, schedule.alphas_cumprod):
+    if not isinstance(schedule, VariancePreserving) or (
+        not set(FORWARD) & set(args) and not _equal(signal, schedule.alphas_cumprod)
+    ):
         return "has a table of alphas_cumprod of its own, which is not the model's"
     return None
 
@@ -162,6 +165,6 @@ def _needed(call: Callable[..., Any]) -> set[str]:
     return {each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
 
 
-def _config(schedule: NoiseSchedule) -> dict[str, Any]:
+def _config(schedule: Process) -> dict[str, Any]:
     """The model's own scheduler configuration; where it does not say, latents are not cut to [-1, 1] as pixels are."""
     return {"clip_sample": False, **{key: value for key, value in schedule.config.items() if key != "_class_name"}}
