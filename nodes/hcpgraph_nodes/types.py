@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hcpgraph.types import port_type
 
+from .conditioning import Conditioning as Conditioning  # noqa: PLC0414
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -109,20 +111,6 @@ class Timesteps:
 
     data: Tensor
     keys: Keys | None = None
-
-
-@port_type(color="#8fbf7f", facts=("family",))
-@dataclass(frozen=True, slots=True)
-class Conditioning:
-    """Text embeddings (B, L, D); `pooled` (B, P) where the family has one."""
-
-    data: Tensor
-    pooled: Tensor | None = None
-
-    def rows(self, count: int) -> Conditioning:
-        """One row a sample: a single row stands for all of them."""
-        pooled = None if self.pooled is None else self.pooled.expand(count, -1)
-        return Conditioning(self.data.expand(count, -1, -1), pooled)
 
 
 @port_type(color="#c96f6f")

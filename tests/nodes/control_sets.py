@@ -25,7 +25,7 @@ def pictures(count: int, height: int = 16, width: int = 16, seed: int = 5) -> Im
 
 NOISY = NoisyLatents(random(2, 4, 8, 8))
 TIME = Timesteps(torch.tensor([10, 700]))
-TEXT = Conditioning(random(2, 77, 32, seed=1))
+TEXT = Conditioning.of(random(2, 77, 32, seed=1))
 
 
 def control(workspace: Path, denoiser: Denoiser, seed: int = 1, **settings) -> ControlNet:

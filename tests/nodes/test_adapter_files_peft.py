@@ -134,5 +134,5 @@ def test_peft_layout_loads_in_diffusers_exactly(workspace: Path, model, pipe, va
         prediction = pipe.unet(NOISY.data, TIME.data, embedding).sample
     assert (encode_text(text.model, PROMPT).data - embedding).abs().max() <= 1e-5
     assert (encode_text(model.text_encoder, PROMPT).data - embedding).abs().max() > 1e-2
-    assert (predict(unet.model, NOISY, TIME, Conditioning(embedding)).data - prediction).abs().max() <= 1e-5
-    assert (predict(model.denoiser, NOISY, TIME, Conditioning(embedding)).data - prediction).abs().max() > 1e-2
+    assert (predict(unet.model, NOISY, TIME, Conditioning.of(embedding)).data - prediction).abs().max() <= 1e-5
+    assert (predict(model.denoiser, NOISY, TIME, Conditioning.of(embedding)).data - prediction).abs().max() > 1e-2

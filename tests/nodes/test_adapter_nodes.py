@@ -31,7 +31,7 @@ from .plugin_page import Scale, random
 
 NOISY = NoisyLatents(random(2, 4, 8, 8))
 TIME = Timesteps(torch.tensor([10, 700]))
-TEXT = Conditioning(random(2, 77, 32, seed=1))
+TEXT = Conditioning.of(random(2, 77, 32, seed=1))
 LAYERS = [r"re:.*attn[12]", r"re:.*resnets\.0\.conv", "conv_in", r"re:.*proj_in$", r"re:.*downsamplers"]
 NODES = {
     "lora": (lora, {"rank": 2, "alpha": 1.5}),

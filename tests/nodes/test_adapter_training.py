@@ -61,7 +61,7 @@ def trained(workspace: Path, steps: int, adapter: str):
 
 
 def output(handle) -> torch.Tensor:
-    text = Conditioning(random(1, 77, handle.config["cross_attention_dim"], seed=1))
+    text = Conditioning.of(random(1, 77, handle.config["cross_attention_dim"], seed=1))
     noisy = NoisyLatents(random(1, handle.config["in_channels"], 8, 8))
     with torch.no_grad():
         return predict(handle, noisy, Timesteps(torch.tensor([500])), text).data

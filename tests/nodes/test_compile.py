@@ -181,7 +181,7 @@ def step(one, two) -> list[torch.Tensor]:
     """A training step whose two branches have stacks of their own: the loss and all gradients."""
     noisy, time, text = NoisyLatents(random(2, 4, 8, 8)), Timesteps(torch.tensor([10, 700])), random(2, 7, 16, seed=1)
     torch.manual_seed(5)
-    branches = [predict(handle, noisy, time, Conditioning(text)) for handle in (one, two)]
+    branches = [predict(handle, noisy, time, Conditioning.of(text)) for handle in (one, two)]
     loss = mse(guide(*branches, scale=3.0), Target(random(2, 4, 8, 8, seed=2))).data.mean()
     trained = [p for handle in (one, two) for plugin in handle.stack for p in plugin.parameters()]
     return [loss, *torch.autograd.grad(loss, trained)]

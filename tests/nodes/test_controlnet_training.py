@@ -83,7 +83,7 @@ def test_text_is_trained_through_a_frozen_controlnet(workspace: Path) -> None:
     net = control(workspace, denoiser)
     text = TEXT.data.clone().requires_grad_()
     led = apply_controlnet(denoiser, net, pictures(2))
-    mse(predict(led, NOISY, TIME, Conditioning(text)), TARGET).data.mean().backward()
+    mse(predict(led, NOISY, TIME, Conditioning.of(text)), TARGET).data.mean().backward()
     module = net.root.module
     down, mid = module(NOISY.data, TIME.data, TEXT.data, controlnet_cond=pictures(2).data, return_dict=False)
     cut = TEXT.data.clone().requires_grad_()

@@ -97,7 +97,7 @@ def inputs(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "Vae": model.vae,
         "Process": model.schedule,
         "Captions": Captions(texts),
-        "Conditioning": Conditioning(values(1, 77, 32)),
+        "Conditioning": Conditioning.of(values(1, 77, 32)),
         "Images": Images(values(2, 3, 16, 16)),
         "LatentLoader": latent_loader(),
         "Latents": Latents(values(2, 4, 8, 8)),

@@ -154,7 +154,7 @@ def test_validation_accepts_the_average_and_still_refuses_the_wire_before_it(tmp
 def output(handle) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     noisy = NoisyLatents(torch.randn(1, 4, 8, 8, generator=generator))
-    text = Conditioning(torch.randn(1, 77, 32, generator=generator))
+    text = Conditioning.of(torch.randn(1, 77, 32, generator=generator))
     with torch.no_grad():
         return predict(handle, noisy, Timesteps(torch.tensor([500])), text).data
 

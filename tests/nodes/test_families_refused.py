@@ -209,7 +209,11 @@ def test_a_unet_for_inpainting_reads_more_than_latents(family_files: Path, tmp_p
     first = state["conv_in.weight"]
     save_file(state | {"conv_in.weight": torch.cat([first, first, first[:, :1]], dim=1)}, folder / WEIGHTS)
     denoiser = load_model(context(tmp_path), path="models:x").denoiser
-    inputs = NoisyLatents(torch.zeros(1, 4, 8, 8)), Timesteps(torch.tensor([3])), Conditioning(torch.zeros(1, 77, 32))
+    inputs = (
+        NoisyLatents(torch.zeros(1, 4, 8, 8)),
+        Timesteps(torch.tensor([3])),
+        Conditioning.of(torch.zeros(1, 77, 32)),
+    )
     with pytest.raises(GraphError, match="reads 9 channels, and the latents have 4") as caught:
         predict(denoiser, *inputs)
     assert caught.value.problem.code == "E_CHANNELS"

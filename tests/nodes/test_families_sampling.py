@@ -184,7 +184,7 @@ def test_sizes_reach_the_unet(root: Path) -> None:
 def test_sdxl_needs_the_pooled_embedding(root: Path) -> None:
     denoiser, noisy, timesteps, text = inputs(root)
     with pytest.raises(GraphError) as caught:
-        predict(denoiser, noisy, timesteps, Conditioning(text.data))
+        predict(denoiser, noisy, timesteps, Conditioning.of(text.data))
     assert caught.value.problem.code == "E_POOLED"
 
 

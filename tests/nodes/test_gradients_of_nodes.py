@@ -42,7 +42,7 @@ TENSORS = {
     "Reconstruction": lambda: Reconstruction(leaf(2, 3, 16, 16)),
     "NoisyLatents": lambda: NoisyLatents(leaf(2, 4, 8, 8)),
     "Noise": lambda: Noise(leaf(2, 4, 8, 8)),
-    "Conditioning": lambda: Conditioning(leaf(2, 77, 32)),
+    "Conditioning": lambda: Conditioning.of(leaf(2, 77, 32)),
     "Prediction": lambda: Prediction(leaf(2, 4, 8, 8)),
     "Target": lambda: Target(leaf(2, 4, 8, 8, seed=1)),
     "SampleLoss": lambda: SampleLoss(leaf(2, 4, 8, 8)),

@@ -39,7 +39,7 @@ class Step(nn.Module):
         from hcpgraph_nodes.types import Conditioning, NoisyLatents, Target, Timesteps
 
         noisy, text = (random(ROWS, *shape, seed=10 * step + n)[rows] for n, shape in enumerate([(4, 8, 8), (7, 16)]))
-        inputs = NoisyLatents(noisy), Timesteps(torch.tensor([10, 700, 30, 500])[rows]), Conditioning(text)
+        inputs = NoisyLatents(noisy), Timesteps(torch.tensor([10, 700, 30, 500])[rows]), Conditioning.of(text)
         positive, negative = (predict(handle, *inputs) for handle in self.handles)
         goal = Target(random(ROWS, 4, 8, 8, seed=10 * step + 5)[rows])
         return mse(guide(positive, negative, scale=3.0), goal).data.mean()

@@ -29,7 +29,7 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 NOISY = NoisyLatents(random(2, 4, 8, 8))
 TIME = Timesteps(torch.tensor([10, 700]))
-TEXT = Conditioning(random(2, 77, 32, seed=1))
+TEXT = Conditioning.of(random(2, 77, 32, seed=1))
 
 
 def fill(adapted, seed: int):

@@ -62,7 +62,7 @@ def denoiser(workspace: Path):
 def run(handle) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     noisy = NoisyLatents(torch.randn(2, 4, 8, 8, generator=generator))
-    text = Conditioning(torch.randn(2, 77, 32, generator=generator))
+    text = Conditioning.of(torch.randn(2, 77, 32, generator=generator))
     return predict(handle, noisy, Timesteps(torch.tensor([10, 700])), text).data
 
 

@@ -20,7 +20,7 @@ from .plugin_page import Gate, Mixed, Scale, Shortcut, fill, random
 
 NOISY = NoisyLatents(random(2, 4, 8, 8))
 TIME = Timesteps(torch.tensor([10, 700]))
-TEXT = Conditioning(random(2, 77, 32, seed=1))
+TEXT = Conditioning.of(random(2, 77, 32, seed=1))
 SELF = r"re:(down|up)_blocks\.\d\.attentions\.0\.transformer_blocks\.0\.attn1\."
 
 

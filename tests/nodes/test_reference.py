@@ -25,7 +25,7 @@ from ..graphs.hand_written import drawn
 from .plugin_page import fill, random
 
 NOISY, TIME = NoisyLatents(random(2, 4, 8, 8)), Timesteps(torch.tensor([10, 700]))
-TEXT = Conditioning(random(2, 77, 32, seed=1))
+TEXT = Conditioning.of(random(2, 77, 32, seed=1))
 
 
 @pytest.fixture

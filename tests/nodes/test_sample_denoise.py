@@ -170,7 +170,7 @@ def test_prompts_of_two_lengths(workspace: Path) -> None:
     model = load_model(ctx, path="models:tiny")
     positive, negative = (encode_text(model.text_encoder, Captions(each)) for each in (PROMPTS, NEGATIVE))
     latents = empty_latents(model.vae, **SIZE, count=2)
-    twice = replace(negative, data=torch.cat([negative.data, negative.data], dim=1))
+    twice = negative.with_parts(text=torch.cat([negative.data, negative.data], dim=1))
     one, two = (denoise(ctx, model.denoiser, model.schedule, positive, latents, n, steps=2) for n in (negative, twice))
     torch.testing.assert_close(one.data, two.data, rtol=1e-3, atol=1e-3)  # attention to all tokens twice is the same
 

@@ -23,7 +23,7 @@ def predict(
         denoiser: The model.
         noisy: Latents at the noise level of their timesteps (B, C, h, w).
         timesteps: Timesteps (B,).
-        conditioning: Text embeddings of B samples, or of one for all.
+        conditioning: What leads it: text and conditions of B samples, or of one for all.
         sizes: Sizes of the pictures before and after cropping (B, 6), which SDXL alone reads; by default those of the
             latents, not cropped.
 
@@ -31,7 +31,8 @@ def predict(
         out: The prediction (B, C, h, w) and what it means.
 
     Raises:
-        GraphError: E_BATCH, sizes of another number of pictures; E_POOLED, a conditioning without its pooled part.
+        GraphError: E_BATCH, sizes or conditions of another number of pictures; E_POOLED and E_PARTS, a conditioning
+            without a part that the model needs, or with one that it does not read; E_CHANNELS, other latents.
     """
     count = len(noisy.data)
     if sizes is not None and len(sizes.data) not in (1, count):

@@ -36,6 +36,14 @@ class Family(Protocol):
         """Last layers of a text network that are left out at clip_skip 0."""
 
     @property
+    def reads(self) -> frozenset[str]:
+        """The parts of a conditioning that its denoisers read; a name that ends with `_` is the beginning of names."""
+
+    @property
+    def masked(self) -> bool:
+        """Whether they read masks of tokens, so that texts of different lengths can share a call."""
+
+    @property
     def lora_prefix(self) -> Prefixes:
         """In kohya's keys."""
 
@@ -119,7 +127,7 @@ class Family(Protocol):
     # Using
 
     def encode_prompt(self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int) -> Conditioning:
-        """Text embeddings (B, L, D), float32.
+        """What leads the denoiser, of B texts: embeddings (B, L, D), float32, and the family's other parts and masks.
 
         Args:
             text_encoder: The text networks.
@@ -144,11 +152,12 @@ class Family(Protocol):
             denoiser: The network.
             noisy: Latents (B, C, h, w).
             timesteps: Their noise levels, (B,) or a single number.
-            conditioning: B embeddings.
+            conditioning: Its parts, of B rows.
             sizes: Sizes of the pictures (B, 6) as CropInfo has them; only some families read them.
 
         Raises:
-            GraphError: E_CHANNELS, the network reads latents of other channels.
+            GraphError: E_CHANNELS, the network reads latents of other channels; E_PARTS, a part of the conditioning is
+                missing or would have no effect.
         """
 
     def no_prompt(self, denoiser: Denoiser, positive: Conditioning) -> Conditioning | None:

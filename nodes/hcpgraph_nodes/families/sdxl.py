@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
+from ..conditioning import POOLED, TEXT
 from ..model.handles import Denoiser, TextEncoder
 from ..types import Conditioning, Process
 from . import file_marks
@@ -83,6 +84,7 @@ class SDXL(UNetFamily):
     }
     upcast_vae = True
     skipped = 1
+    reads: ClassVar[frozenset[str]] = frozenset({TEXT, POOLED})
 
     def model_index(self, denoiser: Denoiser) -> dict[str, Any]:
         return {FORCE_ZEROS: bool(denoiser.config.get(ZEROS))}
@@ -103,7 +105,7 @@ class SDXL(UNetFamily):
         """The last layer but one of both networks, without the final norm; the second one's pooled embedding."""
         outputs = module({clip.name: each for clip, each in zip(text_encoder.clips, ids, strict=True)})
         hidden = [outputs[clip.name].hidden_states[-2 - clip_skip].float() for clip in text_encoder.clips]
-        return Conditioning(torch.cat(hidden, dim=-1), outputs[text_encoder.clips[-1].name].text_embeds.float())
+        return Conditioning.of(torch.cat(hidden, dim=-1), outputs[text_encoder.clips[-1].name].text_embeds.float())
 
     def extra_conditions(
         self, denoiser: Denoiser, noisy: Tensor, conditioning: Conditioning, sizes: Tensor | None

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
+from ..conditioning import TEXT
 from ..model.clip import Clip, Tokens
 from ..model.handles import Denoiser, TextEncoder
 from ..model.root import Placement, Root
@@ -66,6 +67,8 @@ class UNetFamily(KlVae):
         schedule: The forward process of the released model.
         file_prediction: What a single file that does not say it is taken to predict; None: that would be a guess.
         skipped: Last layers of a text network that are left out at clip_skip 0.
+        reads: The parts of a conditioning that its UNet reads.
+        masked: Whether it reads their masks: a UNet sees what a prompt is padded with.
     """
 
     lora_prefix: ClassVar[Prefixes]
@@ -79,6 +82,8 @@ class UNetFamily(KlVae):
     schedule: ClassVar[Mapping[str, Any]] = SCHEDULE
     file_prediction: ClassVar[str | None] = "epsilon"
     skipped: ClassVar[int] = 0
+    reads: ClassVar[frozenset[str]] = frozenset({TEXT})
+    masked: ClassVar[bool] = False
 
     def save(self, folder: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
         """Write a folder that the family's pipeline in diffusers loads, with the weights of the roots."""
@@ -113,9 +118,9 @@ class UNetFamily(KlVae):
     ) -> Conditioning:
         """The conditioning of token ids (B, L), one tensor a text network; the encoder's stack is switched on."""
         if not clip_skip:
-            return Conditioning(module(ids[0]).last_hidden_state.float())
+            return Conditioning.of(module(ids[0]).last_hidden_state.float())
         hidden = module(ids[0], output_hidden_states=True).hidden_states[-1 - clip_skip]
-        return Conditioning(text_encoder.root.layers[networks.TEXT_ROOT + "final_layer_norm"](hidden).float())
+        return Conditioning.of(text_encoder.root.layers[networks.TEXT_ROOT + "final_layer_norm"](hidden).float())
 
     def extra_conditions(
         self, denoiser: Denoiser, noisy: Tensor, conditioning: Conditioning, sizes: Tensor | None
@@ -301,6 +306,7 @@ class UNetFamily(KlVae):
                 f"the denoiser reads {reads} channels, and the latents have {noisy.shape[1]}",
                 hint="wire denoiser and VAE of one model; UNets for inpainting, which read 9, are not supported",
             )
+        conditioning.require_read(self.reads, masked=self.masked)
         dtype = denoiser.root.placement.dtype
         extra = self.extra_conditions(denoiser, noisy, conditioning, sizes)
         noisy, text = noisy.to(dtype), conditioning.data.to(dtype)
@@ -313,4 +319,4 @@ class UNetFamily(KlVae):
         if not denoiser.config.get(ZEROS):
             return None
         pooled = None if positive.pooled is None else torch.zeros_like(positive.pooled)
-        return Conditioning(torch.zeros_like(positive.data), pooled)
+        return Conditioning.of(torch.zeros_like(positive.data), pooled)

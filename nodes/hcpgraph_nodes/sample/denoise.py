@@ -94,9 +94,10 @@ def denoise(
         )
     sample = start.to(denoiser.device) * solver.init_noise_sigma
     extra = _step_arguments(solver, generators, eta)
-    predict = family(denoiser.family).predict
+    implementation = family(denoiser.family)
+    predict, masked = implementation.predict, implementation.masked
     other = negative_denoiser or denoiser
-    together = against is not None and other is denoiser and against.data.shape == text.data.shape
+    together = against is not None and other is denoiser and _share(against, text, masked=masked)
     total = len(solver.timesteps)
     (first,) = ctx.row_seeds(seed)
     with torch.no_grad(), seeded(first, denoiser.device):  # for schedulers that take no generator
@@ -108,7 +109,7 @@ def denoise(
             if against is None:
                 output = predict(model, scaled, timestep, text)
             elif together:  # one call for both sides
-                both = predict(model, torch.cat([scaled, scaled]), timestep, _together(against, text))
+                both = predict(model, torch.cat([scaled, scaled]), timestep, Conditioning.joined([against, text]))
                 without, output = both.chunk(2)
                 output = without + guidance * (output - without)
             else:
@@ -120,7 +121,7 @@ def denoise(
 
 
 def _rows(conditioning: Conditioning, count: int) -> Conditioning:
-    rows = len(conditioning.data)
+    rows = conditioning.count
     if rows not in (1, count):
         raise GraphError(
             "E_BATCH",
@@ -130,9 +131,9 @@ def _rows(conditioning: Conditioning, count: int) -> Conditioning:
     return conditioning.rows(count)
 
 
-def _together(first: Conditioning, second: Conditioning) -> Conditioning:
-    pooled = None if first.pooled is None or second.pooled is None else torch.cat([first.pooled, second.pooled])
-    return Conditioning(torch.cat([first.data, second.data]), pooled)
+def _share(first: Conditioning, second: Conditioning, *, masked: bool) -> bool:
+    """Whether both sides of guidance go through one call: those of one shape, or of any length where masks are read."""
+    return first.alike(second) or (masked and first.parts.keys() == second.parts.keys())
 
 
 def _step_arguments(scheduler: Any, generators: list[torch.Generator], eta: float) -> dict[str, Any]:

@@ -26,10 +26,10 @@ from ..types import Conditioning
 
 RAM_BYTES = 2**30
 AFTER_HITS = 100
-PARTS = ("embedding", "pooled")
-"""Names of the parts of a row on disk."""
-Row = tuple[Tensor, ...]
-"""What is kept of a caption: its embedding (L, D) and, where the family has one, its pooled embedding (P,)."""
+MASK = ".mask"
+"""What stands behind the name of a part where its mask is kept."""
+Row = Mapping[str, Tensor]
+"""What is kept of a caption: its parts, such as the embedding (L, D) and the pooled one (P,), and masks (L,)."""
 
 
 class Embeddings:
@@ -50,7 +50,7 @@ class Embeddings:
     def of(
         self, ctx: Context, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int, *, disk: bool
     ) -> Conditioning:
-        """Embeddings (B, L, D), float32, on the encoder's device, and the pooled ones (B, P) where the family has them.
+        """The parts of a conditioning of B captions with their masks, float32, on the encoder's device.
 
         A caption that is not known yet is encoded alone: its embedding is the same whatever it shared a batch with, so
         that a resumed run sees what it would have seen.
@@ -73,7 +73,7 @@ class Embeddings:
             if key not in rows:
                 with torch.no_grad():
                     encoded = implementation.encode_prompt(text_encoder, [text], clip_skip)
-                fresh[key] = tuple(part[0].cpu() for part in (encoded.data, encoded.pooled) if part is not None)
+                fresh[key] = _row_of(encoded)
                 _require_finite(text, fresh[key])
         if fresh and disk:
             self._opened(ctx).put({key: _arrays(row) for key, row in fresh.items()})
@@ -84,7 +84,7 @@ class Embeddings:
         rows |= fresh
         found = [rows[key] if key in rows else self._rows[key] for key in keys]
         self._keep(keys, found)
-        return Conditioning(*(torch.stack(part).to(text_encoder.device) for part in zip(*found, strict=True)))
+        return Conditioning.joined([_conditioning(row) for row in found]).to(text_encoder.device)
 
     def _digest(self, ctx: Context, text_encoder: TextEncoder) -> str:
         stack = tuple((weakref.ref(plugin), plugin.revision) for plugin in text_encoder.stack)
@@ -110,7 +110,7 @@ class Embeddings:
 
 def _require_finite(text: str, row: Row) -> None:
     """What is kept is served for ever."""
-    if not all(map(is_finite, row)):
+    if not all(map(is_finite, row.values())):
         raise GraphError(
             "E_NOT_FINITE",
             f"the text encoder gives values that are infinite or not numbers for '{text}'",
@@ -120,15 +120,25 @@ def _require_finite(text: str, row: Row) -> None:
 
 
 def _size(row: Row) -> int:
-    return sum(part.nbytes for part in row)
+    return sum(part.nbytes for part in row.values())
 
 
 def _row(arrays: Mapping[str, np.ndarray]) -> Row:
-    return tuple(torch.from_numpy(arrays[name]) for name in PARTS if name in arrays)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _arrays(row: Row) -> dict[str, np.ndarray]:
-    return {name: part.numpy() for name, part in zip(PARTS, row, strict=False)}
+    return {name: part.numpy() for name, part in row.items()}
+
+
+def _row_of(encoded: Conditioning) -> Row:
+    masks = {name + MASK: mask for name, mask in encoded.masks.items()}
+    return {name: part[0].cpu() for name, part in (*encoded.parts.items(), *masks.items())}
+
+
+def _conditioning(row: Row) -> Conditioning:
+    masks = {name.removesuffix(MASK): part[None] for name, part in row.items() if name.endswith(MASK)}
+    return Conditioning({name: part[None] for name, part in row.items() if not name.endswith(MASK)}, masks)
 
 
 _of_roots: weakref.WeakKeyDictionary[Root, Embeddings] = weakref.WeakKeyDictionary()

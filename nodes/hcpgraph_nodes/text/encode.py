@@ -47,7 +47,8 @@ def encode(
             below `cache:` as well, for later runs.
 
     Returns:
-        out: Embeddings (B, L, D); of SDXL those of both networks side by side, and the pooled one.
+        out: Embeddings (B, L, D); of SDXL those of both networks side by side, and the pooled one. Other families have
+            further parts, and masks where prompts are padded.
 
     Raises:
         GraphError: E_CLIP_SKIP, the encoder has no more layers; E_CACHE, a cache for an encoder that is trained;
