@@ -35,6 +35,7 @@ _LAZY = {
     "Options": "running.options",
     "Cache": "running.cache",
     "default_registry": "declaring.registry",
+    "table": "declaring.registry",
 }
 __all__ = [
     "Body",
@@ -63,6 +64,7 @@ __all__ = [
     "plan",
     "port_type",
     "run",
+    "table",
     "validate",
 ]
 
@@ -71,7 +73,7 @@ if TYPE_CHECKING:
     from .context import Context
     from .declaring.body import Body
     from .declaring.node import node
-    from .declaring.registry import default_registry
+    from .declaring.registry import default_registry, table
     from .declaring.spec import Choose, Facts, Lazy, Many, Port, Probe, Setting
     from .document import dump, load, loads
     from .document.graph import Graph

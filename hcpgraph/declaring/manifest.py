@@ -19,6 +19,7 @@ from ..importing import folder_module, import_module
 from ..paths import cache_folder
 from ..processes.commands import end_with_stdin, run
 from .pack import Pack
+from .tables import Row, know, read_row
 
 
 def load_migrations(pack: Pack) -> None:
@@ -44,7 +45,7 @@ def load_migrations(pack: Pack) -> None:
 
 
 def manifest(pack: Pack) -> dict[str, Any]:
-    """Specs, types and problems of a pack as JSON data, from the disk or by importing it in another process.
+    """Specs, types, rows of tables and problems of a pack as JSON, from the disk or by importing it in another process.
 
     A build that ended early describes no types, not even the engine's own, and is not kept.
     """
@@ -74,7 +75,7 @@ def _build_elsewhere(pack: Pack) -> dict[str, Any]:
         last = (done.said.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
         message, hint = f"pack '{pack.name}' cannot be imported: {last}", f"its folder is {pack.folder}"
         problem = Problem("E_PACK", message, hint=hint, severity="warning")
-        return {"specs": [], "types": [], "problems": [problem.to_json()]}
+        return {"specs": [], "types": [], "rows": [], "problems": [problem.to_json()]}
     data: dict[str, Any] = json.loads(done.out.splitlines()[-1])
     return data
 
@@ -85,6 +86,8 @@ def build(pack: Pack) -> dict[str, Any]:
     from .node import declared
 
     problems: list[Problem] = []
+    rows = _rows(pack, problems)
+    know(str(pack.folder), rows)
     by_module = {folder_module(path): path for path in pack.files()}
     for name in pack.modules():
         try:
@@ -96,8 +99,26 @@ def build(pack: Pack) -> dict[str, Any]:
     return {
         "specs": specs,
         "types": [info.to_json() for info in registered().values()],
+        "rows": [row.to_json() for row in rows],
         "problems": [problem.to_json() for problem in problems],
     }
+
+
+def _rows(pack: Pack, problems: list[Problem]) -> list[Row]:
+    """The rows of tables that the modules of a pack declare; what cannot be read is left out and told."""
+    found = []
+    for module, file in pack.sources():
+        try:
+            row = read_row(module, file)
+        except (ValueError, OSError) as error:
+            message = f"the table row in '{file}' is left out: {error}"
+            problems.append(Problem("E_PACK", message, hint="write literals only", severity="warning"))
+            continue
+        except SyntaxError:
+            continue
+        if row is not None:
+            found.append(row)
+    return found
 
 
 def _broken(where: str, error: BaseException) -> Problem:

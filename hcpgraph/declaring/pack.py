@@ -29,7 +29,7 @@ DECLARING = [
         "types.py",
         "widgets.py",
         "importing.py",
-        *(f"declaring/{name}.py" for name in ("spec", "node", "docstring", "pack", "manifest")),
+        *(f"declaring/{name}.py" for name in ("spec", "node", "docstring", "pack", "manifest", "tables")),
     )
 ]
 
@@ -79,6 +79,16 @@ class Pack:
         folders = found.submodule_search_locations if found else []
         for item in pkgutil.walk_packages(folders, f"{self.module}.", onerror=lambda name: None):
             yield item.name
+
+    def sources(self) -> Iterator[tuple[str, Path]]:
+        """Names and files of the modules to import, without looking for them: a package's are named by their place."""
+        for path in self.files():
+            if self.module is None:
+                if path.parent == self.folder:
+                    yield folder_module(path), path
+                continue
+            parts = path.relative_to(self.folder).with_suffix("").parts
+            yield ".".join((self.module, *(parts[:-1] if parts[-1] == "__init__" else parts))), path
 
 
 def installed() -> tuple[Pack, ...]:

@@ -15,6 +15,7 @@ from .manifest import manifest
 from .node import Impl, declared
 from .pack import Pack, from_folder, installed
 from .spec import NodeSpec
+from .tables import Row, know, known
 
 Resolve = Callable[[str], Path]
 Prober = Callable[[Mapping[str, Any], Resolve], Any]
@@ -50,6 +51,7 @@ class Registry:
     Attributes:
         specs: Node type -> spec.
         types: The lattice of port types.
+        tables: Table -> name of a row -> row.
         problems: What could not be imported, as warnings that name the file.
         packs: Pack name -> pack.
     """
@@ -58,6 +60,7 @@ class Registry:
         self.packs = {pack.name: pack for pack in packs}
         self.specs: dict[str, NodeSpec] = {}
         self.types: Lattice = registered()
+        self.tables: dict[str, dict[str, Row]] = {}
         self.problems: list[Problem] = []
         for pack in self.packs.values():
             data = manifest(pack)
@@ -70,7 +73,20 @@ class Registry:
                     self.problems.append(Problem("E_PACK", message, hint="rename one of the two", severity="warning"))
                     continue
                 self.specs[spec.id] = spec
+            self._add_rows(pack, [Row(**item) for item in data["rows"]])
         self._rules: Rules | None = None
+
+    def _add_rows(self, pack: Pack, rows: Iterable[Row]) -> None:
+        """Take the rows of a pack into the tables, but for those that a pack before it has."""
+        kept = []
+        for row in rows:
+            known = self.tables.setdefault(row.table, {}).setdefault(row.name, row)
+            if known is row:
+                kept.append(row)
+                continue
+            message = f"'{row.name}' of the table {row.table} in '{row.file}' is already there from '{known.file}'"
+            self.problems.append(Problem("E_PACK", message, hint="rename one of the two", severity="warning"))
+        know(str(pack.folder), kept)
 
     def find(self, type_id: str) -> NodeSpec | None:
         """The spec of a type, also of one that this process declared itself (a notebook, a test)."""
@@ -157,11 +173,17 @@ class Registry:
                 found.probers |= getattr(module, "PROBERS", {})
                 found.rules[pack.name] = getattr(module, "RULES", [])
                 for name, table in getattr(module, "CODE", {}).items():
-                    found.code.setdefault(name, {}).update(table)
+                    found.code.setdefault(name, {}).update(self._modules(table))
                 found.passes |= getattr(module, "PASSES", {})
                 found.lengths |= getattr(module, "LENGTHS", {})
             self._rules = found
         return self._rules
+
+    def _modules(self, table: str | Mapping[str, str]) -> Mapping[str, str]:
+        """Values and the modules that they mean: a table of rows is named by its name."""
+        if isinstance(table, str):
+            return {name: row.module for name, row in self.tables.get(table, {}).items()}
+        return table
 
 
 def default_registry(packs: Iterable[str | Path] = ()) -> Registry:
@@ -169,6 +191,13 @@ def default_registry(packs: Iterable[str | Path] = ()) -> Registry:
     folders = [packs] if isinstance(packs, str | Path) else packs
     chosen = (*installed(), *(from_folder(folder) for folder in folders))
     return _registry(chosen, tuple(pack.stamp() for pack in chosen))
+
+
+def table(name: str) -> Mapping[str, Row]:
+    """The rows of a table by name: those of all packs that this process has opened, at least of the installed ones."""
+    if not known():
+        default_registry()
+    return {row.name: row for row in known() if row.table == name}
 
 
 @lru_cache(maxsize=8)

@@ -22,6 +22,17 @@ from .networks import Config, State
 from .sizes import Sizes, vae_config
 from .weights import build, checked_config, read_config, read_folder, write_json, write_weights
 
+TABLE = {
+    "table": "layer_groups",
+    "name": "kl_vae",
+    "groups": {
+        "attention": [r"re:.*\.attentions\.\d+\.to_(q|k|v|out\.0)$"],
+        "self_attention": [r"re:.*\.attentions\.\d+\.to_(q|k|v|out\.0)$"],
+        "conv": ["cls:Conv2d"],
+        "norm": ["cls:GroupNorm"],
+    },
+}
+"""AutoencoderKL."""
 DIFFUSION = "diffusion_pytorch_model"
 
 

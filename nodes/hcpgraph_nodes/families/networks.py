@@ -24,6 +24,18 @@ from .weights import build
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
+TABLE = {
+    "table": "layer_groups",
+    "name": "clip",
+    "groups": {
+        "attention": [r"re:.*self_attn\.(q|k|v|out)_proj$"],
+        "self_attention": [r"re:.*self_attn\.(q|k|v|out)_proj$"],
+        "mlp": [r"re:.*\.mlp\.fc[12]$"],
+        "norm": ["cls:LayerNorm"],
+        "embedding": [r"re:.*embeddings\.(token|position)_embedding$"],
+    },
+}
+"""The text networks of CLIP."""
 Config = Mapping[str, Any]
 State = dict[str, Tensor]
 TEXT_ROOT = "text_model."

@@ -9,6 +9,12 @@ from .networks import TextPart
 from .sizes import Sizes
 from .unet_family import UNetFamily
 
+TABLE = {
+    "table": "families",
+    "name": "sd15",
+    "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
+}
+
 
 class SD15(UNetFamily):
     """OpenAI's CLIP ViT-L/14 and a UNet that predicts the noise. https://arxiv.org/abs/2112.10752"""

@@ -9,6 +9,12 @@ from .networks import TextPart
 from .sizes import Sizes, TextSizes
 from .unet_family import UNetFamily
 
+TABLE = {
+    "table": "families",
+    "name": "sd2",
+    "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
+}
+
 
 class SD2(UNetFamily):
     """OpenCLIP's ViT-H/14 without its last layer, and a UNet with linear projections.

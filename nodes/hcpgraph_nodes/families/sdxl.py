@@ -23,6 +23,11 @@ from .networks import TextPart
 from .sizes import SCHEDULE, Sizes, TextSizes
 from .unet_family import ZEROS, UNetFamily
 
+TABLE = {
+    "table": "families",
+    "name": "sdxl",
+    "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
+}
 FORCE_ZEROS = "force_zeros_for_empty_prompt"
 
 

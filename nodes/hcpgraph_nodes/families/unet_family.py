@@ -34,6 +34,20 @@ from .saving import save_folder, save_single
 from .sizes import SCHEDULE, Sizes, text_configs, unet_config, vae_config
 from .weights import build, checked_config, read_config, read_folder
 
+TABLE = {
+    "table": "layer_groups",
+    "name": "unet",
+    "groups": {
+        "attention": [r"re:.*attn[12]\.to_(q|k|v|out\.0)$"],
+        "self_attention": [r"re:.*attn1\.to_(q|k|v|out\.0)$"],
+        "cross_attention": [r"re:.*attn2\.to_(q|k|v|out\.0)$"],
+        "mlp": [r"re:.*\.ff\.net\.(0\.proj|2)$"],
+        "conv": ["cls:Conv2d"],
+        "norm": ["cls:GroupNorm", "cls:LayerNorm"],
+        "embedding": [r"re:(time|add)_embedding\.linear_[12]$", r"re:.*\.time_emb_proj$"],
+    },
+}
+"""UNet2DConditionModel and its ControlNet: the timestep's embedding counts as such in the blocks too."""
 Described = tuple[dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], dict[str, Any]]
 TRANSFORMER = "model"
 ZEROS = "_force_zeros_for_empty_prompt"
