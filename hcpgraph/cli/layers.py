@@ -34,8 +34,9 @@ def command(
     """List the layers of MODEL that selectors match, with class and shapes; without a selector all of them.
 
     MODEL is a diffusers folder or a .safetensors checkpoint, or its name in the workspace, such as models:sd15. A
-    selector is an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, and any of these behind
-    pre_hook: for the input of a layer. Exit code 2 if one matches nothing; near misses are told.
+    selector is an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such as @attention, and
+    any of these behind pre_hook: for the input of a layer. The groups are listed with their numbers of layers. Exit
+    code 2 if a selector matches nothing; near misses are told.
     """
     from ..checking.analyse import default_roots
 
@@ -43,11 +44,13 @@ def command(
     pack = teller(packs, "model_outline")
     known = pack.model_outline(model, default_roots(workspace, places), part)
     matched = pack.matching(known, patterns or ("re:",))
-    rows = [_row(point.path, point.pre, known[point.path]) for point in matched]
+    of = known["layers"]
+    rows = [_row(point.path, point.pre, of[point.path]) for point in matched]
+    groups = {name: len(found) for name, found in pack.groups(known).items()}
     if as_json:
-        machine({"ok": True, "part": part, "total": len(known), "matched": len(rows), "layers": rows})
+        machine({"ok": True, "part": part, "total": len(of), "matched": len(rows), "layers": rows, "groups": groups})
     else:
-        _show(rows, len(known))
+        _show(rows, len(of), groups)
 
 
 def _row(path: str, pre: bool, told: Any) -> dict[str, Any]:
@@ -55,10 +58,10 @@ def _row(path: str, pre: bool, told: Any) -> dict[str, Any]:
     return {"name": path, "input": pre, "class": classes[0] if classes else "Module", "shapes": shapes}
 
 
-def _show(rows: list[dict[str, Any]], total: int) -> None:
+def _show(rows: list[dict[str, Any]], total: int, groups: dict[str, int]) -> None:
     names = [("pre_hook:" if row["input"] else "") + (row["name"] or "''") for row in rows]
     wide, kinds = max(map(len, names)), max(len(row["class"]) for row in rows)
     for name, row in zip(names, rows, strict=True):
         shapes = ", ".join(f"{key} {'×'.join(map(str, size)) or '1'}" for key, size in row["shapes"].items())
         click.echo(visible(f"{name:{wide}}  {row['class']:{kinds}}  {shapes}".rstrip()))
-    said(f"{len(rows)} of {total} layers")
+    said(f"{len(rows)} of {total} layers; groups: {', '.join(f'{name} {count}' for name, count in groups.items())}")

@@ -20,10 +20,10 @@ from hcpgraph.paths import Roots
 
 from .adapter_files import convert
 from .data.sources.dataset import Dataset
-from .model.handles import Handle
+from .model.handles import COMPONENTS, Handle
 from .model.load import load_model
 from .plugins.blocks.lora import LoraBlock
-from .plugins.blocks.selector import Point, nearest, points
+from .plugins.blocks.selector import Asked, Point, grouped, nearest, parse, points
 from .types import Images, Reconstruction
 
 SHOWN = 4
@@ -68,10 +68,11 @@ PREVIEWS: Mapping[str, Callable[[Any], Image.Image | None]] = {
 
 
 def outline(value: Any) -> dict[str, Any] | None:
-    """The layers of a model by name: their classes, and the shapes of their own weights."""
+    """What selectors are asked of: family, component, and layers by name with classes and shapes of own weights."""
     if not isinstance(value, Handle):
         return None
-    return {name: [_classes(layer), _shapes(layer)] for name, layer in value.root.layers.items()}
+    layers = {name: [_classes(layer), _shapes(layer)] for name, layer in value.root.layers.items()}
+    return {"family": value.family, "component": COMPONENTS.get(type(value)), "layers": layers}
 
 
 def model_outline(path: str, roots: Roots, part: str) -> dict[str, Any]:
@@ -97,17 +98,22 @@ def matching(known: Mapping[str, Any], patterns: Sequence[str], *, hooks: bool =
     Raises:
         GraphErrors: E_SELECTOR, E_NO_LAYER with near misses; all of them at once.
     """
-    stand_ins = {name: _stand_in(tuple(classes)) for name, (classes, _) in known.items()}
+    stand_ins, asked = _stand_ins(known), _asked(known)
     found: dict[tuple[str, bool], Point] = {}
     problems = []
     for pattern in patterns:
         try:
-            found.update(((point.path, point.pre), point) for point in points(stand_ins, [pattern], hooks=hooks))
+            found.update(((point.path, point.pre), point) for point in points(stand_ins, [pattern], asked, hooks=hooks))
         except GraphError as error:
             problems.append(error.problem)
     if problems:
         raise GraphErrors(problems)
     return list(found.values())
+
+
+def groups(known: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The layers of the groups of an outline: @group -> names."""
+    return {f"@{name}": found for name, found in grouped(_stand_ins(known), _asked(known)).items()}
 
 
 def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) -> dict[str, Any]:
@@ -121,14 +127,16 @@ def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) ->
             lists them.
 
     Returns:
-        The number of layers that the node could use and of places that it would, their names, and near misses where a
-        selector matches nothing.
+        The number of layers that the node could use and of places that it would, their names, near misses where a
+        selector matches nothing, and how many layers each group has of those that the node could use.
 
     Raises:
         GraphErrors: E_SELECTOR, a selector cannot be read.
     """
     below = node_type in WHOLE_LAYERS
-    usable = [name for name, (classes, weights) in known.items() if not below or _usable(classes, weights, node_type)]
+    of = known["layers"]
+    usable = [name for name, (classes, weights) in of.items() if not below or _usable(classes, weights, node_type)]
+    sizes = {name: len(set(usable).intersection(found)) for name, found in groups(known).items()}
     near: list[str] = []
     selected: list[Point] = []
     for pattern in patterns:
@@ -137,7 +145,7 @@ def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) ->
         except GraphErrors as errors:
             if errors.problems[0].code != "E_NO_LAYER":
                 raise
-            near += nearest(pattern, {name: _stand_in(tuple(classes)) for name, (classes, _) in known.items()})
+            near += sizes if parse(pattern).group else nearest(pattern, _stand_ins(known))
     if below:
         roots = {point.path for point in selected}
         found = [name for name in usable if "" in roots or any(part in roots for part in _prefixes(name))]
@@ -148,6 +156,7 @@ def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) ->
         "matched": len(found),
         "names": found[:NAMES],
         "near": list(dict.fromkeys(near)),
+        "groups": {name: size for name, size in sizes.items() if size},
     }
 
 
@@ -185,9 +194,17 @@ def _shapes(layer: nn.Module) -> dict[str, list[int]]:
     return {name: list(weights.shape) for name, weights in layer.named_parameters(recurse=False)}
 
 
-def _stand_in(classes: tuple[str, ...]) -> Any:
-    """Something of a class of this name: all that a selector looks at."""
-    return type(classes[0] if classes else "Module", (), {})()
+def _stand_ins(known: Mapping[str, Any]) -> dict[str, Any]:
+    """In place of layers something with their class's name and as many weights: all that is looked at."""
+    return {name: _stand_in(classes, shapes) for name, (classes, shapes) in known["layers"].items()}
+
+
+def _stand_in(classes: Sequence[str], shapes: Mapping[str, Any]) -> Any:
+    return type(classes[0] if classes else "Module", (), {"parameters": lambda self, recurse: iter(shapes)})()
+
+
+def _asked(known: Mapping[str, Any]) -> Asked:
+    return Asked(known["family"], known["component"])
 
 
 def _usable(classes: Sequence[str], weights: Any, node_type: str) -> bool:

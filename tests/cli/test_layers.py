@@ -70,6 +70,16 @@ def test_what_is_no_model_is_an_error(cli, tmp_path):
     assert "it holds a LoRA" in cli("layers", tmp_path / "lora.safetensors", code=2).stderr
 
 
+def test_groups_are_counted_and_selected(cli, unet):
+    told = json.loads(cli("layers", EMOJI, "@self_attention", "--json").stdout)
+    expected = [name for name, _ in unet.named_modules() if ".attn1.to_" in name and not name.endswith("to_out")]
+    assert [row["name"] for row in told["layers"]] == [name for name in expected if not name.endswith("to_out.1")]
+    assert told["groups"]["@self_attention"] == told["matched"] and told["groups"]["@all"] < told["total"]
+    assert f"@self_attention {told['matched']}, @mlp " in cli("layers", EMOJI, "conv_in").stderr
+    assert "@attention" in cli("layers", EMOJI, "--part", "vae", "@cross_attention", code=2).stderr
+    assert "speaks of a vae" in cli("layers", EMOJI, "vae:conv_in", code=2).stderr
+
+
 def test_names_are_those_that_the_editor_finds(cli, tmp_path):
     from hcpgraph_nodes.editor import layers, model_outline
 

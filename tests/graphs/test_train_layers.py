@@ -11,7 +11,7 @@ from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.model.handles import Denoiser, TextEncoder
 from hcpgraph_nodes.model.root import Placement
 from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock
-from hcpgraph_nodes.plugins.blocks.selector import select, within
+from hcpgraph_nodes.plugins.blocks.selector import Asked, select, within
 
 import hcpgraph
 
@@ -36,7 +36,7 @@ def of_graph(name: str, node: str, handle: Denoiser | TextEncoder, of: str) -> l
     """The layers that get an adapter."""
     graph = hcpgraph.load(GRAPHS / f"{name}{'_sdxl' if of == 'sdxl' else ''}.json")
     layers = handle.root.layers
-    return within(layers, select(layers, graph.nodes[node].settings["layers"]), AdapterBlock.wraps)
+    return within(layers, select(layers, graph.nodes[node].settings["layers"], Asked.of(handle)), AdapterBlock.wraps)
 
 
 @pytest.mark.parametrize("name", ["lora", "dora", "lora_word", "dreamartist_plus"])

@@ -213,12 +213,12 @@ def test_entries_that_mean_no_chosen_layer(workspace: Path, model, setting: str)
             context(workspace),
             model.denoiser,
             layers=["re:.*attn2"],
-            **{setting: {"re:.*attn1": 1.0, "re:.*attn2": 1.0, "re:.*atn2": 1.0, "re:(": 1.0, r"re:.*to_k": 1.0}},
+            **{setting: {"re:.*attn1": 1.0, "re:.*attn2": 1.0, "re:.*atn2": 1.0, "re:(": 1.0, r"re:.*attn2\.": 1.0}},
         )
     problems = caught.value.problems
     assert [problem.code for problem in problems] == ["E_NO_LAYER", "E_NO_LAYER", "E_SELECTOR", "E_LAYERS"]
     assert "none of the chosen" in problems[0].message and "attn2" in problems[0].hint and "attn2" in problems[1].hint
-    assert "'re:.*attn2' and 're:.*to_k' both mean" in problems[3].message and "attn2.to_k" in problems[3].message
+    assert r"'re:.*attn2' and 're:.*attn2\.' both mean" in problems[3].message and "16 layers" in problems[3].message
 
 
 def test_full_and_lora_biases(workspace: Path, model) -> None:

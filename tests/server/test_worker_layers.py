@@ -47,6 +47,10 @@ def test_layers_are_counted_for_the_node_that_asks(tmp_path):
     assert reply["problems"] == [] and reply["near"] == []
     assert 0 < reply["matched"] < reply["total"]
     assert all(name.endswith("attn1.to_q") for name in reply["names"])
+    groups = reply["groups"]
+    assert groups["@all"] == reply["total"] and "@norm" not in groups, "a LoRA goes to no norm"
+    assert groups["@attention"] == ask(outlines, drawing, ["@attention"], may_run=False)["matched"]
+    assert ask(outlines, drawing, ["@atention"], may_run=False)["problems"][0]["code"] == "E_SELECTOR"
     whole = ask(outlines, drawing, [""], may_run=False)
     assert whole["matched"] == whole["total"] == reply["total"]
     both = ask(outlines, drawing, [LORA, LORA], may_run=False)

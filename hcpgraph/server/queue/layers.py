@@ -1,8 +1,8 @@
 """Which layers of a model a node's selectors match; the worker asks the pack, and remembers the names of the layers.
 
-A pack's `editor` module has `outline(value)`, the layers of a model as JSON data or None for what is no model, and
-`layers(outline, patterns, node_type)`, the schema's LayersReply without problems. An outline is kept on the disk under
-the key of the value, so that weights are read once for it and not again for every worker.
+A pack's `editor` module has `outline(value)`, what is known of a model's layers as JSON data or None for what is no
+model, and `layers(outline, patterns, node_type)`, the schema's LayersReply without problems. An outline is kept
+on the disk under the key of the value, so that weights are read once for it and not again for every worker.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Outlines:
             teller = editors(registry).get(outline["pack"])
             if teller is None:
                 raise GraphError("E_LAYERS", f"the pack '{outline['pack']}' is gone", node=asked.node)
-            return {**teller.layers(outline["layers"], question.patterns, asked.type), "problems": []}
+            return {**teller.layers(outline["outline"], question.patterns, asked.type), "problems": []}
         except Failure as failure:
             return _nothing(failure.problems)
 
@@ -130,7 +130,7 @@ class Outlines:
         """Where the outline of a value is kept; None while its key is not known."""
         id, _, port = plan[1].rpartition(".")
         key = plan[0].keys.of.get(id)
-        return self._roots.root("cache") / "server" / "layers" / f"{key}-{port}.json" if key else None
+        return self._roots.root("cache") / "server" / "outlines" / f"{key}-{port}.json" if key else None
 
 
 @dataclass(frozen=True)
@@ -213,13 +213,13 @@ def _acts(plan: Plan, id: str) -> bool:
 
 
 def _outline(registry: Registry, value: Any) -> dict[str, Any] | None:
-    """The layers of a value, and the pack that can tell them."""
+    """What is known of a value's layers, and the pack that can tell it."""
     for pack, module in editors(registry).items():
         if hasattr(module, "outline") and (found := module.outline(value)) is not None:
-            return {"pack": pack, "layers": found}
+            return {"pack": pack, "outline": found}
     return None
 
 
 def _nothing(problems: Sequence[Problem]) -> dict[str, Any]:
     told = [problem.to_json() for problem in problems]
-    return {"total": 0, "matched": 0, "names": [], "near": [], "problems": told}
+    return {"total": 0, "matched": 0, "names": [], "near": [], "groups": {}, "problems": told}

@@ -258,6 +258,7 @@ class LayersReply(TypedDict):
     matched: int
     names: list[str]
     near: list[str]
+    groups: dict[str, int]
     problems: list[Problem]
 
 

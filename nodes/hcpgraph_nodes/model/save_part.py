@@ -15,7 +15,7 @@ from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import LayerPicker, ModelPicker
 
 from ..families.weights import write_weights
-from ..plugins.blocks.selector import select
+from ..plugins.blocks.selector import Asked, select
 from ..types import SavedFile
 from .digest import file_digest
 from .folder import DTYPES
@@ -46,8 +46,8 @@ def save_part(
 
     Args:
         model: A denoiser, text encoder, VAE or ControlNet.
-        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS; an empty text is
-            the whole model. All weights of and below the selected layers are written.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such
+            as @attention; an empty text is the whole model. All weights of and below the selected layers are written.
         path: File to write.
         dtype: Precision of the weights in the file.
         overwrite: Replace a file of that name; otherwise the new one gets a number.
@@ -73,7 +73,9 @@ def save_part(
 
 def chosen_weights(model: Handle, layers: Sequence[str]) -> dict[str, nn.Parameter]:
     """The weights of and below the selected layers by their names in files, in the model's order."""
-    root = model.root
-    chosen = {id(parameter) for name in select(root.layers, layers) for parameter in root.layers[name].parameters()}
+    root, asked = model.root, Asked.of(model)
+    chosen = {
+        id(parameter) for name in select(root.layers, layers, asked) for parameter in root.layers[name].parameters()
+    }
     named = root.module.named_parameters()
     return {root.parameter_name(name): parameter for name, parameter in named if id(parameter) in chosen}

@@ -9,7 +9,7 @@ from pydantic import Field
 from hcpgraph import Context, Facts, GraphError, Port, node
 from hcpgraph.widgets import Hint, LayerPicker
 
-from ..plugins.blocks.selector import select
+from ..plugins.blocks.selector import Asked, select
 from ..types import Params
 from .handles import Handle, component
 
@@ -39,8 +39,8 @@ def trainable(
 
     Args:
         model: A denoiser, text encoder, VAE or ControlNet.
-        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS; an empty text is
-            the whole model. All weights of and below the selected layers are trained.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such
+            as @attention; an empty text is the whole model. All weights of and below the selected layers are trained.
         lr: Learning rate of these weights; none given: the optimizer's.
         weight_decay: Weight decay of these weights; none given: the optimizer's.
 
@@ -53,9 +53,8 @@ def trainable(
     """
     component(model)
     root = model.root
-    chosen = {
-        id(parameter): parameter for path in select(root.layers, layers) for parameter in root.layers[path].parameters()
-    }
+    selected = select(root.layers, layers, Asked.of(model))
+    chosen = {id(parameter): parameter for path in selected for parameter in root.layers[path].parameters()}
     if not chosen:
         raise GraphError("E_NO_LAYER", f"{', '.join(layers)}: these layers have no weights", hint="choose other layers")
     names = {id(parameter): root.parameter_name(name) for name, parameter in root.module.named_parameters()}

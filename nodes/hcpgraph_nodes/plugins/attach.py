@@ -19,7 +19,7 @@ from .blocks.layers import groups, ranks_of
 from .blocks.lora import LoraBlock
 
 M = TypeVar("M", bound=Handle)
-ATTENTION = r"re:.*(attn[12]\.to_(q|k|v|out\.0)|self_attn\.(q|k|v|out)_proj)$"
+ATTENTION = "@attention"
 Ranks = Annotated[dict[str, Annotated[float, Field(gt=0, le=1024)]], Field(max_length=256), Hint(advanced=True)]
 Rates = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(max_length=256), Hint(advanced=True)]
 
@@ -41,7 +41,7 @@ def sized(
         GraphError: E_SELECTOR, E_NO_LAYER, E_SETTING.
     """
     found = {point.path: point.layer for point in chosen(model, selectors, LoraBlock.wraps, hooks=False)}
-    return found, ranks_of(rank, ranks, found, model.root.layers)
+    return found, ranks_of(rank, ranks, found, model)
 
 
 def raw_alpha(alpha: float | None, rank: int, rslora: bool = False) -> float:

@@ -18,7 +18,7 @@ from ..model.handles import Handle, Weights
 from ..model.root import twin
 from .blocks.block import Block
 from .blocks.hooks import Hook, Wrap
-from .blocks.selector import Point, near_misses, points, within
+from .blocks.selector import Asked, Point, near_misses, points, within
 
 
 class WrapPluginBlock(Block):
@@ -201,7 +201,7 @@ def chosen(
         GraphError: E_SELECTOR, E_NO_LAYER; the hint lists near misses.
     """
     layers = model.root.layers
-    selected = points(layers, selectors, hooks=hooks)
+    selected = points(layers, selectors, Asked.of(model), hooks=hooks)
     if not classes:
         return selected
     below = [Point(path, layers[path], at.pre) for at in selected for path in within(layers, [at.path], classes)]

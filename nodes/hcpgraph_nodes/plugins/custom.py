@@ -38,9 +38,9 @@ def custom_plugin(
     Args:
         model: A denoiser, text encoder, VAE or ControlNet.
         kind: The class and its further arguments, from python.object.
-        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
-            for the whole model; with pre_hook: in front the input of the layer. A PluginBlock or MultiPluginBlock
-            reads these layers.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such as
+            @attention, or an empty text for the whole model; with pre_hook: in front the input of the layer. A
+            PluginBlock or MultiPluginBlock reads these layers.
         to_layers: Selectors of the layers that a PluginBlock or MultiPluginBlock changes; empty for the others.
         lr: Learning rate of these weights; none given: the optimizer's.
         weight_decay: Weight decay of these weights; none given: the optimizer's.

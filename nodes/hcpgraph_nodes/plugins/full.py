@@ -37,13 +37,14 @@ def full(
 
     Args:
         model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
-        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
-            for the whole model. Every Linear and Conv2d among and below the selected layers gets a difference.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such as
+            @attention, or an empty text for the whole model. Every Linear and Conv2d among and below the selected
+            layers gets a difference.
         bias: Train the bias as well where the layer has one.
         dropout: Share of the branch's input that is dropped in training.
         lr: Learning rate of these weights; none given: the optimizer's.
-        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
-            the same layer.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. Of several
+            that mean a layer, the one with the fewest layers counts; a tie is refused.
         weight_decay: Weight decay of the difference, which draws the layers back to what they were; none given: the
             optimizer's.
 
@@ -60,5 +61,5 @@ def full(
     blocks = {
         path: FullBlock(layer, dropout=dropout, bias=bias and layer.bias is not None) for path, layer in found.items()
     }
-    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    rates = by_layer(lrs, list(found), model, "lrs")
     return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)

@@ -38,18 +38,19 @@ def loha(
 
     Args:
         model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
-        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
-            for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoHa.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such as
+            @attention, or an empty text for the whole model. Every Linear and Conv2d among and below the selected
+            layers gets a LoHa.
         rank: Inner width of both matrices: a whole number, or a share between 0 and 1 of each layer's outputs, rounded,
             but at least 1.
         alpha: The change is scaled by alpha / rank; none given: by 1.
-        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. No two may mean the
-            same layer.
+        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. Of several
+            that mean a layer, the one with the fewest layers counts; a tie is refused.
         dropout: Share of the branch's input that is dropped in training.
         decompose: DoRA: every output gets a magnitude of its own that is trained; the LoHa changes directions only.
         lr: Learning rate of these weights; none given: the optimizer's.
-        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
-            the same layer.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. Of several
+            that mean a layer, the one with the fewest layers counts; a tie is refused.
         weight_decay: Weight decay of these weights; none given: the optimizer's.
 
     Returns:
@@ -69,5 +70,5 @@ def loha(
         )
         for path, layer in found.items()
     }
-    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    rates = by_layer(lrs, list(found), model, "lrs")
     return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)

@@ -40,21 +40,22 @@ def lokr(
 
     Args:
         model: A denoiser, text encoder, VAE or ControlNet; the wire it came on still means the model without it.
-        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
-            for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoKr.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such as
+            @attention, or an empty text for the whole model. Every Linear and Conv2d among and below the selected
+            layers gets a LoKr.
         factor: Height and width of the small matrix, where it divides the layer's sizes; otherwise the largest number
             below it that does. None given: as near to the square root of the sizes as can be, for the smallest files.
         rank: Inner width of the larger matrix: a whole number, or a share between 0 and 1 of each layer's outputs,
             rounded, but at least 1. Where it is half the matrix's size or more, the matrix is trained whole.
         alpha: The change is scaled by alpha / rank; none given: by 1. Where both matrices are whole it means nothing.
-        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. No two may mean the
-            same layer.
+        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. Of several
+            that mean a layer, the one with the fewest layers counts; a tie is refused.
         decompose_both: Make the small matrix a product as well, where the rank is less than half its size.
         dropout: Share of the branch's input that is dropped in training.
         decompose: DoRA: every output gets a magnitude of its own that is trained; the LoKr changes directions only.
         lr: Learning rate of these weights; none given: the optimizer's.
-        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
-            the same layer.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. Of several
+            that mean a layer, the one with the fewest layers counts; a tie is refused.
         weight_decay: Weight decay of these weights; none given: the optimizer's.
 
     Returns:
@@ -74,5 +75,5 @@ def lokr(
         options: dict[str, Any] = {"dropout": dropout, "decomposed": decompose}
         block = LokrBlock(layer, first=first, split=split, rank=width, alpha=raw_alpha(alpha, width), **options)
         blocks[path] = block.initialise(ctx.generator(path))
-    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    rates = by_layer(lrs, list(found), model, "lrs")
     return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates)

@@ -45,12 +45,13 @@ def lora(
 
     Args:
         model: A denoiser, text encoder, VAE or ControlNet.
-        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, or an empty text
-            for the whole model. Every Linear and Conv2d among and below the selected layers gets a LoRA.
+        layers: Selectors: an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such as
+            @attention, or an empty text for the whole model. Every Linear and Conv2d among and below the selected
+            layers gets a LoRA.
         rank: Inner width: a whole number, or a share between 0 and 1 of each layer's outputs, rounded, but at least 1.
         alpha: The branch is scaled by alpha / rank; none given: by 1.
-        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. No two may mean the
-            same layer.
+        ranks: Ranks of some of the chosen layers: those among and below what a selector matches. Of several
+            that mean a layer, the one with the fewest layers counts; a tie is refused.
         dropout: Share of the branch's input that is dropped in training.
         bias: Train a change of the layer's bias as well.
         init: kaiming draws the first matrix and sets the second to 0. svd starts both at the largest singular values of
@@ -59,8 +60,8 @@ def lora(
         rslora: Scale by alpha / √rank instead of alpha / rank, so that high ranks learn as fast as low ones.
         decompose: DoRA: every output gets a magnitude of its own that is trained; the LoRA changes directions only.
         lr: Learning rate of these weights; none given: the optimizer's.
-        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. No two may mean
-            the same layer.
+        lrs: Learning rates of some of the chosen layers: those among and below what a selector matches. Of several
+            that mean a layer, the one with the fewest layers counts; a tie is refused.
         lora_plus_ratio: LoRA+: how many times faster the second matrix learns than the first; the paper takes 16.
         weight_decay: Weight decay of these weights; none given: the optimizer's.
 
@@ -83,5 +84,5 @@ def lora(
         blocks[path] = (
             block.initialise(generator) if init == "kaiming" else block.initialise_svd(weight_of(layer), generator)
         )
-    rates = by_layer(lrs, list(found), model.root.layers, "lrs")
+    rates = by_layer(lrs, list(found), model, "lrs")
     return adapted(model, name, Plugin(blocks), ctx.node, lr, weight_decay, lrs=rates, fast=lora_plus_ratio)

@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle c543aa2a6f654a3334e4cfef9094ddcdeab4ca97ed1569a3049a57ef428731d4
+// bundle 954407cee2865e7059f073e664529845e0f62f9b62eb94cdfcb5ae35df064057
 /**
  * Any JSON value.
  */
@@ -835,6 +835,9 @@ export interface LayersReply {
   matched: number;
   names: string[];
   near: string[];
+  groups: {
+    [k: string]: number;
+  };
   problems: Problem[];
 }
 /**

@@ -1,4 +1,4 @@
-import { CircleAlert, Layers } from "lucide-react";
+import { CircleAlert, Group, Layers } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { LayersReply } from "../api/schema";
 import { flatId } from "../graph/body";
@@ -43,7 +43,10 @@ export function LayersField(props: WidgetProps) {
               <Spinner size={12} /> {t("forms.layers.counting")}
             </span>
           ) : (
-            <Matched reply={all} />
+            <>
+              <Matched reply={all} />
+              <Groups groups={all.groups} onUse={(name) => use("", name)} />
+            </>
           )}
         </div>
       )}
@@ -80,6 +83,34 @@ function Matched({ reply }: { reply: LayersReply }) {
         {reply.matched > reply.names.length && (
           <li className={styles.faint}>{t("forms.layers.more", { count: reply.matched - reply.names.length })}</li>
         )}
+      </ul>
+    </Popover>
+  );
+}
+
+/** The groups of the model's family, each with its number of layers; one that is chosen becomes a further selector. */
+function Groups({ groups, onUse }: { groups: LayersReply["groups"]; onUse: (name: string) => void }) {
+  const { t } = useTranslation();
+  const names = Object.entries(groups);
+  if (names.length === 0) return null;
+  return (
+    <Popover
+      label={t("forms.layers.groups")}
+      trigger={
+        <Button size="s" variant="ghost" icon={<Group size={13} />}>
+          {t("forms.layers.groups")}
+        </Button>
+      }
+    >
+      <ul className={styles.names}>
+        {names.map(([name, count]) => (
+          <li key={name}>
+            <Button size="s" variant="ghost" className={styles.nearName} onClick={() => onUse(name)}>
+              {name}
+            </Button>{" "}
+            <span className={styles.faint}>{t("forms.layers.row", { count })}</span>
+          </li>
+        ))}
       </ul>
     </Popover>
   );

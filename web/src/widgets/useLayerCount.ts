@@ -18,7 +18,7 @@ const EACH = 12;
 const NONE: LayerCount = { all: null, each: new Map(), pending: false };
 
 function failed(error: unknown): LayersReply {
-  return { total: 0, matched: 0, names: [], near: [], problems: problemsOf(error) };
+  return { total: 0, matched: 0, names: [], near: [], groups: {}, problems: problemsOf(error) };
 }
 
 /** How many layers selectors match in the model of a node, asked of the worker half a second after the last change. */

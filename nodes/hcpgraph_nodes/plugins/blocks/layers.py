@@ -8,60 +8,76 @@ from typing import Any
 from torch import nn
 
 from hcpgraph import GraphError, GraphErrors
-from hcpgraph.errors import listed
+from hcpgraph.errors import Problem, listed
 
+from ...model.handles import Handle
 from ..base import Plugin
 from .adapter import AdapterBlock
-from .selector import near_misses, select, within
+from .selector import Asked, near_misses, select, weighted, within
 from .shapes import weight_of
 
 
-def by_layer(
-    entries: Mapping[str, float], paths: Sequence[str], layers: Mapping[str, nn.Module], setting: str
-) -> dict[str, float]:
-    """What selectors with numbers say of the chosen layers.
+def by_layer(entries: Mapping[str, float], paths: Sequence[str], model: Handle, setting: str) -> dict[str, float]:
+    """What selectors with numbers say of the chosen layers: of several that mean one, that with the fewest layers.
+
+    How many layers a selector has is counted in the whole model: those with weights among and below what it matches.
 
     Args:
         entries: A number by selector, for the chosen layers among and below what it matches.
         paths: Names of the chosen layers.
-        layers: All layers of the model.
+        model: The model.
         setting: Name of the setting, for messages.
 
     Raises:
-        GraphErrors: E_SELECTOR; E_NO_LAYER, a selector means none of the chosen layers; E_LAYERS, two mean the same
-            layer. All of them at once.
+        GraphErrors: E_SELECTOR; E_NO_LAYER, a selector means none of the chosen layers; E_LAYERS, two of equally many
+            layers mean the same one. All of them at once.
     """
+    layers = model.root.layers
     chosen = {path: layers[path] for path in paths}
+    with_weights = {path: layers[path] for path in weighted(layers)}
     by: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    ties: dict[str, tuple[str, str]] = {}
     problems = []
     for selector in entries:
         try:
-            matched = within(chosen, points_of(selector, layers), (nn.Module,))
+            names = points_of(selector, model)
+            matched = within(chosen, names, (nn.Module,))
             if not matched:
                 hint = f"near misses: {', '.join(near_misses(selector, paths))}"
                 message = f"'{selector}' matches none of the chosen layers"
                 raise GraphError("E_NO_LAYER", message, port=setting, hint=hint)
-            twice = [path for path in matched if path in by]
-            if twice:
-                message = f"'{by[twice[0]]}' and '{selector}' both mean {twice[0]}"
-                raise GraphError("E_LAYERS", message, port=setting, hint="narrow one of them")
         except GraphError as error:
             problems.append(error.problem)
-        else:
-            by |= dict.fromkeys(matched, selector)
+            continue
+        sizes[selector] = len(within(with_weights, names, (nn.Module,)))
+        for path in matched:
+            other = by.get(path)
+            if other is not None and sizes[other] == sizes[selector]:
+                ties[path] = other, selector
+            elif other is None or sizes[selector] < sizes[other]:
+                by[path] = selector
+                ties.pop(path, None)
+    first = {pair: path for path, pair in reversed(ties.items())}
+    problems += [_tie(path, pair, sizes[pair[0]], setting) for pair, path in first.items()]
     if problems:
         raise GraphErrors(problems)
     return {path: entries[selector] for path, selector in by.items()}
 
 
-def points_of(selector: str, layers: Mapping[str, nn.Module]) -> list[str]:
+def _tie(path: str, pair: tuple[str, str], size: int, setting: str) -> Problem:
+    message = f"'{pair[0]}' and '{pair[1]}' both mean {path}, and both have {size} layers"
+    return Problem("E_LAYERS", message, port=setting, hint="narrow one of them: the one with fewer layers counts")
+
+
+def points_of(selector: str, model: Handle) -> list[str]:
     """Names of the layers that one selector matches, perhaps none.
 
     Raises:
         GraphError: E_SELECTOR.
     """
     try:
-        return select(layers, [selector])
+        return select(model.root.layers, [selector], Asked.of(model))
     except GraphError as error:
         if error.problem.code != "E_NO_LAYER":
             raise
@@ -72,7 +88,7 @@ def ranks_of(
     rank: float,
     entries: Mapping[str, float],
     chosen: Mapping[str, nn.Module],
-    layers: Mapping[str, nn.Module],
+    model: Handle,
 ) -> dict[str, int]:
     """The rank of every layer: a whole number, or a share of the layer's outputs that is rounded, but at least 1.
 
@@ -80,7 +96,7 @@ def ranks_of(
         rank: Where nothing else is said.
         entries: As `by_layer` takes them.
         chosen: The layers that get an adapter, by name.
-        layers: All layers of the model.
+        model: The model.
 
     Raises:
         GraphError: E_SETTING, a rank above 1 is no whole number.
@@ -90,7 +106,7 @@ def ranks_of(
         shown = listed(f"{value:g}" for value in odd)
         hint = "give a whole number, or a share between 0 and 1 of each layer's outputs"
         raise GraphError("E_SETTING", f"no rank: {shown}", port="rank" if odd[0] == rank else "ranks", hint=hint)
-    special = by_layer(entries, list(chosen), layers, "ranks")
+    special = by_layer(entries, list(chosen), model, "ranks")
     return {path: _whole(special.get(path, rank), layer) for path, layer in chosen.items()}
 
 
