@@ -31,6 +31,7 @@ class TypeInfo:
     facts: tuple[str, ...] = ()
     help: str = ""
     gradient: bool = True
+    told: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -42,6 +43,7 @@ class TypeInfo:
             "facts": list(self.facts),
             "help": self.help,
             "gradient": self.gradient,
+            "told": list(self.told),
         }
 
     @classmethod
@@ -55,6 +57,7 @@ class TypeInfo:
             tuple(data["facts"]),
             data["help"],
             data["gradient"],
+            tuple(data["told"]),
         )
 
 
@@ -81,6 +84,7 @@ def port_type(
     shape: str = "circle",
     weights: str = "",
     facts: Sequence[str] = (),
+    told: Sequence[str] = (),
     gradient: bool = True,
     name: str | None = None,
 ) -> Callable[[C], C]:
@@ -92,7 +96,9 @@ def port_type(
         weights: `runs` for a handle that can run weights, `params` for a value that exposes the parameters of its own
             node, `carries` for one that passes on what it was given, such as an optimizer; empty otherwise
             (DESIGN §5.7).
-        facts: Names of the static facts that values of this type agree on within one node, such as `family`.
+        facts: Names of the static facts that values of this type agree on within one node, such as `latents`.
+        told: Names of facts that go with its wires but may differ between the ports of a node, such as the `family` of
+            an autoencoder that fits several.
         gradient: Whether its values can carry gradients; texts, timesteps and sizes cannot.
         name: Its name in files and messages; by default the name of the class.
 
@@ -107,6 +113,8 @@ def port_type(
             raise SpecError(f"port type '{label}' is already registered by {known.__module__}.{known.__qualname__}")
         bases = tuple(_classes[base] for base in cls.__mro__[1:] if base in _classes and base is not object)
         inherited = [_registered[base] for base in bases]
+        agreeing = tuple(dict.fromkeys([*facts, *(fact for base in inherited for fact in base.facts)]))
+        also = dict.fromkeys([*told, *(fact for base in inherited for fact in base.told)])
         _classes[cls] = label
         _registered[label] = TypeInfo(
             label,
@@ -114,9 +122,10 @@ def port_type(
             color,
             shape,
             weights or next((base.weights for base in inherited if base.weights), ""),
-            tuple(dict.fromkeys([*facts, *(fact for base in inherited for fact in base.facts)])),
+            agreeing,
             (cls.__doc__ or "").strip().split("\n")[0],
             gradient and all(base.gradient for base in inherited),
+            tuple(fact for fact in also if fact not in agreeing),
         )
         return cls
 

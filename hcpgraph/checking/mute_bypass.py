@@ -179,7 +179,8 @@ def _fits(flat: Flat, node: FlatNode, output: PortSpec, port: PortSpec, source: 
     giver = flat.nodes[source[0]]
     given = (giver.spec.output.get(source[1]) or giver.spec.entry.get(source[1])) if giver.spec else None
     there, wanted = _known(giver, given), _known(node, output)
-    if any(there[name] != wanted[name] for name in there.keys() & wanted.keys()):
+    info = types.get(output.ref.name)
+    if any(there[name] != wanted[name] for name in there.keys() & wanted.keys() - set(info.told if info else ())):
         return False
     if "$" in output.type or "$" in port.type:
         same = parse(output.type).required() == parse(port.type).required()

@@ -17,6 +17,21 @@ Fact = tuple[Any, str]
 
 
 @dataclass
+class _Known:
+    """What the wires of one node have told so far.
+
+    Attributes:
+        bound: What its type variables stand for.
+        agreed: Facts that all its ports agree on.
+        told: Facts that may differ between ports: of each type the first one that came in.
+    """
+
+    bound: dict[str, TypeRef] = field(default_factory=dict)
+    agreed: dict[str, Fact] = field(default_factory=dict)
+    told: dict[tuple[str, str], Fact] = field(default_factory=dict)
+
+
+@dataclass
 class Wires:
     """Type and facts of every source `(node, port)`."""
 
@@ -35,22 +50,21 @@ def infer(
         resolve: Turns `root:relative` into a path, for probes.
     """
     wires = Wires()
-    bound: dict[str, dict[str, TypeRef]] = {}
-    agreed: dict[str, dict[str, Fact]] = {}
+    known: dict[str, _Known] = {}
     for id, part in order.sorted:
         node = flat.nodes[id]
         if node.spec is None:
             continue
         begins, ends = part == BEGIN, part != BEGIN or not owns(node)
         if begins:
-            bound[id], agreed[id] = {}, {}
-            _inputs(flat, node, node.spec.inputs, node.inputs, registry, wires, bound[id], agreed[id])
+            known[id] = _Known()
+            _inputs(flat, node, node.spec.inputs, node.inputs, registry, wires, known[id])
             _settings_wires(flat, node, registry, wires)
-            _sources(node, node.spec.entries, wires, bound[id], agreed[id], settings[id], registry, resolve)
+            _sources(node, node.spec.entries, wires, known[id], settings[id], registry, resolve)
         if ends:
             if node.spec.exits:
-                _inputs(flat, node, node.spec.exits, node.exits, registry, wires, bound[id], agreed[id])
-            _sources(node, node.spec.outputs, wires, bound[id], agreed[id], settings[id], registry, resolve)
+                _inputs(flat, node, node.spec.exits, node.exits, registry, wires, known[id])
+            _sources(node, node.spec.outputs, wires, known[id], settings[id], registry, resolve)
     return wires
 
 
@@ -61,46 +75,58 @@ def _inputs(
     connected: Mapping[str, list[Source]],
     registry: Registry,
     wires: Wires,
-    bound: dict[str, TypeRef],
-    agreed: dict[str, Fact],
+    known: _Known,
 ) -> None:
     for port in ports:
         for index, source in enumerate(connected.get(port.name, ())):
             kind = wires.types.get(source, ANY)
             label = f"{port.name}.{index}" if port.many else port.name
-            if not accepts(registry.types, port.ref, kind, bound):
-                wanted = substitute(port.ref, bound)
+            if not accepts(registry.types, port.ref, kind, known.bound):
+                wanted = substitute(port.ref, known.bound)
                 flat.error("E_TYPE", f"takes {wanted}, but {source[0]}.{source[1]} gives {kind}", node.id, label,
                            _adapter(registry, wanted, kind))  # fmt: skip
                 continue
             found = wires.facts.get(source)
-            required = {name: value["literal"] for name, value in port.facts.items() if "literal" in value}
             if found:
-                _agree(flat, node, label, source, found, agreed, required)
+                told = set(_told(registry, kind))
+                for name in found.keys() & told:
+                    known.told.setdefault((str(kind.required()), name), found[name])
+                _required(flat, node, port, label, source, found)
+                _agree(
+                    flat, node, label, {name: fact for name, fact in found.items() if name not in told}, known.agreed
+                )
                 wires.inputs.setdefault(node.id, {})[port.name] = {name: fact[0] for name, fact in found.items()}
 
 
-def _agree(
-    flat: Flat,
-    node: FlatNode,
-    label: str,
-    source: Source,
-    found: Mapping[str, Fact],
-    agreed: dict[str, Fact],
-    required: Mapping[str, Any],
+def _told(registry: Registry, kind: TypeRef) -> tuple[str, ...]:
+    """Facts that may differ between the ports of a node, of a type or of what its list holds."""
+    info = registry.types.get(kind.args[0].name if kind.args else kind.name)
+    return info.told if info else ()
+
+
+def _required(
+    flat: Flat, node: FlatNode, port: PortSpec, label: str, source: Source, found: Mapping[str, Fact]
 ) -> None:
+    """What a port asks for literally."""
+    for name, declared in port.facts.items():
+        value, origin = found.get(name, (None, ""))
+        if "literal" in declared and name in found and declared["literal"] != value:
+            wanted = declared["literal"]
+            message = f"needs {name} {wanted!r}, but {source[0]}.{source[1]} has {value!r} (from {origin})"
+            flat.error("E_FACT", message, node.id, label, f"use a model of {name} {wanted!r}")
+
+
+def _agree(flat: Flat, node: FlatNode, label: str, found: Mapping[str, Fact], agreed: dict[str, Fact]) -> None:
     """Facts of one name must be equal on all ports of a node; report the first place where two meet."""
     for name, (value, origin) in found.items():
         if name == "weights":
             continue
-        if name in required and required[name] != value:
-            message = f"needs {name} {required[name]!r}, but {source[0]}.{source[1]} has {value!r} (from {origin})"
-            flat.error("E_FACT", message, node.id, label, f"use a model of {name} {required[name]!r}")
-            continue
-        known = agreed.setdefault(name, (value, origin))
-        if known[0] != value:
-            message = f"{name} {value!r} (from {origin}) meets {name} {known[0]!r} (from {known[1]})"
-            flat.error("E_FACT", message, node.id, label, f"take both from models of the same {name}")
+        other = agreed.setdefault(name, (value, origin))
+        if other[0] != value:
+            message = f"{name} {value!r} (from {origin}) meets {name} {other[0]!r} (from {other[1]})"
+            flat.error(
+                "E_FACT", message, node.id, label, f"take both from one model, or from models of the same {name}"
+            )
 
 
 def _adapter(registry: Registry, wanted: TypeRef, kind: TypeRef) -> str | None:
@@ -126,26 +152,26 @@ def _sources(
     node: FlatNode,
     ports: tuple[PortSpec, ...],
     wires: Wires,
-    bound: Mapping[str, TypeRef],
-    agreed: Mapping[str, Fact],
+    known: _Known,
     settings: Mapping[str, Any],
     registry: Registry,
     resolve: Resolve,
 ) -> None:
     for port in ports:
         source = (node.id, port.name)
-        kind = substitute(port.ref, bound)
+        kind = substitute(port.ref, known.bound)
         wires.types[source] = kind
         info = registry.types.get(kind.args[0].name if kind.args else kind.name)
-        names = set(port.facts) | set(info.facts if info else ())
+        names = {*port.facts, *(info.facts if info else ()), *_told(registry, kind)}
         if not names:
             continue
         facts: dict[str, Fact] = {}
         for name in names:
             declared = port.facts.get(name)
             if declared is None:
-                if name in agreed:
-                    facts[name] = agreed[name]
+                own = known.told.get((str(kind.required()), name), known.agreed.get(name))
+                if own is not None:
+                    facts[name] = own
             elif "literal" in declared:
                 facts[name] = (declared["literal"], f"{node.id}.{port.name}")
             elif "port" in declared:

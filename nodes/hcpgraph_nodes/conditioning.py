@@ -18,7 +18,7 @@ CHANNELS, TOKENS = "image_channels", "image_tokens_"
 """Names of image conditions: what stands beside the channels of the noisy latents; references, numbered from 1."""
 
 
-@port_type(color="#8fbf7f", facts=("family",))
+@port_type(color="#8fbf7f", facts=("text",))
 @dataclass(frozen=True, slots=True)
 class Conditioning:
     """What leads a denoiser: named parts of B rows, and masks that say where a part is padded.

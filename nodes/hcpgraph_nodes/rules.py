@@ -19,7 +19,7 @@ from hcpgraph.errors import Problem
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import contradiction, file_marks
-from .families.registry import FAMILIES, READS_SIZES, ZERO_NEGATIVE
+from .families.registry import FAMILIES, INTERFACES, READS_SIZES, ZERO_NEGATIVE
 from .pairs import counts, files, inside, lengths, sizes, training
 from .python.rule import untrusted
 from .text.rule import constant_texts
@@ -62,6 +62,19 @@ def family(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str |
     from .families.probe import probe_family
 
     return probe_family(resolve(path))
+
+
+def interface(name: str) -> Prober:
+    """The fact by which parts of several families fit: `latents` or `text`."""
+
+    def fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
+        return INTERFACES.get(str(family(settings, resolve)), {}).get(name)
+
+    return fact
+
+
+for _name in ("latents", "text"):
+    prober(_name)(interface(_name))
 
 
 @rule

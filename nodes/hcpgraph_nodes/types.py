@@ -58,7 +58,7 @@ class CropInfo:
     keys: Keys | None = None
 
 
-@port_type(color="#d97ba6", facts=("family",))
+@port_type(color="#d97ba6", facts=("latents",))
 @dataclass(frozen=True, slots=True)
 class Latents:
     """Latents (B, C, h, w), already multiplied by the VAE's scaling factor."""
@@ -67,7 +67,7 @@ class Latents:
     keys: Keys | None = None
 
 
-@port_type(color="#d97ba6", shape="diamond", facts=("family",))
+@port_type(color="#d97ba6", shape="diamond", facts=("latents",))
 @dataclass(frozen=True, slots=True)
 class Posterior:
     """What a VAE's encoder says of pictures: mean and standard deviation of their latents (B, C, h, w), not scaled."""
@@ -86,7 +86,7 @@ class Reconstruction:
     keys: Keys | None = None
 
 
-@port_type(color="#b07bd9", facts=("family",))
+@port_type(color="#b07bd9", facts=("latents",))
 @dataclass(frozen=True, slots=True)
 class NoisyLatents:
     """Latents at a noise level, as the denoiser takes them (B, C, h, w)."""

@@ -11,7 +11,7 @@ from hcpgraph.types import TypeRef, accepts, describe, parse, port_type, registe
 T = TypeVar("T")
 
 
-@port_type(color="#112233", facts=("family",), weights="runs")
+@port_type(color="#112233", facts=("family",), told=("size", "place"), weights="runs")
 @dataclass(frozen=True)
 class LatticeBase:
     """A base."""
@@ -137,6 +137,7 @@ def test_children_inherit_bases_weights_and_facts():
         ("size", "family"),
         "square",
     )
+    assert info.told == ("place",), "what a child agrees on is not only told"
     assert info.help == "A child."
     assert type(info).from_json(info.to_json()) == info
 

@@ -249,9 +249,10 @@ def test_path_and_layout_fit(family_files: Path, path: str, layout: Any) -> None
 def test_parts_of_two_families_are_no_model(family_files: Path) -> None:
     ctx = context(family_files)
     first, second = (load_model(ctx, path=f"models:{name}") for name in ("sd15", "sdxl"))
-    with pytest.raises(GraphError, match="sd15, sdxl") as caught:
-        save_model(ctx, first.denoiser, first.text_encoder, second.vae, first.schedule)
-    assert caught.value.problem.code == "E_FAMILY"
+    for encoder, vae, port in ((first, second, "vae"), (second, first, "text_encoder")):
+        with pytest.raises(GraphError, match=r"of 'sd.*', and this part of sdxl with 'sdxl'") as caught:
+            save_model(ctx, first.denoiser, encoder.text_encoder, vae.vae, first.schedule)
+        assert (caught.value.problem.code, caught.value.problem.port) == ("E_FAMILY", port)
 
 
 def test_a_tokenizer_of_its_own_needs_a_folder(family_files: Path, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def _specs(registry: Registry, language: str) -> Iterator[dict[str, Any]]:
 
 def _types(registry: Registry, language: str) -> Iterator[dict[str, Any]]:
     for _, info in sorted(registry.types.items()):
-        shown = {name: value for name, value in info.to_json().items() if name != "gradient"}
+        shown = {name: value for name, value in info.to_json().items() if name not in ("gradient", "told")}
         for pack in registry.packs.values():
             shown = localized_type(shown, pack, language)
         yield shown

@@ -14,7 +14,7 @@ from .latent_loader import LatentLoader
 class LatentBatch(NamedTuple):
     """The batch of a step without its conditions."""
 
-    latents: Annotated[Latents, Facts(family=Port("loader"))]
+    latents: Annotated[Latents, Facts(latents=Port("loader"))]
     captions: Captions
     masks: LossMask
     sizes: CropInfo

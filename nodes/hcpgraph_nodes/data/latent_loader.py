@@ -40,7 +40,7 @@ class EncodedBatch(NamedTuple):
         )
 
 
-@port_type(color="#d97ba6", shape="triangle", facts=("family",))
+@port_type(color="#d97ba6", shape="triangle", facts=("latents",))
 class LatentLoader(Batches):
     """Batches of encoded pictures by step, in the order and with the sample keys of data.loader.
 
@@ -128,7 +128,7 @@ def latent_loader(
     batch_size: Annotated[int, Field(ge=1, le=65_536), Slider(step=1, primary=True)] = 4,
     shuffle: bool = True,
     seed: Annotated[int, Field(ge=0, le=2**32 - 1), Seed()] = 0,
-) -> Annotated[LatentLoader, Facts(family=Port("data"))]:
+) -> Annotated[LatentLoader, Facts(latents=Port("data"))]:
     """Turn encoded pictures into batches, one bucket a batch, as data.loader does with pictures.
 
     With equal settings a step sees the same samples under the same keys as with data.loader.

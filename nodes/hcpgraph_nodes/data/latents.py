@@ -40,7 +40,7 @@ from .transforms.transform import Transform, Views
 WAIT_SECONDS = 0.2
 
 
-@port_type(color="#d97ba6", shape="square", facts=("family",))
+@port_type(color="#d97ba6", shape="square", facts=("latents",))
 @dataclass(frozen=True, slots=True)
 class LatentSet:
     """A bucketed data set as latents.
@@ -71,7 +71,7 @@ def latents(
     seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed()] = 0,
     keep: Annotated[Literal["disk", "ram"], Hint(advanced=True)] = "disk",
     batch_size: Annotated[int, Field(ge=0, le=65_536), Hint(advanced=True)] = 0,
-) -> Annotated[LatentSet, Facts(family=Port("vae"))]:
+) -> Annotated[LatentSet, Facts(latents=Port("vae"))]:
     """Encode every picture once, so that no training step has to.
 
     Every encoded picture is kept below `cache:` under a digest of what it was made of: the bytes of the picture, its

@@ -15,7 +15,7 @@ from ..types import Latents, Noise, NoisyLatents, Process, Timesteps
 @node("diffusion.add_noise")
 def add_noise(
     latents: Latents, noise: Noise, timesteps: Timesteps, schedule: Process
-) -> Annotated[NoisyLatents, Facts(family=Port("latents"))]:
+) -> Annotated[NoisyLatents, Facts(latents=Port("latents"))]:
     """Bring latents to the noise level of their timesteps.
 
     Args:

@@ -15,7 +15,7 @@ from ..types import Images, Latents
 @node("diffusion.encode_image", effects="random")
 def encode_image(
     ctx: Context, vae: Vae, images: Images, *, mode: Literal["sample", "mean"] = "sample"
-) -> Annotated[Latents, Facts(family=Port("vae"))]:
+) -> Annotated[Latents, Facts(latents=Port("vae"))]:
     """Encode pictures into normalised latents.
 
     Args:

@@ -21,6 +21,12 @@ FamilyName = Literal["sd15", "sd2", "sdxl"]
 """What the settings of nodes offer; the keys of `FAMILIES`."""
 READS_SIZES = frozenset({"sdxl"})
 """Families whose denoiser reads the sizes of pictures."""
+INTERFACES: dict[str, dict[str, str]] = {
+    "sd15": {"latents": "sd", "text": "sd15"},
+    "sd2": {"latents": "sd", "text": "sd2"},
+    "sdxl": {"latents": "sdxl", "text": "sdxl"},
+}
+"""What the parts of a family go together by: parts of two families fit where these names are equal."""
 ALIKE = frozenset({"sd15", "sd2"})
 """Families that share their VAE, and whose ControlNets no file tells apart for certain."""
 ZERO_NEGATIVE = frozenset({"sdxl"})

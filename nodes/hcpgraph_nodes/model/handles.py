@@ -26,7 +26,7 @@ from .root import Root, twin
 P = TypeVar("P", bound=tuple[Any, ...])
 
 
-@port_type(color="#c9a227", weights="runs", facts=("family",))
+@port_type(color="#c9a227", weights="runs", told=("family",))
 class Weights:
     """What has weights that can be trained: a model, an adapter or a word."""
 
@@ -45,7 +45,7 @@ class Weights:
         raise NotImplementedError
 
 
-@port_type(color="#c9a227", weights="runs", facts=("family",), name="Model")
+@port_type(color="#c9a227", weights="runs", told=("family",), name="Model")
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Handle(Weights):
     """A model on a wire: shared weights and its own stack of plugins, innermost first.
@@ -133,7 +133,7 @@ class Handle(Weights):
         return self.root.placement.device
 
 
-@port_type(color="#c9a227", weights="runs", facts=("family",))
+@port_type(color="#c9a227", weights="runs", facts=("family", "latents", "text"))
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Denoiser(Handle):
     """The network that predicts the noise; `prediction_type` is what its output means."""
@@ -141,7 +141,7 @@ class Denoiser(Handle):
     prediction_type: str = "epsilon"
 
 
-@port_type(color="#5f9e6e", weights="runs", facts=("family",))
+@port_type(color="#5f9e6e", weights="runs", facts=("text",))
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TextEncoder(Handle):
     """The networks that turn text into a conditioning, with their tokenizers; several of them are one module."""
@@ -149,13 +149,13 @@ class TextEncoder(Handle):
     clips: tuple[Clip, ...]
 
 
-@port_type(color="#c7608f", weights="runs", facts=("family",))
+@port_type(color="#c7608f", weights="runs", facts=("latents",))
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Vae(Handle):
     """The autoencoder between pictures and latents."""
 
 
-@port_type(color="#4f86b8", weights="runs", facts=("family",))
+@port_type(color="#4f86b8", weights="runs", facts=("family", "latents", "text"))
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ControlNet(Handle):
     """A network that leads a denoiser by pictures, such as edge maps or poses."""

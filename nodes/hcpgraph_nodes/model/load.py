@@ -21,9 +21,11 @@ from .root import Placement
 class LoadedModel(NamedTuple):
     """The parts of a model."""
 
-    denoiser: Annotated[Denoiser, Facts(family=Probe("family"), weights="denoiser")]
-    text_encoder: Annotated[TextEncoder, Facts(family=Probe("family"), weights="text_encoder")]
-    vae: Annotated[Vae, Facts(family=Probe("family"), weights="vae")]
+    denoiser: Annotated[
+        Denoiser, Facts(family=Probe("family"), latents=Probe("latents"), text=Probe("text"), weights="denoiser")
+    ]
+    text_encoder: Annotated[TextEncoder, Facts(family=Probe("family"), text=Probe("text"), weights="text_encoder")]
+    vae: Annotated[Vae, Facts(family=Probe("family"), latents=Probe("latents"), weights="vae")]
     schedule: Annotated[
         Process,
         Facts(family=Probe("family"), impossible=Probe("impossible"), contradicts=Probe("contradicts model.load")),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from hcpgraph import Context, Facts, GraphError, Setting, node
+from hcpgraph import Context, Facts, GraphError, Probe, Setting, node
 from hcpgraph.rng import SEED_MAX, stream_seed
 from hcpgraph.widgets import Hint, Seed
 
@@ -25,9 +25,11 @@ Channels = Annotated[int, Field(ge=4, le=16384, multiple_of=4)]
 class NewModel(NamedTuple):
     """The parts of a model."""
 
-    denoiser: Annotated[Denoiser, Facts(family=Setting("family"), weights="denoiser")]
-    text_encoder: Annotated[TextEncoder, Facts(family=Setting("family"), weights="text_encoder")]
-    vae: Annotated[Vae, Facts(family=Setting("family"), weights="vae")]
+    denoiser: Annotated[
+        Denoiser, Facts(family=Setting("family"), latents=Probe("latents"), text=Probe("text"), weights="denoiser")
+    ]
+    text_encoder: Annotated[TextEncoder, Facts(family=Setting("family"), text=Probe("text"), weights="text_encoder")]
+    vae: Annotated[Vae, Facts(family=Setting("family"), latents=Probe("latents"), weights="vae")]
     schedule: Annotated[Process, Facts(family=Setting("family"))]
 
 

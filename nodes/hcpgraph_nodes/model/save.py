@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Hint, ModelPicker
 
-from ..families.registry import family
+from ..families.registry import INTERFACES, family
 from ..rules import layout_problem
 from ..types import Process, SavedFile
 from .digest import file_digest
@@ -55,14 +55,11 @@ def save_model(
 
     Raises:
         GraphError: E_SETTING (path and layout do not fit), E_NOT_A_MODEL (`overwrite` would replace something else),
-            E_FAMILY (parts of several families), E_LAYOUT and E_TOKENIZER (a single file has no place for a part).
+            E_FAMILY (parts that do not go together), E_LAYOUT and E_TOKENIZER (a single file has no place for a part).
     """
     if problem := layout_problem(path, layout):
         raise GraphError("E_SETTING", problem, port="path", hint="change path or layout")
-    families = {part.family for part in (denoiser, text_encoder, vae)}
-    if len(families) > 1:
-        message = f"the parts are of {', '.join(sorted(families))}: that is no model"
-        raise GraphError("E_FAMILY", message, hint="wire denoiser, text encoder and vae of one family")
+    _require_one_model(denoiser, text_encoder, vae)
     model = (denoiser, text_encoder, vae, schedule)
     implementation = family(denoiser.family)
     if layout == "single_file":
@@ -72,6 +69,19 @@ def save_model(
         implementation.save(folder, model, DTYPES[dtype], metadata)
 
     return write_folder(ctx, path, write, marker="model_index.json", overwrite=overwrite)
+
+
+def _require_one_model(denoiser: Denoiser, text_encoder: TextEncoder, vae: Vae) -> None:
+    for name, part in (("text", text_encoder), ("latents", vae)):
+        own, other = (INTERFACES[each.family][name] for each in (denoiser, part))
+        if own != other:
+            raise GraphError(
+                "E_FAMILY",
+                f"the denoiser of {denoiser.family} works with {name} of '{own}', and this part of {part.family} with "
+                f"'{other}': together they are no model",
+                port="text_encoder" if name == "text" else "vae",
+                hint="wire denoiser, text encoder and vae of one family, or of families that share what lies between",
+            )
 
 
 def _file(ctx: Context, path: str, write: Callable[..., None], overwrite: bool) -> SavedFile:

@@ -222,7 +222,7 @@ def placed(block: Any, model: Handle) -> Any:
     return block.to(model.device)
 
 
-@port_type(color="#d08770", weights="carries", facts=("family",))
+@port_type(color="#d08770", weights="carries", facts=("family", "latents", "text"))
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapter(Weights):
     """A plugin that can be saved: its weights, and the component, the family and the configuration it was made for."""

@@ -39,7 +39,7 @@ def denoise(
     guidance: Annotated[float, Field(ge=1, le=100), Slider(step=0.5)] = 7.5,
     eta: Annotated[float, Field(ge=0, le=1), Slider(step=0.05, advanced=True)] = 0.0,
     seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed(primary=True)] = 0,
-) -> Annotated[Latents, Facts(family=Port("denoiser"))]:
+) -> Annotated[Latents, Facts(latents=Port("denoiser"))]:
     """Sample latents from noise.
 
     Sample i draws everything (start noise and the noise of stochastic samplers) from a generator seeded with

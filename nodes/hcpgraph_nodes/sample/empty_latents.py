@@ -19,7 +19,7 @@ Side = Annotated[int, Field(ge=8, le=8192)]
 @node("sample.empty_latents")
 def empty_latents(
     vae: Vae, *, width: Side = 512, height: Side = 512, count: Annotated[int, Field(ge=1, le=1024)] = 1
-) -> Annotated[Latents, Facts(family=Port("vae"))]:
+) -> Annotated[Latents, Facts(latents=Port("vae"))]:
     """Latents of zeros: the size and the number of the pictures to sample.
 
     Args:

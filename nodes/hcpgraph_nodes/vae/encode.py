@@ -12,7 +12,7 @@ from ..types import Images, Posterior
 
 
 @node("vae.encode")
-def encode(vae: Vae, images: Images) -> Annotated[Posterior, Facts(family=Port("vae"))]:
+def encode(vae: Vae, images: Images) -> Annotated[Posterior, Facts(latents=Port("vae"))]:
     """Encode pictures into the distribution of their latents, with gradients of weights and pictures.
 
     Args:

@@ -20,7 +20,9 @@ def load_vae(
     *,
     path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
     family: FamilyName = "sd15",
-) -> Annotated[Vae, Facts(family=Setting("family"), contradicts=Probe("contradicts vae.load"))]:
+) -> Annotated[
+    Vae, Facts(family=Setting("family"), latents=Probe("latents"), contradicts=Probe("contradicts vae.load"))
+]:
     """Open an autoencoder without the rest of a model.
 
     Weights are read when they are first used, in the precision of the run, and are frozen until a node makes them

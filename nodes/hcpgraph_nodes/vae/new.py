@@ -27,7 +27,7 @@ def new_vae(
     latent_channels: Annotated[int, Field(ge=1, le=64), Hint(primary=True)] = 8,
     resolution: Annotated[int, Field(ge=8, le=4096)] = 64,
     seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed()] = 0,
-) -> Annotated[Vae, Facts(family="sd15")]:
+) -> Annotated[Vae, Facts(family="sd15", latents="sd")]:
     """Make an untrained autoencoder, an AutoencoderKL of diffusers in any size.
 
     Its latents are not scaled; vae.calibrate does that once it is trained. Equal settings give equal weights.

@@ -13,7 +13,7 @@ from ..types import Latents, Posterior
 
 
 @node("vae.sample", effects="random")
-def sample(ctx: Context, vae: Vae, posterior: Posterior) -> Annotated[Latents, Facts(family=Port("vae"))]:
+def sample(ctx: Context, vae: Vae, posterior: Posterior) -> Annotated[Latents, Facts(latents=Port("vae"))]:
     """Draw latents from a posterior, each picture with its own numbers.
 
     Args:

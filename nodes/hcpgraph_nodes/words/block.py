@@ -51,7 +51,7 @@ class WordBlock(WrapPluginBlock):
         return torch.where(own.unsqueeze(-1), vectors.to(others.dtype), others)
 
 
-@port_type(color="#5f9e6e", shape="diamond", weights="carries", facts=("family",))
+@port_type(color="#5f9e6e", shape="diamond", weights="carries", facts=("text",), told=("family",))
 @dataclass(frozen=True, slots=True, eq=False)
 class Word(Weights):
     """A word that can be saved: its name, its vectors in every text network, and the family it was made for."""
