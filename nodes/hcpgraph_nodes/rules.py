@@ -21,6 +21,7 @@ from .diffusion.guide_rule import scale_needs_timesteps
 from .families import contradiction, file_marks
 from .families.registry import FAMILIES, INTERFACES, READS_SIZES, ZERO_NEGATIVE
 from .pairs import counts, files, inside, lengths, sizes, training
+from .process.refusals import no_signal
 from .python.rule import untrusted
 from .text.rule import constant_texts
 
@@ -129,6 +130,8 @@ def sizes_are_read(view: Any) -> list[Problem]:
 
 
 prober("impossible")(file_marks.impossible)
+for _fact in ("process", "prediction", "zero_snr", "num_train_timesteps"):
+    prober(f"{_fact} of the files")(file_marks.process_fact(_fact))
 for _node in contradiction.LOADERS:
     prober(f"contradicts {_node}")(contradiction.family_fact(_node))
 rule(contradiction.family_is_that_of_the_files)
@@ -140,7 +143,7 @@ def prediction_is_possible(view: Any) -> list[Problem]:
     kind = view.gives.get("schedule", {}).get("impossible")
     if kind is None:
         return []
-    message = file_marks.message(kind)
+    message = no_signal(kind)
     return [Problem("E_SCHEDULE", message, node=view.node, port="prediction_type", hint=file_marks.HINT)]
 
 

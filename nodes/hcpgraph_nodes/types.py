@@ -86,7 +86,7 @@ class Reconstruction:
     keys: Keys | None = None
 
 
-@port_type(color="#b07bd9", facts=("latents",))
+@port_type(color="#b07bd9", facts=("latents", "process"))
 @dataclass(frozen=True, slots=True)
 class NoisyLatents:
     """Latents at a noise level, as the denoiser takes them (B, C, h, w)."""
@@ -104,25 +104,29 @@ class Noise:
     keys: Keys | None = None
 
 
-@port_type(color="#6fb3b8", shape="diamond", gradient=False)
+@port_type(color="#6fb3b8", shape="diamond", gradient=False, facts=("process",))
 @dataclass(frozen=True, slots=True)
 class Timesteps:
-    """Timesteps (B,), int64 in [0, num_train_timesteps)."""
+    """Process times (B,): timesteps of a table, int64 in [0, T), or noise levels (edm, flow), float32."""
 
     data: Tensor
     keys: Keys | None = None
 
 
-@port_type(color="#c96f6f")
+@port_type(color="#c96f6f", facts=("prediction",))
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the denoiser returned (B, C, h, w); `kind` is epsilon, v_prediction or sample."""
+    """What the denoiser predicts of x_t = α x_0 + σ ε (B, C, h, w), as `kind` says.
+
+    `epsilon` is ε, `sample` x_0, `v_prediction` α ε − σ x_0 (Salimans & Ho 2022), `flow` ε − x_0, the velocity dx_t/dt
+    of a rectified flow (Liu et al. 2022), `edm` the F of Karras et al. 2022 (equation 7).
+    """
 
     data: Tensor
     kind: str = "epsilon"
 
 
-@port_type(color="#c96f6f", shape="diamond")
+@port_type(color="#c96f6f", shape="diamond", facts=("prediction",))
 @dataclass(frozen=True, slots=True)
 class Target:
     """What the prediction is compared with (B, C, h, w); same `kind` as the prediction."""
@@ -159,22 +163,27 @@ class Batches:
     batches_per_epoch: int
 
 
-@port_type(color="#7a8b99", facts=("family",))
+@port_type(color="#7a8b99", facts=("family", "process", "prediction", "zero_snr", "num_train_timesteps"))
 class Process:
     """A forward process x_t = α(t) x_0 + σ(t) ε, and what a network predicts of it.
 
-    The kinds are in `process/kinds`; nodes ask for no more than what stands here.
+    The kinds are in `process/kinds`; nodes ask for no more than what stands here. A process time t is a timestep, int64
+    in [0, T), of a table (vp), the noise level σ itself (edm), or the share of noise in [0, 1] (flow).
 
     Attributes:
-        kind: `vp`.
-        prediction_type: epsilon, v_prediction or sample.
-        config: The diffusers scheduler configuration it was read from: any diffusers sampler can be made of it.
+        kind: `vp`, `edm` or `flow`.
+        prediction_type: What the network predicts: epsilon, v_prediction, sample, flow or edm, see `Prediction`.
+        config: The configuration of a diffusers scheduler for it, as it is read from and written to model folders.
         num_train_timesteps: T, how many timesteps there are.
+        discrete: Whether times are numbers of a table, int64; else they are float32.
+        zero_snr: Whether nothing is left of the picture at the last timestep of its table.
     """
 
     __slots__ = ()
 
     kind: ClassVar[str]
+    discrete: ClassVar[bool] = False
+    zero_snr: bool = False
     prediction_type: str
     config: dict[str, Any]
 
@@ -192,11 +201,23 @@ class Process:
 
     def snr(self, t: Tensor) -> Tensor:
         """Signal-to-noise ratio α(t)² / σ(t)² at process times (B,)."""
+        return (self.alpha(t) / self.sigma(t)).square()
+
+    def emphasis(self, t: Tensor) -> Tensor:
+        """Squared error of what the network predicts, for one of x_0 that is 1, at process times (B,)."""
         raise NotImplementedError
 
     def rate(self, t: Tensor) -> Tensor:
         """How far process times (B,) are on the way from 0, the picture, to 1, the noise; float32."""
         raise NotImplementedError
+
+    def network_input(self, noisy: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """What a family's `predict` takes for x_t (B, C, h, w) at process times (B,): latents and their timesteps."""
+        return noisy, t
+
+    def network_output(self, output: Tensor) -> Tensor:
+        """The prediction, as `prediction_type` says, that the output of a family's `predict` is."""
+        return output
 
     def mix(self, x_0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """x_t = α(t) x_0 + σ(t) ε of rows (B, C, h, w) at process times (B,)."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from hcpgraph_nodes.model.load import load_model
+from hcpgraph_nodes.process.kinds.flow import RectifiedFlow
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.types import (
     Captions,
@@ -56,6 +57,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sample.denoise": {"steps": 1, "guidance": 1.0},
     "image.resize": {"width": 8, "height": 8},
 }
+FLOW = {"Process": RectifiedFlow(), "Timesteps": Timesteps(torch.tensor([0.1, 0.5]))}
+OTHERS: dict[str, dict[str, Any]] = {"loss.weighting": FLOW}
+"""Nodes that want another process than that of the model."""
 LOOKED_AT = {"image.grid"}
 """Pictures of it are made to be looked at; on the way to a loss the first pass names it."""
 
@@ -100,7 +104,8 @@ def call(impl: Impl, workspace: Path, others: dict[str, Any]) -> tuple[list[Tens
         if impl.spec.id == "sample.denoise" and port.optional:
             ports.append(None)
             continue
-        made = TENSORS[port.ref.name]() if port.ref.name in TENSORS else others[port.ref.name]
+        known = {**others, **OTHERS.get(impl.spec.id, {})}
+        made = TENSORS[port.ref.name]() if port.ref.name in TENSORS else known[port.ref.name]
         ports.append((made,) if port.many else made)
     ctx = (context(workspace),) if impl.spec.takes_ctx else ()
     result = impl.target(*ctx, *ports, **SETTINGS.get(impl.spec.id, {}))

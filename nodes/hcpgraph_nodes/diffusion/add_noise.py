@@ -1,6 +1,6 @@
-"""`diffusion.add_noise`: the forward process x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) noise.
+"""`diffusion.add_noise`: the forward process x_t = α(t) x_0 + σ(t) noise.
 
-a_t is the schedule's cumulative product. Source: Ho et al. 2020, https://arxiv.org/abs/2006.11239 (eq. 4).
+Source: Ho et al. 2020, https://arxiv.org/abs/2006.11239 (eq. 4); the kinds in `process/kinds` have their own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,6 @@ def add_noise(
         schedule: The forward process.
 
     Returns:
-        out: sqrt(a_t) x_0 + sqrt(1 - a_t) noise.
+        out: α(t) x_0 + σ(t) noise.
     """
     return NoisyLatents(schedule.mix(latents.data, noise.data, timesteps.data), latents.keys)

@@ -1,33 +1,31 @@
 """`diffusion.target`: what a model predicts of the forward process.
 
 Sources: Ho et al. 2020, https://arxiv.org/abs/2006.11239 (eq. 4); Salimans & Ho 2022,
-https://arxiv.org/abs/2202.00512 (v).
+https://arxiv.org/abs/2202.00512 (v); Liu et al. 2022, https://arxiv.org/abs/2209.03003 (flow); Karras et al. 2022,
+https://arxiv.org/abs/2206.00364 (eq. 8, F).
 """
 
 from __future__ import annotations
 
 from hcpgraph import node
 
-from ..types import Latents, Noise, Process, Target, Timesteps, wide
+from ..process.kinds.predictions import prediction_of
+from ..types import Latents, Noise, Process, Target, Timesteps
 
 
 @node("diffusion.target")
 def target(latents: Latents, noise: Noise, timesteps: Timesteps, schedule: Process) -> Target:
-    """What the denoiser should predict, as the schedule's prediction type says.
+    """What the denoiser should predict, as the process says.
 
     Args:
         latents: Clean latents x_0 (B, C, h, w).
         noise: The noise that was added (B, C, h, w).
         timesteps: Timesteps (B,).
-        schedule: The forward process and its prediction type.
+        schedule: The forward process, which says what is predicted.
 
     Returns:
-        out: The noise (epsilon), x_0 (sample), or sqrt(a_t) noise - sqrt(1 - a_t) x_0 (v_prediction).
+        out: The noise (epsilon), x_0 (sample), α(t) noise - σ(t) x_0 (v_prediction), noise - x_0 (flow), or the F of
+            EDM, (x_0 - c_skip x) / c_out (edm).
     """
     kind = schedule.prediction_type
-    if kind == "epsilon":
-        return Target(noise.data, kind)
-    if kind == "sample":
-        return Target(latents.data, kind)
-    signal, spread = (wide(each(timesteps.data), latents.data) for each in (schedule.alpha, schedule.sigma))
-    return Target(signal * noise.data - spread * latents.data, kind)
+    return Target(prediction_of(schedule, kind, latents.data, noise.data, timesteps.data), kind)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..process.kinds.classes import kind_of
+from ..process.refusals import IMPOSSIBLE
 from .probe import safetensors_header
 
 CONFIGS = "hcpgraph.configs"
@@ -18,7 +20,6 @@ CONFIGS = "hcpgraph.configs"
 V_MARK, ZERO_SNR_MARK = "v_pred", "ztsnr"
 """Empty tensors by which files of SDXL models say v-prediction, and a schedule rescaled to zero terminal SNR."""
 ZERO_SNR: Mapping[str, Any] = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-IMPOSSIBLE = "epsilon"
 HINT = "set prediction_type to v_prediction, as such models are released, or take a schedule with signal at its end"
 
 
@@ -45,18 +46,39 @@ def impossible(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> s
     config = _scheduler(resolve(settings["path"]), settings.get("config"), resolve)
     asked = settings.get("prediction_type", "auto")
     kind = config.get("prediction_type") or "epsilon" if asked == "auto" else asked
-    return kind if kind == IMPOSSIBLE and no_signal(config) else None
+    return kind if kind == IMPOSSIBLE and ends_in_noise(config) else None
 
 
-def no_signal(config: Mapping[str, Any]) -> bool:
+def process_fact(name: str) -> Callable[[Mapping[str, Any], Callable[[str], Path]], Any]:
+    """A probe of `model.load` for one of the facts of a process: process, prediction, zero_snr, num_train_timesteps."""
+
+    def probe(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> Any:
+        config = _scheduler(resolve(settings["path"]), settings.get("config"), resolve)
+        asked = settings.get("prediction_type", "auto")
+        return process_facts(config if asked == "auto" else {**config, "prediction_type": asked}).get(name)
+
+    return probe
+
+
+def process_facts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a scheduler's configuration says of its process; what it leaves open is missing."""
+    kind = kind_of(config)
+    if kind is None:
+        return {}
+    facts = {"process": kind, "num_train_timesteps": config.get("num_train_timesteps") or 1000}
+    if kind != "vp":
+        return {**facts, "prediction": kind, "zero_snr": False}
+    # None: a single file without a word of it
+    known = {"prediction": config["prediction_type"]} if config.get("prediction_type") else {}
+    if "prediction_type" not in config:  # diffusers' default
+        known = {"prediction": IMPOSSIBLE}
+    return {**facts, **known, "zero_snr": ends_in_noise(config)}
+
+
+def ends_in_noise(config: Mapping[str, Any]) -> bool:
     """Whether the process of a diffusers scheduler configuration ends in noise alone."""
     betas = [*(config.get("trained_betas") or ()), config.get("beta_end", 0)]
     return bool(config.get("rescale_betas_zero_snr")) or any(beta >= 1 for beta in betas)
-
-
-def message(kind: str) -> str:
-    """What is wrong with a kind that `impossible` gave."""
-    return f"the schedule leaves no signal at its last timestep, where {kind} predictions give no finite picture"
 
 
 def _scheduler(source: Path, config: str | None, resolve: Callable[[str], Path]) -> dict[str, Any]:

@@ -22,8 +22,9 @@ def min_snr(
 ) -> SampleLoss:
     """Weight losses by their timestep so that nearly clean samples do not dominate.
 
-    With snr = a_t / (1 - a_t) the weight is min(snr, gamma) for a model that predicts the sample; divided by snr for
-    epsilon and by snr + 1 for v_prediction. Source: Hang et al. 2023, https://arxiv.org/abs/2303.09556 (section 3.4).
+    With snr = α² / σ² the weight is min(snr, gamma) for a model that predicts the sample. For others it is divided by
+    what their squared error is for one of the sample: snr for epsilon, snr + 1 for v_prediction, 1 / t² for a flow,
+    snr + 1 / σ_data² for EDM. Source: Hang et al. 2023, https://arxiv.org/abs/2303.09556 (section 3.4).
 
     Args:
         loss: Losses (B, …).
@@ -37,8 +38,6 @@ def min_snr(
     snr = schedule.snr(timesteps.data)
     if schedule.prediction_type == "epsilon":
         weight = (gamma / snr).clamp(max=1)
-    elif schedule.prediction_type == "v_prediction":
-        weight = snr.clamp(max=gamma) / (snr + 1)
     else:
-        weight = snr.clamp(max=gamma)
+        weight = snr.clamp(max=gamma) / schedule.emphasis(timesteps.data)
     return SampleLoss(loss.data * wide(weight, loss.data))

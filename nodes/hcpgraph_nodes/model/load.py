@@ -28,7 +28,15 @@ class LoadedModel(NamedTuple):
     vae: Annotated[Vae, Facts(family=Probe("family"), latents=Probe("latents"), weights="vae")]
     schedule: Annotated[
         Process,
-        Facts(family=Probe("family"), impossible=Probe("impossible"), contradicts=Probe("contradicts model.load")),
+        Facts(
+            family=Probe("family"),
+            impossible=Probe("impossible"),
+            contradicts=Probe("contradicts model.load"),
+            process=Probe("process of the files"),
+            prediction=Probe("prediction of the files"),
+            zero_snr=Probe("zero_snr of the files"),
+            num_train_timesteps=Probe("num_train_timesteps of the files"),
+        ),
     ]
 
 

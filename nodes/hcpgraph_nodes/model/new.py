@@ -30,7 +30,16 @@ class NewModel(NamedTuple):
     ]
     text_encoder: Annotated[TextEncoder, Facts(family=Setting("family"), text=Probe("text"), weights="text_encoder")]
     vae: Annotated[Vae, Facts(family=Setting("family"), latents=Probe("latents"), weights="vae")]
-    schedule: Annotated[Process, Facts(family=Setting("family"))]
+    schedule: Annotated[
+        Process,
+        Facts(
+            family=Setting("family"),
+            process="vp",
+            prediction=Setting("prediction_type"),
+            zero_snr=False,
+            num_train_timesteps=1000,
+        ),
+    ]
 
 
 @node("model.new", effects=("resource", "random"), packages=("diffusers", "transformers"))

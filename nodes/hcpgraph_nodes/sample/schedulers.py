@@ -11,9 +11,9 @@ import torch
 from hcpgraph import GraphError
 from hcpgraph.finite import is_finite
 
-from ..families.file_marks import IMPOSSIBLE, message
 from ..families.schedule import FORWARD
 from ..process.kinds.vp import VariancePreserving
+from ..process.refusals import IMPOSSIBLE, no_signal
 from ..python.object import PythonObject
 from ..types import Process
 
@@ -156,7 +156,7 @@ def _endless(scheduler: Any) -> str | None:
         return "its noise levels are infinite, for no signal is left at the last timestep"
     kind = scheduler.config.prediction_type
     ends = kind == IMPOSSIBLE and isinstance(signal, torch.Tensor) and not bool(signal.min() > 0)
-    return message(kind) if ends else None
+    return no_signal(kind) if ends else None
 
 
 def _needed(call: Callable[..., Any]) -> set[str]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from ...types import Process
+from .times import numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,28 +23,38 @@ class VariancePreserving(Process):
     Attributes:
         alphas_cumprod: a_t (T,), float32 in [0, 1).
         prediction_type: epsilon, v_prediction or sample.
-        config: The diffusers scheduler configuration it was read from.
+        config: The configuration of the diffusers scheduler that it was read from.
+        zero_snr: Whether a_t ends at 0.
     """
 
     kind: ClassVar[str] = "vp"
+    discrete: ClassVar[bool] = True
 
     alphas_cumprod: Tensor
     prediction_type: str = "epsilon"
     config: dict[str, Any] = field(default_factory=dict)
+    zero_snr: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "zero_snr", not float(self.alphas_cumprod[-1]) > 0)
 
     @property
     def num_train_timesteps(self) -> int:
         return len(self.alphas_cumprod)
 
     def alpha(self, t: Tensor) -> Tensor:
-        return self.alphas_cumprod[t].sqrt()
+        return self.alphas_cumprod[numbers(t)].sqrt()
 
     def sigma(self, t: Tensor) -> Tensor:
-        return (1 - self.alphas_cumprod[t]).sqrt()
+        return (1 - self.alphas_cumprod[numbers(t)]).sqrt()
 
     def snr(self, t: Tensor) -> Tensor:
-        signal = self.alphas_cumprod[t]
+        signal = self.alphas_cumprod[numbers(t)]
         return signal / (1 - signal)
 
+    def emphasis(self, t: Tensor) -> Tensor:
+        snr = self.snr(t)
+        return {"epsilon": snr, "v_prediction": snr + 1, "sample": torch.ones_like(snr)}[self.prediction_type]
+
     def rate(self, t: Tensor) -> Tensor:
-        return t.float() / max(self.num_train_timesteps - 1, 1)
+        return numbers(t).float() / max(self.num_train_timesteps - 1, 1)
