@@ -23,6 +23,7 @@ _LAZY = {
     "Port": "declaring.spec",
     "Probe": "declaring.spec",
     "Setting": "declaring.spec",
+    "Whole": "declaring.spec",
     "migrate": "document.migration",
     "Failure": "errors",
     "GraphError": "errors",
@@ -55,6 +56,7 @@ __all__ = [
     "Probe",
     "Problem",
     "Setting",
+    "Whole",
     "default_registry",
     "dump",
     "load",
@@ -74,7 +76,7 @@ if TYPE_CHECKING:
     from .declaring.body import Body
     from .declaring.node import node
     from .declaring.registry import default_registry, table
-    from .declaring.spec import Choose, Facts, Lazy, Many, Port, Probe, Setting
+    from .declaring.spec import Choose, Facts, Lazy, Many, Port, Probe, Setting, Whole
     from .document import dump, load, loads
     from .document.graph import Graph
     from .document.migration import migrate

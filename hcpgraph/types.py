@@ -10,7 +10,7 @@ from __future__ import annotations
 import types as pytypes
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -21,7 +21,13 @@ C = TypeVar("C", bound=type)
 
 @dataclass(frozen=True, slots=True)
 class TypeInfo:
-    """What the lattice and the editor know of one registered type."""
+    """What the lattice and the editor know of one registered type.
+
+    Attributes:
+        parts: Of a bundle, which is several values on one wire: name of a part -> its type.
+        join: Of a bundle, the node that makes one of its parts; its inputs are called as the parts.
+        split: Of a bundle, the node that takes one apart; its outputs are called as the parts.
+    """
 
     name: str
     bases: tuple[str, ...] = ()
@@ -32,6 +38,9 @@ class TypeInfo:
     help: str = ""
     gradient: bool = True
     told: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
+    join: str = ""
+    split: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -44,6 +53,9 @@ class TypeInfo:
             "help": self.help,
             "gradient": self.gradient,
             "told": list(self.told),
+            "parts": dict(self.parts),
+            "join": self.join,
+            "split": self.split,
         }
 
     @classmethod
@@ -58,6 +70,9 @@ class TypeInfo:
             data["help"],
             data["gradient"],
             tuple(data["told"]),
+            data["parts"],
+            data["join"],
+            data["split"],
         )
 
 
@@ -87,6 +102,9 @@ def port_type(
     told: Sequence[str] = (),
     gradient: bool = True,
     name: str | None = None,
+    parts: Mapping[str, type] | None = None,
+    join: str = "",
+    split: str = "",
 ) -> Callable[[C], C]:
     """Register a class as a port type.
 
@@ -101,9 +119,13 @@ def port_type(
             an autoencoder that fits several.
         gradient: Whether its values can carry gradients; texts, timesteps and sizes cannot.
         name: Its name in files and messages; by default the name of the class.
+        parts: Of a bundle: name of a part -> its type, which is registered. A wire of a bundle stands for one wire a
+            part (docs/adr/022-bundles.md).
+        join: Of a bundle: the node that makes one of its parts.
+        split: Of a bundle: the node that takes one apart.
 
     Raises:
-        SpecError: the name is taken by another class.
+        SpecError: the name is taken by another class; a part is of no registered type.
     """
 
     def register(cls: C) -> C:
@@ -126,6 +148,9 @@ def port_type(
             (cls.__doc__ or "").strip().split("\n")[0],
             gradient and all(base.gradient for base in inherited),
             tuple(fact for fact in also if fact not in agreeing),
+            {part: describe(kind) for part, kind in (parts or {}).items()},
+            join,
+            split,
         )
         return cls
 
@@ -216,11 +241,12 @@ def describe(annotation: Any) -> str:
 def accepts(lattice: Lattice, target: TypeRef, source: TypeRef, bound: dict[str, TypeRef] | None = None) -> bool:
     """Whether a wire from `source` may end at `target`; binds the variables of `target` in `bound`.
 
-    Same type, subclass, `T` into `T | None`, int into float, a variable bound once, `any` on either side.
-    A source that is still an unbound variable is accepted: nothing is known of it.
+    Same type, subclass, `T` into `T | None`, int into float, a variable bound once, `any` on either side; a bundle
+    where one of its parts may go, and into a variable that one of its parts may bind, which it binds as a whole. A
+    source that is still an unbound variable is accepted: nothing is known of it.
     """
     if target.variable:
-        if target.bound is not None and not accepts(lattice, target.bound, source.required()):
+        if target.bound is not None and not _reaches(lattice, target.bound, source.required()):
             return False
         if bound is None or source.variable:
             return True
@@ -228,6 +254,8 @@ def accepts(lattice: Lattice, target: TypeRef, source: TypeRef, bound: dict[str,
         if known is None:
             bound[target.name] = source.required() if target.optional else source
             return True
+        if _is_bundle(lattice, known) != _is_bundle(lattice, source):
+            return False
         if accepts(lattice, known, source):
             return True
         if accepts(lattice, source, known):
@@ -247,7 +275,19 @@ def accepts(lattice: Lattice, target: TypeRef, source: TypeRef, bound: dict[str,
     if target.name == "float" and source.name == "int":
         return True
     info = lattice.get(source.name)
-    return info is not None and target.name in info.bases
+    return info is not None and (target.name in info.bases or target.name in info.parts.values())
+
+
+def _is_bundle(lattice: Lattice, kind: TypeRef) -> bool:
+    info = lattice.get(kind.name)
+    return info is not None and bool(info.parts)
+
+
+def _reaches(lattice: Lattice, bound: TypeRef, source: TypeRef) -> bool:
+    """Whether a value may stand for a variable with a bound: it is of that type, or a part of the bundle is."""
+    info = lattice.get(source.name)
+    parts = info.parts.values() if info is not None else ()
+    return accepts(lattice, bound, source) or any(accepts(lattice, bound, TypeRef(part)) for part in parts)
 
 
 def substitute(kind: TypeRef, bound: Mapping[str, TypeRef]) -> TypeRef:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..declaring.registry import Registry
+from ..declaring.spec import NodeSpec
 from ..document.fileformat import MAX_PROBLEMS
 from ..document.graph import Graph
 from ..errors import Problem, bounded
 from ..paths import Roots
-from . import lengths
+from . import bundles, lengths
 from . import settings as setting_rules
 from .flat import Flat, FlatNode, owns
 from .flatten import flatten
@@ -66,6 +67,7 @@ def analyse(
         targets: Check what these need and nothing else; None checks all.
     """
     flat = flatten(graph, registry)
+    bundles.expand(flat, registry, roots.resolve)
     if targets is not None:
         flat = part(flat, targets)
     order = sort(flat)
@@ -104,11 +106,7 @@ def _check_node(
             hint="bring the file up to date with: hcpgraph migrate FILE" if older else f"update the pack '{spec.pack}'",
         )
     flat.problems += setting_rules.check(spec, node.id, *_known(node, settings))
-    for port in spec.inputs:
-        if not port.optional and not node.inputs.get(port.name):
-            flat.error(
-                "E_PORT_MISSING", f"nothing is connected to '{port.name}' ({port.type})", node.id, port.name, port.help
-            )
+    _check_inputs(flat, node, spec)
     for port in spec.exits:
         if not port.optional and not node.exits.get(port.name):
             message = f"nothing inside the region reaches '{port.name}' ({port.type})"
@@ -120,6 +118,25 @@ def _check_node(
                 _check_scope(flat, node, name, source, exit=kind is node.exits)
     for name, source in node.wired.items():
         _check_scope(flat, node, name, source, exit=False)
+
+
+def _check_inputs(flat: Flat, node: FlatNode, spec: NodeSpec) -> None:
+    """Ports without a wire; several that one wire would do for are told once."""
+    lacking = {problem.port for problem in flat.problems if problem.code == "E_BUNDLE_PART" and problem.node == node.id}
+    missing = {
+        port.name: port
+        for port in spec.inputs
+        if not port.optional and not node.inputs.get(port.name) and port.name not in lacking
+    }
+    for whole in spec.takes:
+        own = [name for name in whole.parts.values() if name in missing]
+        if own and own == [name for name in whole.parts.values() if not spec.input[name].optional]:
+            missing = {name: port for name, port in missing.items() if name not in own}
+            message = f"nothing is connected to '{whole.name}' ({whole.type})"
+            hint = f"{whole.help} Its parts may be wired one by one: {', '.join(own)}"
+            flat.error("E_PORT_MISSING", message, node.id, whole.name, hint)
+    for name, port in missing.items():
+        flat.error("E_PORT_MISSING", f"nothing is connected to '{name}' ({port.type})", node.id, name, port.help)
 
 
 def _known(node: FlatNode, settings: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:

@@ -58,6 +58,7 @@ class Flat:
         exports: `instance.output` -> the source inside that it stands for.
         muted: Ids of nodes that were taken out because they, or what they need, are muted.
         idle: Ids of nodes that fed a muted or bypassed one: they are no targets because nothing reads them now.
+        bundles: Sources that give a bundle, as the graph has them -> its type; its wires are those of its parts now.
         children: Owner of a region -> what lives in it; None -> what lives in no region.
     """
 
@@ -68,6 +69,7 @@ class Flat:
     exports: dict[str, Source] = field(default_factory=dict)
     muted: set[str] = field(default_factory=set)
     idle: set[str] = field(default_factory=set)
+    bundles: dict[Source, str] = field(default_factory=dict)
     children: dict[str | None, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def chain(self, id: str) -> tuple[str, ...]:

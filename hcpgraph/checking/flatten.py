@@ -277,14 +277,16 @@ def _endpoint(flat: Flat, target: str) -> tuple[FlatNode, str, int | None, str, 
     spec = node.spec
     if spec is None:
         return node, port, number, "input", None
-    if port in spec.input:
-        return node, port, number, "input", spec.input[port]
+    known_inputs = spec.whole_input | spec.input
+    if port in known_inputs:
+        return node, port, number, "input", known_inputs[port]
     if port in spec.exit:
         return node, port, number, "exit", spec.exit[port]
     if port in spec.settings:
         return node, port, number, "setting", None
-    known = [*spec.input, *spec.exit, *spec.settings]
-    what = "an output, not an input" if port in spec.output or port in spec.entry else "not there"
+    known = [*known_inputs, *spec.exit, *spec.settings]
+    given = {*spec.whole_output, *spec.output, *spec.entry}
+    what = "an output, not an input" if port in given else "not there"
     flat.error("E_PORT_UNKNOWN", f"a wire ends at '{port}' of {node.type}, which is {what}", id, port,
                did_you_mean(port, known, "inputs"))  # fmt: skip
     return None
@@ -302,8 +304,8 @@ def _origin(flat: Flat, source: str, target: str) -> Source | None:
         flat.error("E_NODE_UNKNOWN", f"a wire comes from '{source}', but there is no node '{id}'", at, at_port,
                    did_you_mean(id, flat.nodes, "nodes"))  # fmt: skip
         return None
-    if node.spec is not None and port not in node.spec.output and port not in node.spec.entry:
-        known = [*node.spec.output, *node.spec.entry]
+    known = [*node.spec.whole_output, *node.spec.output, *node.spec.entry] if node.spec is not None else [port]
+    if port not in known:
         message = f"a wire comes from '{source}', but {node.type} has no output '{port}'"
         flat.error("E_PORT_UNKNOWN", message, at, at_port, did_you_mean(port, known, "outputs"))
         return None

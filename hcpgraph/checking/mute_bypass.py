@@ -62,7 +62,7 @@ class _Reader:
         if self.kind == "setting":
             return self.port not in self.node.spec.required or self.port in self.node.settings
         port = self._spec()
-        return port.optional or port.many
+        return port.many or (not self._left_out() if port.parts else port.optional)
 
     def needs_more(self) -> bool:
         """Whether the reader lacks something now that the wire is gone."""
@@ -71,11 +71,19 @@ class _Reader:
         if self.node.spec is None or self.kind == "setting":
             return not self.optional()
         sources = self.node.exits if self.kind == "exit" else self.node.inputs
-        return not self._spec().optional and not sources.get(self.port)
+        port = self._spec()
+        return not sources.get(self.port) and (self._left_out() if port.parts else not port.optional)
+
+    def _left_out(self) -> bool:
+        """Whether a port that stands for others leaves one without a wire that needs one."""
+        assert self.node is not None and self.node.spec is not None
+        known = self.node.spec.input
+        return any(not known[own].optional and not self.node.inputs.get(own) for own in self._spec().parts.values())
 
     def _spec(self) -> PortSpec:
         assert self.node is not None and self.node.spec is not None
-        return (self.node.spec.exit if self.kind == "exit" else self.node.spec.input)[self.port]
+        spec = self.node.spec
+        return (spec.exit if self.kind == "exit" else spec.whole_input | spec.input)[self.port]
 
 
 class _Readers:
@@ -151,9 +159,12 @@ def _bypass(flat: Flat, node: FlatNode, readers: _Readers, types: Lattice) -> No
     """Lead each connected output to the first unused connected input that fits it."""
     assert node.spec is not None
     free = [
-        (port, source) for port in node.spec.inputs for source in node.inputs.get(port.name, ()) if source[0] != node.id
+        (port, source)
+        for port in (*node.spec.takes, *node.spec.inputs)
+        for source in node.inputs.get(port.name, ())
+        if source[0] != node.id
     ]
-    for output in node.spec.outputs:
+    for output in (*node.spec.gives, *node.spec.outputs):
         old = (node.id, output.name)
         if not readers.of(old):
             continue
@@ -177,7 +188,8 @@ def _bypass(flat: Flat, node: FlatNode, readers: _Readers, types: Lattice) -> No
 def _fits(flat: Flat, node: FlatNode, output: PortSpec, port: PortSpec, source: Source, types: Lattice) -> bool:
     """Whether what arrives at an input may leave by an output."""
     giver = flat.nodes[source[0]]
-    given = (giver.spec.output.get(source[1]) or giver.spec.entry.get(source[1])) if giver.spec else None
+    known = giver.spec.whole_output | giver.spec.output | giver.spec.entry if giver.spec else {}
+    given = known.get(source[1])
     there, wanted = _known(giver, given), _known(node, output)
     info = types.get(output.ref.name)
     if any(there[name] != wanted[name] for name in there.keys() & wanted.keys() - set(info.told if info else ())):

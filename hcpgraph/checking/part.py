@@ -33,6 +33,7 @@ def part(flat: Flat, targets: Iterable[str]) -> Flat:
         exports={name: source for name, source in flat.exports.items() if source[0] in needed},
         muted=flat.muted,
         idle=flat.idle & needed,
+        bundles=flat.bundles,
         children=children,
     )
 

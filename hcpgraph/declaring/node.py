@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -16,9 +16,9 @@ from uuid import uuid4
 
 from ..errors import SpecError
 from ..types import describe
-from . import docstring
+from . import docstring, ports
 from .body import Body
-from .spec import EFFECTS, LAZY, MANY, Choose, Facts, NodeSpec, PortSpec
+from .spec import EFFECTS, Choose, NodeSpec, PortSpec, Probe, Whole
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -73,6 +73,9 @@ def node(
     resumes: Iterable[str] = (),
     gradient: bool = True,
     classes: Iterable[str] = (),
+    takes: Mapping[str, Whole] | None = None,
+    gives: Mapping[str, Whole] | None = None,
+    changes: Iterable[str] | Probe | None = None,
     title: str | None = None,
 ) -> Callable[[F], F]:
     """Declare a function or class as a node; returns it unchanged.
@@ -92,6 +95,10 @@ def node(
         gradient: Whether gradients flow from its outputs to its inputs. False says that they end here on purpose; else
             a node in a training step whose outputs do not carry the gradients that its inputs ask for is an error.
         classes: Settings that name a class as `package.module:Class`, whose code belongs to the cache key.
+        takes: Input ports for a bundle whose parts go to inputs that nothing else is wired to.
+        gives: Output ports for a bundle whose parts are outputs.
+        changes: Parts that the node changes of a bundle at an input whose type is a variable: their names, or a Probe
+            that tells them from the settings (None: not known). By default it hands on every part that it could take.
         title: Shown in the editor; by default made from the id.
 
     Raises:
@@ -115,6 +122,9 @@ def node(
             resumes=tuple(resumes),
             gradient=gradient,
             classes=tuple(classes),
+            takes=takes or {},
+            gives=gives or {},
+            changes={"probe": changes.name} if isinstance(changes, Probe) else changes and tuple(changes),
         )
         known = _declared.get(id)
         if known is not None and (known.spec.module, known.spec.qualname) != (impl.spec.module, impl.spec.qualname):
@@ -125,7 +135,15 @@ def node(
     return declare
 
 
-def _read(target: Any, *, id: str, effects: tuple[str, ...], **common: Any) -> Impl:
+def _read(
+    target: Any,
+    *,
+    id: str,
+    effects: tuple[str, ...],
+    takes: Mapping[str, Whole],
+    gives: Mapping[str, Whole],
+    **common: Any,
+) -> Impl:
     if not ID.fullmatch(id):
         raise SpecError(f"node id '{id}': use 'category.name' in lower case")
     if unknown := set(effects) - EFFECTS:
@@ -165,18 +183,20 @@ def _read(target: Any, *, id: str, effects: tuple[str, ...], **common: Any) -> I
     if len(bodies) > 1 or any(p.name != "body" for p in bodies):
         raise SpecError(f"{id}: a node owns one region, its parameter is named 'body'")
     inputs = tuple(
-        _port(id, p.name, hints[p.name], doc.args, p.default is not p.empty) for p in positional if p not in bodies
+        ports.port(id, p.name, hints[p.name], doc.args, p.default is not p.empty) for p in positional if p not in bodies
     )
     entries: tuple[PortSpec, ...] = ()
     exits: tuple[PortSpec, ...] = ()
     if bodies:
         entry, exit_ = get_args(hints["body"])
-        entries, exits = _tuple_ports(id, entry, doc.body), _tuple_ports(id, exit_, doc.body)
-    outputs, multi = _outputs(id, returns, doc.returns)
+        entries, exits = ports.tuple_ports(id, entry, doc.body), ports.tuple_ports(id, exit_, doc.body)
+    outputs, multi = ports.outputs(id, returns, doc.returns)
+    into = ports.wholes(id, takes, doc.args, optional=True)
+    out_of = ports.wholes(id, gives, doc.returns, optional=False)
     model = _settings_model(id, keyword, hints, doc.args)
     schema = _settings_schema(id, model)
-    _disjoint(id, "inputs, exits and settings", [*inputs, *exits], schema.get("properties", {}))
-    _disjoint(id, "entries and outputs", [*entries, *outputs], {})
+    _disjoint(id, "inputs, exits and settings", [*into, *inputs, *exits], schema.get("properties", {}))
+    _disjoint(id, "entries and outputs", [*entries, *out_of, *outputs], {})
     file = Path(inspect.getfile(target))
     spec = NodeSpec(
         id=id,
@@ -199,6 +219,8 @@ def _read(target: Any, *, id: str, effects: tuple[str, ...], **common: Any) -> I
         body=bool(bodies),
         entries=entries,
         exits=exits,
+        takes=into,
+        gives=out_of,
         **common,
     )
     _check(spec)
@@ -222,6 +244,8 @@ def _check(spec: NodeSpec) -> None:
         ("the table of choose", chosen, lazy),
         ("the lazy ports of choose", lazy, chosen),
         ("Facts(Setting)", [fact["setting"] for fact in facts if "setting" in fact], spec.settings),
+        ("takes", [name for port in spec.takes for name in port.parts.values()], spec.input),
+        ("gives", [name for port in spec.gives for name in port.parts.values()], spec.output),
         ("Facts(Port)", [fact["port"] for fact in facts if "port" in fact], spec.input),
     ):
         if unknown := sorted(set(names) - set(known)):
@@ -242,70 +266,6 @@ def _check(spec: NodeSpec) -> None:
 
 
 _MISSING = object()
-
-
-def _port(id: str, name: str, hint: Any, helps: Mapping[str, str], optional: bool) -> PortSpec:
-    if name not in helps:
-        raise SpecError(f"{id}: '{name}' has no help line in the docstring")
-    metadata: list[Any] = []
-    while get_origin(hint) is Annotated:
-        inner, *more = get_args(hint)
-        metadata += more
-        hint = inner
-    many = MANY in metadata
-    if many:
-        hint = get_args(hint)[0]
-    inner_facts = [m for m in _metadata(hint) if isinstance(m, Facts)]
-    facts = [m for m in metadata if isinstance(m, Facts)] + inner_facts
-    try:
-        kind = describe(hint)
-    except SpecError as error:
-        raise SpecError(f"{id}.{name}: {error}") from None
-    return PortSpec(
-        name,
-        kind,
-        optional=optional or kind.endswith("?"),
-        many=many,
-        lazy=LAZY in metadata,
-        help=helps[name],
-        facts=facts[0].to_json() if facts else {},
-    )
-
-
-def _metadata(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-
-
-def _is_named_tuple(hint: Any) -> bool:
-    cls = get_origin(hint) or hint
-    return isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")
-
-
-def _tuple_ports(id: str, hint: Any, helps: Mapping[str, str]) -> tuple[PortSpec, ...]:
-    if hint is None or hint is type(None):
-        return ()
-    if not _is_named_tuple(hint):
-        raise SpecError(f"{id}: several ports are a NamedTuple, not {hint}")
-    cls = get_origin(hint) or hint
-    renamed = dict(zip(getattr(cls, "__parameters__", ()), get_args(hint), strict=False))
-    hints = get_type_hints(cls, include_extras=True)
-    ports = (_port(id, name, hints[name], helps, name in cls._field_defaults) for name in cls._fields)
-    return tuple(replace(port, type=_rename(port.type, renamed)) for port in ports)
-
-
-def _rename(kind: str, renamed: Mapping[Any, Any]) -> str:
-    """A type string with the variables of a generic named tuple replaced by what it was given."""
-    names = {variable.__name__: describe(actual) for variable, actual in renamed.items()}
-    return re.sub(r"\$(\w+)(:\w+)?", lambda match: names.get(match[1], match[0]), kind)
-
-
-def _outputs(id: str, returns: Any, helps: Mapping[str, str]) -> tuple[tuple[PortSpec, ...], bool]:
-    if returns is None or returns is type(None):
-        return (), False
-    if _is_named_tuple(returns):
-        cls = get_origin(returns) or returns
-        return _tuple_ports(id, returns, {**dict.fromkeys(cls._fields, ""), **helps}), True
-    return (_port(id, "out", returns, {"out": helps.get("out", ""), **helps}, False),), False
 
 
 def _setting_type(hint: Any) -> str:

@@ -78,9 +78,26 @@ def _fact_json(value: Any) -> dict[str, Any]:
     return {"literal": value}
 
 
+class Whole:
+    """A port for a bundle that stands for other ports of its node: `{"model": Whole(Model, denoiser="denoiser")}`.
+
+    Args:
+        kind: The type of the bundle.
+        parts: Part of the bundle -> the port that it is wired to, or comes from.
+    """
+
+    def __init__(self, kind: type, **parts: str) -> None:
+        self.kind = kind
+        self.parts = parts
+
+
 @dataclass(frozen=True)
 class PortSpec:
-    """One port of a node: input, output, entry or exit."""
+    """One port of a node: input, output, entry or exit.
+
+    Attributes:
+        parts: Of a port that stands for others: part of the bundle -> the port that it is wired to, or comes from.
+    """
 
     name: str
     type: str
@@ -89,6 +106,7 @@ class PortSpec:
     lazy: bool = False
     help: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def ref(self) -> TypeRef:
@@ -114,7 +132,13 @@ class Choose:
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """Everything that is known of a node type without importing it."""
+    """Everything that is known of a node type without importing it.
+
+    Attributes:
+        takes, gives: Ports for bundles that stand for inputs and outputs; the function knows nothing of them.
+        changes: Parts of a bundle that the node changes, where its variable could stand for several: their names, or
+            `{"probe": name}`; None: it hands on what it is given.
+    """
 
     id: str
     version: int
@@ -147,6 +171,9 @@ class NodeSpec:
     resumes: tuple[str, ...] = ()
     gradient: bool = True
     classes: tuple[str, ...] = ()
+    takes: tuple[PortSpec, ...] = ()
+    gives: tuple[PortSpec, ...] = ()
+    changes: tuple[str, ...] | Mapping[str, str] | None = None
 
     @cached_property
     def input(self) -> dict[str, PortSpec]:
@@ -155,6 +182,14 @@ class NodeSpec:
     @cached_property
     def output(self) -> dict[str, PortSpec]:
         return {port.name: port for port in self.outputs}
+
+    @cached_property
+    def whole_input(self) -> dict[str, PortSpec]:
+        return {port.name: port for port in self.takes}
+
+    @cached_property
+    def whole_output(self) -> dict[str, PortSpec]:
+        return {port.name: port for port in self.gives}
 
     @cached_property
     def entry(self) -> dict[str, PortSpec]:
@@ -204,7 +239,7 @@ class NodeSpec:
         data: dict[str, Any] = {}
         for f in fields(self):
             value = getattr(self, f.name)
-            if f.name in ("inputs", "outputs", "entries", "exits"):
+            if f.name in ("inputs", "outputs", "entries", "exits", "takes", "gives"):
                 value = [port.to_json() for port in value]
             elif f.name == "choose" and value is not None:
                 value = {"setting": value.setting, "table": dict(value.table)}
@@ -213,13 +248,26 @@ class NodeSpec:
             data[f.name] = value
         return data
 
+    def drawn(self) -> dict[str, Any]:
+        """As editors and the reference show it: ports for bundles stand first, and those that they stand for say so."""
+        data = self.to_json()
+        for side, wholes in (("inputs", data.pop("takes")), ("outputs", data.pop("gives"))):
+            of = {own: whole["name"] for whole in wholes for own in whole["parts"].values()}
+            own_ports = [
+                {**p, "optional": True, "part_of": of[p["name"]]} if p["name"] in of else p for p in data[side]
+            ]
+            data[side] = [*({k: v for k, v in whole.items() if k != "parts"} for whole in wholes), *own_ports]
+        return data
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NodeSpec:
         values = dict(data)
-        for name in ("inputs", "outputs", "entries", "exits"):
+        for name in ("inputs", "outputs", "entries", "exits", "takes", "gives"):
             values[name] = tuple(PortSpec(**port) for port in values[name])
         for name in ("effects", "mutates", "trains", "packages", "resumes", "classes"):
             values[name] = tuple(values[name])
+        if isinstance(values["changes"], list):
+            values["changes"] = tuple(values["changes"])
         if values["choose"] is not None:
             values["choose"] = Choose(**values["choose"])
         return cls(**values)

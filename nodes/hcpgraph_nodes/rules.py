@@ -16,6 +16,7 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from .adapter_files import parts
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import contradiction, file_marks
@@ -132,6 +133,10 @@ def sizes_are_read(view: Any) -> list[Problem]:
 prober("impossible")(file_marks.impossible)
 for _fact in ("process", "prediction", "zero_snr", "num_train_timesteps"):
     prober(f"{_fact} of the files")(file_marks.process_fact(_fact))
+prober("selected parts")(parts.selected)
+prober("parts of the adapter")(parts.adapter_parts)
+prober("parts of the part file")(parts.part_file)
+prober("parts of the wire")(parts.unknown)
 for _node in contradiction.LOADERS:
     prober(f"contradicts {_node}")(contradiction.family_fact(_node))
 rule(contradiction.family_is_that_of_the_files)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 ENGINE, NODES = ROOT / "hcpgraph", ROOT / "nodes/hcpgraph_nodes"
 ROOMS = {"plugin": "plugins", "word": "words"}
 """Categories whose folder is their plural, as `plugins.base` and `words.tokens` are of many."""
-SHARED = {"data": set(), "plugins": {"attach.py", "base.py", "kinds.py"}}
+SHARED = {"data": set(), "plugins": {"attach.py", "several.py", "base.py", "kinds.py"}}
 """What lies beside the nodes of a folder: what packs import to make plugins of their own."""
 
 

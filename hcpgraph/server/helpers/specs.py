@@ -22,6 +22,10 @@ SHOWN = (
 )  # fmt: skip
 
 
+HIDDEN = ("gradient", "told", "join", "split")
+"""What the editor does not need to know of a port type."""
+
+
 def specs(language: str, packs: Packs) -> tuple[str, str]:
     """The reply of /api/specs as JSON text, and its etag.
 
@@ -64,14 +68,14 @@ def hash_of(registry: Registry) -> str:
 
 def _specs(registry: Registry, language: str) -> Iterator[dict[str, Any]]:
     for _, spec in sorted(registry.specs.items()):
-        whole = spec.to_json()
+        whole = spec.drawn()
         shown = {name: whole[name] for name in SHOWN}
         yield localized(shown, registry.packs[spec.pack], language)
 
 
 def _types(registry: Registry, language: str) -> Iterator[dict[str, Any]]:
     for _, info in sorted(registry.types.items()):
-        shown = {name: value for name, value in info.to_json().items() if name not in ("gradient", "told")}
+        shown = {name: value for name, value in info.to_json().items() if name not in HIDDEN}
         for pack in registry.packs.values():
             shown = localized_type(shown, pack, language)
         yield shown

@@ -92,6 +92,7 @@ def check(data: bytes, roots: Roots, packs: Packs) -> str:
     wires = found.wires
     ports = {f"{node}.{port}": str(kind) for (node, port), kind in wires.types.items()}
     ports |= {port: str(wires.types[source]) for port, source in found.flat.exports.items() if source in wires.types}
+    ports |= {f"{node}.{port}": kind for (node, port), kind in found.flat.bundles.items()}
     reply = {
         "ok": not found.errors,
         "hash": content_hash(graph, registry),

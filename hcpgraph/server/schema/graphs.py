@@ -145,6 +145,7 @@ class PortSpec(TypedDict):
     lazy: NotRequired[bool]
     help: NotRequired[str]
     facts: NotRequired[dict[str, Json]]
+    part_of: NotRequired[Annotated[str, Field(description="The port for a whole bundle that can stand for this one.")]]
 
 
 @with_config(ConfigDict(extra="ignore"))  # not that of the open schema it lies in
@@ -246,6 +247,7 @@ class TypeInfo(TypedDict):
     help: str
     weights: str
     facts: list[str]
+    parts: Annotated[dict[str, str], Field(description="Of a bundle: the types of its parts, by name.")]
 
 
 class Specs(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
@@ -14,17 +14,19 @@ from ..types import Images
 from .block import ControlBlock
 from .network import misfits
 
+D = TypeVar("D", bound=Denoiser)
+
 
 @node("controlnet.apply", cache="none", title="Apply ControlNet")
 def apply_controlnet(
-    denoiser: Denoiser,
+    denoiser: D,
     controlnet: ControlNet,
     image: Images,
     *,
     strength: Annotated[float, Field(ge=0, le=10), Slider(step=0.05, primary=True)] = 1.0,
     start: Annotated[float, Field(ge=0, le=1), Slider(step=0.05)] = 0.0,
     end: Annotated[float, Field(ge=0, le=1), Slider(step=0.05)] = 1.0,
-) -> Annotated[Denoiser, Facts(family=Port("denoiser"))]:
+) -> Annotated[D, Facts(family=Port("denoiser"))]:
     """Lead a denoiser by pictures; the wire it came on still means the denoiser alone.
 
     Several of these nodes one after another add up. In a training region it takes the conditions of the step and always

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from hcpgraph import Facts, GraphError, Port, node
+from hcpgraph import Facts, GraphError, Port, Whole, node
 
 from ..families.registry import family
+from ..model.bundle import Model
 from ..model.handles import Denoiser
 from ..types import Conditioning, CropInfo, NoisyLatents, Prediction, Process, Timesteps
 
 
-@node("diffusion.predict", packages=("diffusers",))
+@node("diffusion.predict", packages=("diffusers",), takes={"model": Whole(Model, denoiser="denoiser", process="schedule")})
 def predict(
     denoiser: Denoiser,
     noisy: NoisyLatents,
@@ -23,6 +24,7 @@ def predict(
     """Run the denoiser once, with the plugins of its wire.
 
     Args:
+        model: The model on one wire, instead of the denoiser.
         denoiser: The model.
         noisy: Latents at the noise level of their timesteps (B, C, h, w).
         timesteps: Timesteps (B,).

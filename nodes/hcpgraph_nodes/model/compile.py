@@ -19,7 +19,7 @@ from .handles import Handle, component
 M = TypeVar("M", bound=Handle)
 
 
-@node("model.compile", cache="none", title="Compile model")
+@node("model.compile", cache="none", changes=("denoiser",), title="Compile model")
 def compile_model(
     model: M,
     *,
@@ -35,7 +35,7 @@ def compile_model(
     training ends with an error if they are wrong.
 
     Args:
-        model: A denoiser, text encoder, VAE or ControlNet.
+        model: A denoiser, text encoder, VAE or ControlNet; of a whole model the denoiser is compiled.
         dynamic: Make one graph for all sizes of pictures and texts; it is a little slower than one for each size, which
             is made otherwise, 64 at most.
         mode: How long the inductor looks for fast kernels.

@@ -36,6 +36,11 @@ class Weights:
         """The modules that the weights belong to."""
         raise NotImplementedError
 
+    @property
+    def trained(self) -> bool:
+        """Whether some of its weights are those of a training, which may be over."""
+        return any(getattr(module, "trainable", False) for module in self.modules())
+
     def copy(self, values: Mapping[int, torch.Tensor]) -> Self:
         """The same over frozen copies of the weights; this one stays as it is.
 
@@ -45,10 +50,10 @@ class Weights:
         raise NotImplementedError
 
 
-@port_type(color="#c9a227", weights="runs", told=("family",), name="Model")
+@port_type(color="#c9a227", weights="runs", told=("family",))
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Handle(Weights):
-    """A model on a wire: shared weights and its own stack of plugins, innermost first.
+    """A network of a model on a wire: shared weights and its own stack of plugins, innermost first.
 
     Attributes:
         root: The weights.
@@ -127,6 +132,11 @@ class Handle(Weights):
             or any(plugin.trainable for plugin in self.stack)
             or any(handle.trainable for handle in called)
         )
+
+    @property
+    def trained(self) -> bool:
+        """Whether some of its weights are those of a training, which may be over."""
+        return self.trainable
 
     @property
     def device(self) -> torch.device:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from hcpgraph import Context, Facts, GraphError, Probe, node
+from hcpgraph import Context, Facts, GraphError, Probe, Whole, node
 from hcpgraph.widgets import Hint, ModelPicker
 
 from ..adapter_files.suffixes import take_apart
@@ -14,6 +14,7 @@ from ..families.probe import probe_family, safetensors_header
 from ..families.registry import FAMILIES, FamilyName
 from ..families.registry import family as implementation
 from ..types import Process
+from .bundle import Model
 from .handles import Denoiser, TextEncoder, Vae, named
 from .root import Placement
 
@@ -40,7 +41,12 @@ class LoadedModel(NamedTuple):
     ]
 
 
-@node("model.load", effects=("read", "resource"), packages=("diffusers", "transformers"))
+@node(
+    "model.load",
+    effects=("read", "resource"),
+    packages=("diffusers", "transformers"),
+    gives={"model": Whole(Model, denoiser="denoiser", text_encoder="text_encoder", vae="vae", process="schedule")},
+)
 def load_model(
     ctx: Context,
     *,
@@ -66,6 +72,7 @@ def load_model(
             same gradients.
 
     Returns:
+        model: The model on one wire.
         denoiser: The UNet.
         text_encoder: The text encoder with its tokenizer; the two of SDXL are one.
         vae: The autoencoder; in float32 where it would overflow in float16, as its configuration says.

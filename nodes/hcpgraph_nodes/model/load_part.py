@@ -12,16 +12,19 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph import Context, Facts, GraphError, Port, Probe, node
 from hcpgraph.errors import listed
 from hcpgraph.finite import READ, refuse_not_finite
 from hcpgraph.widgets import Hint, LayerPicker, ModelPicker, Slider
 
+from ..adapter_files.parts import part_file_component
+from ..selectors import components
+from .bundle import Model
 from .handles import component
 from .save_part import KEY, M, chosen_weights
 
 
-@node("model.load_part", effects=("read", "resource"), title="Load part")
+@node("model.load_part", effects=("read", "resource"), changes=Probe("parts of the part file"), title="Load part")
 def load_part(
     ctx: Context,
     model: M,
@@ -49,6 +52,11 @@ def load_part(
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER, E_NO_SAFETENSORS, E_PART (weights that the model does not have
             or of other shapes, nothing to take, a model that is trained or has plugins), E_NOT_FINITE.
     """
+    if isinstance(model, Model):
+        named = (part_file_component(ctx.path(path)),) if ctx.path(path).is_file() else components(layers)
+        name = named[0] or components(layers)[0]
+        settings = {"layers": layers, "strength": strength, "allow_unknown": allow_unknown}
+        return model.changed({name: load_part(ctx, model.part(name), path=path, **settings)})
     component(model)
     if model.trainable or model.stack:
         raise GraphError(

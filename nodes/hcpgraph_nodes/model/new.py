@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from hcpgraph import Context, Facts, GraphError, Probe, Setting, node
+from hcpgraph import Context, Facts, GraphError, Probe, Setting, Whole, node
 from hcpgraph.rng import SEED_MAX, stream_seed
 from hcpgraph.widgets import Hint, Seed
 
@@ -15,6 +15,7 @@ from ..families.registry import FamilyName
 from ..families.registry import family as implementation
 from ..families.sizes import Sizes, TextSizes
 from ..types import Process
+from .bundle import Model
 from .handles import Denoiser, TextEncoder, Vae, named
 from .root import Placement
 
@@ -42,7 +43,12 @@ class NewModel(NamedTuple):
     ]
 
 
-@node("model.new", effects=("resource", "random"), packages=("diffusers", "transformers"))
+@node(
+    "model.new",
+    effects=("resource", "random"),
+    packages=("diffusers", "transformers"),
+    gives={"model": Whole(Model, denoiser="denoiser", text_encoder="text_encoder", vae="vae", process="schedule")},
+)
 def new_model(
     ctx: Context,
     *,
@@ -94,6 +100,7 @@ def new_model(
         seed: Seed of the initial weights.
 
     Returns:
+        model: The model on one wire.
         denoiser: The UNet.
         text_encoder: The text encoder with its tokenizer.
         vae: The autoencoder.

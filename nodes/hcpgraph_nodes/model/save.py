@@ -7,18 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, GraphError, Whole, node
 from hcpgraph.widgets import Hint, ModelPicker
 
 from ..families.registry import INTERFACES, family
 from ..rules import layout_problem
 from ..types import Process, SavedFile
+from .bundle import Model
 from .digest import file_digest
 from .folder import DTYPES, write_folder
 from .handles import Denoiser, TextEncoder, Vae
 
 
-@node("model.save", effects="write")
+@node(
+    "model.save",
+    effects="write",
+    takes={"model": Whole(Model, denoiser="denoiser", text_encoder="text_encoder", vae="vae", process="schedule")},
+)
 def save_model(
     ctx: Context,
     denoiser: Denoiser,
@@ -41,6 +46,7 @@ def save_model(
     made them.
 
     Args:
+        model: The model on one wire; parts that are wired on their own are written instead of its own.
         denoiser: The UNet.
         text_encoder: The text encoder; its tokenizer is written too.
         vae: The autoencoder.

@@ -11,12 +11,15 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 from torch import nn
 
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, GraphError, Probe, node
+from hcpgraph.errors import listed
 from hcpgraph.widgets import LayerPicker, ModelPicker
 
 from ..families.weights import write_weights
 from ..plugins.blocks.selector import Asked, select
+from ..selectors import components
 from ..types import SavedFile
+from .bundle import Model
 from .digest import file_digest
 from .folder import DTYPES
 from .handles import Handle, component
@@ -25,7 +28,7 @@ M = TypeVar("M", bound=Handle)
 KEY = "base:"
 
 
-@node("model.save_part", effects="write", title="Save part")
+@node("model.save_part", effects="write", changes=Probe("selected parts"), title="Save part")
 def save_part(
     ctx: Context,
     model: M,
@@ -58,6 +61,9 @@ def save_part(
     Raises:
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER (nothing matches, or it has no weights).
     """
+    if isinstance(model, Model):
+        message = f"layers names {listed(components(layers))}, and a file holds layers of one of them"
+        raise GraphError("E_SELECTOR", message, port="layers", hint="take a node for each")
     name = component(model)
     chosen = chosen_weights(model, layers)
     if not chosen:

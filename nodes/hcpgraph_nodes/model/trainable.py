@@ -6,11 +6,14 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import Field
 
-from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph import Context, Facts, GraphError, Port, Probe, node
 from hcpgraph.widgets import Hint, LayerPicker
 
 from ..plugins.blocks.selector import Asked, select
+from ..plugins.several import own
+from ..selectors import components
 from ..types import Params
+from .bundle import Model, part_context
 from .handles import Handle, component
 
 M = TypeVar("M", bound=Handle)
@@ -23,7 +26,7 @@ class TrainableModel(NamedTuple, Generic[M]):
     params: Params
 
 
-@node("model.trainable", trains=("model",))
+@node("model.trainable", trains=("model",), changes=Probe("selected parts"))
 def trainable(
     ctx: Context,
     model: M,
@@ -51,6 +54,14 @@ def trainable(
     Raises:
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER; the hint lists near misses.
     """
+    if isinstance(model, Model):
+        rates = {"lr": lr, "weight_decay": weight_decay}
+        made = {
+            name: trainable(part_context(ctx, name), model.part(name), layers=own("layers", layers, name), **rates)
+            for name in components(layers)
+        }
+        params = Params(tuple(group for each in made.values() for group in each.params.groups))
+        return TrainableModel(model.changed({name: each.model for name, each in made.items()}), params)
     component(model)
     root = model.root
     selected = select(root.layers, layers, Asked.of(model))

@@ -225,16 +225,27 @@ def placed(block: Any, model: Handle) -> Any:
 @port_type(color="#d08770", weights="carries", facts=("family", "latents", "text"))
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapter(Weights):
-    """A plugin that can be saved: its weights, and the component, the family and the configuration it was made for."""
+    """A plugin that can be saved: its weights, and the component, the family and the configuration it was made for.
+
+    Attributes:
+        more: What the same node attached to other components of the model.
+    """
 
     plugin: Plugin
     component: str
     family: str
     prediction_type: str = "epsilon"
     config: Mapping[str, Any] = field(default_factory=dict)
+    more: tuple[Adapter, ...] = ()
+
+    @property
+    def each(self) -> tuple[Adapter, ...]:
+        """One adapter a component."""
+        return (replace(self, more=()), *self.more)
 
     def modules(self) -> tuple[nn.Module, ...]:
-        return (self.plugin,)
+        return tuple(each.plugin for each in self.each)
 
     def copy(self, values: Mapping[int, Tensor]) -> Self:
-        return replace(self, plugin=twin(self.plugin, values))
+        more = tuple(each.copy(values) for each in self.more)
+        return replace(self, plugin=twin(self.plugin, values), more=more)

@@ -9,19 +9,21 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, GraphError, Probe, node
 from hcpgraph.errors import listed
 from hcpgraph.widgets import Slider
 
+from ..model.bundle import Model, part_context
 from ..model.handles import component
 from .attach import Adapted, M, adapted
 from .base import Adapter, Plugin, placed
 from .blocks.adapter import AdapterBlock
 from .blocks.lora import LoraBlock
 from .blocks.shapes import weight_of
+from .several import joined
 
 
-@node("plugin.convert_to_lora", effects="resource", title="Convert to LoRA")
+@node("plugin.convert_to_lora", effects="resource", changes=Probe("parts of the wire"), title="Convert to LoRA")
 def convert_to_lora(
     ctx: Context,
     model: M,
@@ -48,7 +50,16 @@ def convert_to_lora(
         GraphError: E_NO_MODEL; E_ADAPTER, the adapter is for another component or family, or has blocks that are no
             change of the weight of a Linear or Conv2d layer.
     """
+    if isinstance(model, Model):
+        made = {
+            name: convert_to_lora(part_context(ctx, name), model.part(name), each, rank=rank)
+            for name, each in ((each.component, each) for each in adapter.each)
+        }
+        return joined(model, made)
     name = component(model)
+    if adapter.more:
+        message = f"the adapter is for {listed(each.component for each in adapter.each)}, the wire is a {name} alone"
+        raise GraphError("E_ADAPTER", message, port="model", hint="wire the whole model")
     if (adapter.component, adapter.family) != (name, model.family):
         raise GraphError(
             "E_ADAPTER",

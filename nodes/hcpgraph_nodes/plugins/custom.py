@@ -7,18 +7,20 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from hcpgraph import Context, GraphError, node
+from hcpgraph import Context, GraphError, Probe, node
 from hcpgraph.widgets import Hint, LayerPicker
 
+from ..model.bundle import Model
 from ..model.handles import component
 from ..python.object import PythonObject
 from .attach import Adapted, M, adapted
 from .base import Plugin
 from .blocks.selector import Point
 from .kinds import MultiPluginBlock, PluginBlock, SinglePluginBlock, WrapPluginBlock
+from .several import several
 
 
-@node("plugin.custom", effects=("resource", "random"), title="Own plugin")
+@node("plugin.custom", changes=Probe("selected parts"), effects=("resource", "random"), title="Own plugin")
 def custom_plugin(
     ctx: Context,
     model: M,
@@ -55,6 +57,8 @@ def custom_plugin(
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER, E_PLUGIN_PAIRS; E_OBJECT, the class is no plugin; E_LAYERS,
             to_layers is missing or has no meaning for this class.
     """
+    if isinstance(model, Model):
+        return several(custom_plugin, **locals())
     name = component(model)
     cls: Any = kind.cls
     pairs = issubclass(cls, (PluginBlock, MultiPluginBlock))

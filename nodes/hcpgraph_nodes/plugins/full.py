@@ -6,19 +6,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hcpgraph import Context, node
+from hcpgraph import Context, Probe, node
 from hcpgraph.widgets import Hint, LayerPicker, Slider
 
+from ..model.bundle import Model
 from ..model.handles import component
 from .attach import Adapted, M, Rates, adapted, sized
 from .base import Plugin
 from .blocks.full import FullBlock
 from .blocks.layers import by_layer
+from .several import several
 
 KEYS_AND_VALUES = r"re:.*attn2\.to_[kv]$"
 
 
-@node("plugin.full", effects="resource", title="Full difference")
+@node("plugin.full", changes=Probe("selected parts"), effects="resource", title="Full difference")
 def full(
     ctx: Context,
     model: M,
@@ -56,6 +58,8 @@ def full(
     Raises:
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER.
     """
+    if isinstance(model, Model):
+        return several(full, **locals())
     name = component(model)
     found, _ = sized(model, layers, 1, {})
     blocks = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hcpgraph import Context, node
+from hcpgraph import Context, Probe, node
 from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, ModelPicker, Slider
 
@@ -14,14 +14,16 @@ from ..adapter_files.canonical import kind_at
 from ..adapter_files.names import Names
 from ..adapter_files.reading import left_out, read, refuse_nothing, refuse_unknown
 from ..adapter_files.source import SUFFIXES, open_source
+from ..model.bundle import Model, part_context
 from ..model.handles import component
 from .attach import Adapted, M, adapted
 from .base import Plugin, placed
 from .blocks.adapter import AdapterBlock
 from .blocks.kinds import BLOCKS
+from .several import joined
 
 
-@node("plugin.load", effects=("read", "resource"))
+@node("plugin.load", effects=("read", "resource"), changes=Probe("parts of the adapter"))
 def load_plugin(
     ctx: Context,
     model: M,
@@ -58,8 +60,21 @@ def load_plugin(
     Raises:
         GraphError: E_NO_MODEL, E_NO_SAFETENSORS, E_FILE, E_LORA_KEYS, E_LORA_SHAPE, E_LORA_KIND.
     """
-    name = component(model)
     source = open_source(ctx.path(path))
+    if isinstance(model, Model):
+        held = read(source, Names(model.handles), averages=averages)
+        if unknown == "error":
+            refuse_unknown(held, source, "model")
+        refuse_nothing(held, source, "model")
+        settings: dict[str, Any] = {"path": path, "strength": strength, "averages": averages, "unknown": unknown}
+        settings |= {"trainable": trainable, "lr": lr, "weight_decay": weight_decay}
+        made = {
+            name: load_plugin(part_context(ctx, name), model.part(name), **settings)
+            for name, layers in held.components.items()
+            if layers
+        }
+        return joined(model, made)
+    name = component(model)
     found = read(source, Names({name: model}), averages=averages)
     if unknown == "error":
         refuse_unknown(found, source, name)

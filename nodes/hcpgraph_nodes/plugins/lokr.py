@@ -6,17 +6,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hcpgraph import Context, node
+from hcpgraph import Context, Probe, node
 from hcpgraph.widgets import Hint, LayerPicker, Slider
 
+from ..model.bundle import Model
 from ..model.handles import component
 from .attach import ATTENTION, Adapted, M, Ranks, Rates, adapted, raw_alpha, sized
 from .base import Plugin
 from .blocks.layers import by_layer
 from .blocks.lokr import LokrBlock
+from .several import several
 
 
-@node("plugin.lokr", effects=("resource", "random"), title="LoKr")
+@node("plugin.lokr", changes=Probe("selected parts"), effects=("resource", "random"), title="LoKr")
 def lokr(
     ctx: Context,
     model: M,
@@ -66,6 +68,8 @@ def lokr(
     Raises:
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER; E_SETTING, a rank above 1 that is no whole number.
     """
+    if isinstance(model, Model):
+        return several(lokr, **locals())
     name = component(model)
     found, widths = sized(model, layers, rank, ranks)
     blocks = {}

@@ -6,18 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hcpgraph import Context, node
+from hcpgraph import Context, Probe, node
 from hcpgraph.widgets import Hint, LayerPicker, Slider
 
+from ..model.bundle import Model
 from ..model.handles import component
 from .attach import ATTENTION, Adapted, M, Ranks, Rates, adapted, raw_alpha, sized
 from .base import Plugin
 from .blocks.layers import by_layer
 from .blocks.lora import LoraBlock
 from .blocks.shapes import weight_of
+from .several import several
 
 
-@node("plugin.lora", effects=("resource", "random"), title="LoRA")
+@node("plugin.lora", changes=Probe("selected parts"), effects=("resource", "random"), title="LoRA")
 def lora(
     ctx: Context,
     model: M,
@@ -73,6 +75,8 @@ def lora(
     Raises:
         GraphError: E_NO_MODEL, E_SELECTOR, E_NO_LAYER; E_SETTING, a rank above 1 that is no whole number.
     """
+    if isinstance(model, Model):
+        return several(lora, **locals())
     name = component(model)
     blocks: dict[str, LoraBlock] = {}
     found, widths = sized(model, layers, rank, ranks)

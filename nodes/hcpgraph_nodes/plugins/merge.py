@@ -22,8 +22,9 @@ from .blocks.shapes import bias_of, weight_of
 def merge(model: M) -> Annotated[M, Facts(family=Port("model"))]:
     """A copy of a model whose own weights have its LoRAs and other adapters in them.
 
-    The copy gives what the model gives, needs no more time than without adapters, and can be saved with model.save. It
-    is not trained and has no plugins; the wire it came on still means the model with its plugins.
+    Of a whole model only parts that are trained or have adapters are copied. The copy gives what the model gives, needs
+    no more time than without adapters, and can be saved with model.save. It is not trained and has no plugins; the wire
+    it came on still means the model with its plugins.
 
     Args:
         model: A denoiser, text encoder, VAE or ControlNet with adapters.
@@ -35,6 +36,8 @@ def merge(model: M) -> Annotated[M, Facts(family=Port("model"))]:
         GraphError: E_NO_MODEL; E_MERGE, a plugin is no change of weights, or a layer has no place for a bias.
     """
     component(model)
+    if not model.stack and not model.trainable:
+        return model
     return replace(model, stack=()).copy(merged_weights(model))
 
 

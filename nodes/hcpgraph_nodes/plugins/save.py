@@ -57,24 +57,25 @@ def save_plugin(
     Raises:
         GraphError: E_ADAPTER (two for one component, of two families, without a place in the layout), E_NOT_FINITE.
     """
-    parts = [each.component for each in adapter]
-    families = {each.family for each in adapter}
-    if not adapter or len(set(parts)) < len(parts) or len(families) > 1:
+    adapters = [each for one in adapter for each in one.each]
+    parts = [each.component for each in adapters]
+    families = {each.family for each in adapters}
+    if not adapters or len(set(parts)) < len(parts) or len(families) > 1:
         raise GraphError(
             "E_ADAPTER",
             f"cannot write adapters for {', '.join(parts) or 'nothing'} of {', '.join(sorted(families))} into one file",
             hint="one file takes one adapter a component of one model; use a plugin.save each",
         )
-    components = {each.component: canonical(each) for each in adapter}
-    unet = next((each for each in adapter if each.component == DENOISER), None)
+    components = {each.component: canonical(each) for each in adapters}
+    unet = next((each for each in adapters if each.component == DENOISER), None)
     kind = None if unet is None else unet.prediction_type
-    names = Spelling(adapter[0].family, {} if unet is None else unet.config)
+    names = Spelling(adapters[0].family, {} if unet is None else unet.config)
     target = ctx.output(path, overwrite=overwrite, weights=True)
     write(
         target,
         components,
         names,
-        (unet or adapter[0]).config,
+        (unet or adapters[0]).config,
         layout=layout,
         dtype=DTYPES[dtype],
         prediction_type=kind,

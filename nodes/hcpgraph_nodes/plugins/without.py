@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from hcpgraph import Facts, GraphError, Port, node
+from hcpgraph import Facts, GraphError, Port, Probe, node
 
+from ..model.bundle import Model
 from ..model.handles import component
 from .attach import M
 from .base import Adapter
 
 
-@node("plugin.without", cache="none", title="Without plugin")
+@node("plugin.without", cache="none", changes=Probe("parts of the wire"), title="Without plugin")
 def without(model: M, adapter: Adapter) -> Annotated[M, Facts(family=Port("model"))]:
     """Take one plugin out of a model's stack and leave the others, in their order; the wire it came on keeps it.
 
@@ -27,6 +28,8 @@ def without(model: M, adapter: Adapter) -> Annotated[M, Facts(family=Port("model
     Raises:
         GraphError: E_NO_MODEL; E_NOT_ATTACHED, the plugin is not on this wire.
     """
+    if isinstance(model, Model):
+        return model.changed({each.component: without(model.part(each.component), each) for each in adapter.each})
     component(model)
     if adapter.plugin not in model.stack:
         raise GraphError(

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from hcpgraph import Context, Facts, GraphError, Port, node
+from hcpgraph import Context, Facts, GraphError, Port, Whole, node
 from hcpgraph.generators import seeded
 from hcpgraph.rng import SEED_MAX
 from hcpgraph.widgets import Hint, Seed, Slider
 
 from ..families.registry import family
+from ..model.bundle import Model
 from ..model.handles import Denoiser
 from ..noise.draws import draw
 from ..python.object import PythonObject
@@ -22,7 +23,13 @@ from .progress import Progress
 from .schedulers import Sampler, from_class, make_scheduler, set_steps
 
 
-@node("sample.denoise", effects="random", packages=("diffusers",), gradient=False)
+@node(
+    "sample.denoise",
+    effects="random",
+    packages=("diffusers",),
+    gradient=False,
+    takes={"model": Whole(Model, denoiser="denoiser", process="schedule")},
+)
 def denoise(
     ctx: Context,
     denoiser: Denoiser,
@@ -48,6 +55,7 @@ def denoise(
     through it.
 
     Args:
+        model: The model on one wire, instead of denoiser and schedule.
         denoiser: The model, with the plugins of its wire.
         schedule: The forward process it was trained with.
         positive: Condition of B samples, or one for all.

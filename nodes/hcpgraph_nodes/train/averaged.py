@@ -20,7 +20,7 @@ def averaged(value: W, trained: Trained) -> Annotated[W, Facts(family=Port("valu
 
     Args:
         value: What was trained: a denoiser, text encoder, VAE or ControlNet, or a LoRA, another adapter or a word, to
-            save it. Weights without an average stay as they are.
+            save it. Weights without an average stay as they are; what was not trained is handed on.
         trained: `trained` of the loop whose optimizer goes through optim.ema.
 
     Raises:
@@ -32,6 +32,8 @@ def averaged(value: W, trained: Trained) -> Annotated[W, Facts(family=Port("valu
     averages = {id(parameter): average for parameter, average in trained.averages}
     own = {id(parameter) for module in value.modules() for parameter in module.parameters()}
     if not own & averages.keys():
+        if trained.averages and not value.trained:
+            return value
         raise GraphError(
             "E_EMA",
             "the loop kept no average of these weights",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch
 
@@ -14,9 +14,11 @@ from ..data.bucketing.bucketed import Bucketed
 from ..model.handles import Vae
 from ..model.statistics import Statistics
 
+V = TypeVar("V", bound=Vae)
+
 
 @node("vae.calibrate")
-def calibrate(ctx: Context, vae: Vae, data: Bucketed) -> Annotated[Vae, Facts(family=Port("vae"))]:
+def calibrate(ctx: Context, vae: V, data: Bucketed) -> Annotated[V, Facts(family=Port("vae"))]:
     """Set the scaling factor so that the latents of a data set have variance 1, as diffusion expects them.
 
     factor = 1 / std over all elements of the latents' means. Source: Rombach et al. 2022,

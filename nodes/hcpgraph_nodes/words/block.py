@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,9 @@ class WordBlock(WrapPluginBlock):
         others = host(torch.where(ids < -count, ids + count, ids.clamp(min=0)), *args, **kwargs)
         vectors = nn.functional.embedding((-1 - ids).clamp(0, count - 1), self.vectors)
         return torch.where(own.unsqueeze(-1), vectors.to(others.dtype), others)
+
+
+T = TypeVar("T", bound=TextEncoder)
 
 
 @port_type(color="#5f9e6e", shape="diamond", weights="carries", facts=("text",), told=("family",))
@@ -107,9 +110,7 @@ def check_name(text_encoder: TextEncoder, name: str, port: str = "name") -> None
         )
 
 
-def attach(
-    text_encoder: TextEncoder, name: str, vectors: Mapping[str, Tensor], *, trainable: bool
-) -> tuple[TextEncoder, Word]:
+def attach(text_encoder: T, name: str, vectors: Mapping[str, Tensor], *, trainable: bool) -> tuple[T, Word]:
     """A text encoder that knows one more word, and the word.
 
     Args:

@@ -10,8 +10,7 @@ from hcpgraph import Context, GraphError, node
 from hcpgraph.errors import did_you_mean
 from hcpgraph.widgets import Hint, ModelPicker
 
-from ..model.handles import TextEncoder
-from .block import attach, check_name
+from .block import T, attach, check_name
 from .files import PICKLES, TENSORS, fitted, read_words
 from .new import WithWord, params_of, warn_if_known
 
@@ -19,7 +18,7 @@ from .new import WithWord, params_of, warn_if_known
 @node("word.load", effects=("read", "resource"), packages=("transformers",), title="Load word")
 def load(
     ctx: Context,
-    model: TextEncoder,
+    model: T,
     *,
     path: Annotated[str, ModelPicker(primary=True, suffixes=(*TENSORS, *PICKLES))],
     name: Annotated[
@@ -29,7 +28,7 @@ def load(
     trainable: Annotated[bool, Hint(advanced=True)] = False,
     lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
     weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
-) -> WithWord:
+) -> WithWord[T]:
     """Teach a text encoder a word from a file (textual inversion embedding).
 
     A1111's, kohya's, diffusers' and HCP-Diffusion's files are read, those of SDXL with `clip_l` and `clip_g`, and words

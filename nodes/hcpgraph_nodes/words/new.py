@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Generic, NamedTuple
 
 import torch
 from pydantic import Field
@@ -16,14 +16,14 @@ from ..model.handles import TextEncoder
 from ..plugins.base import Plugin
 from ..plugins.blocks.shapes import weight_of
 from ..types import Params
-from .block import Word, attach, check_name, layer, words_of
+from .block import T, Word, attach, check_name, layer, words_of
 from .tokens import bodies, is_token
 
 
-class WithWord(NamedTuple):
+class WithWord(NamedTuple, Generic[T]):
     """A text encoder that knows one more word, and the word."""
 
-    model: Annotated[TextEncoder, Facts(family=Port("model"))]
+    model: Annotated[T, Facts(family=Port("model"))]
     params: Params
     word: Annotated[Word, Facts(family=Port("model"))]
 
@@ -31,7 +31,7 @@ class WithWord(NamedTuple):
 @node("word.new", effects=("resource", "random"), packages=("transformers",), title="New word")
 def new(
     ctx: Context,
-    model: TextEncoder,
+    model: T,
     *,
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S+$"), Hint(primary=True)],
     vectors: Annotated[int, Field(ge=1, le=75), Slider(step=1, primary=True)] = 1,
@@ -39,7 +39,7 @@ def new(
     noise: Annotated[float, Field(ge=0, le=10), Slider(step=0.05)] = 0.0,
     lr: Annotated[Annotated[float, Field(gt=0)] | None, Hint(advanced=True)] = None,
     weight_decay: Annotated[Annotated[float, Field(ge=0)] | None, Hint(advanced=True)] = None,
-) -> WithWord:
+) -> WithWord[T]:
     """Teach a text encoder a new word: vectors that stand for its name in prompts and are trained (textual inversion).
 
     The wire it came on still means the text encoder without the word. Of a family with several text networks, such as

@@ -22,5 +22,10 @@ def fails(view):
     return []
 
 
-PROBERS = {"first_word": first_word}
+def changed_halves(settings, resolve):
+    """The halves that pair.change changes."""
+    return {"left": ("left",), "right": ("right",), "both": ("left", "right")}.get(settings["halves"])
+
+
+PROBERS = {"first_word": first_word, "changed halves": changed_halves}
 RULES = [no_thirteen, fails]

@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle 954407cee2865e7059f073e664529845e0f62f9b62eb94cdfcb5ae35df064057
+// bundle fe55f1d024f6737640c0b9d9765454102ad009c3f3a78f46ff9224f47f29e0fe
 /**
  * Any JSON value.
  */
@@ -972,6 +972,10 @@ export interface PortSpec {
   facts?: {
     [k: string]: Json;
   };
+  /**
+   * The port for a whole bundle that can stand for this one.
+   */
+  part_of?: string;
 }
 /**
  * JSON Schema of all settings of a node type.
@@ -1177,6 +1181,12 @@ export interface TypeInfo {
   help: string;
   weights: string;
   facts: string[];
+  /**
+   * Of a bundle: the types of its parts, by name.
+   */
+  parts: {
+    [k: string]: string;
+  };
 }
 /**
  * POST /api/stamps
