@@ -12,7 +12,11 @@ from ..model.handles import Denoiser
 from ..types import Conditioning, CropInfo, NoisyLatents, Prediction, Process, Timesteps
 
 
-@node("diffusion.predict", packages=("diffusers",), takes={"model": Whole(Model, denoiser="denoiser", process="schedule")})
+@node(
+    "diffusion.predict",
+    packages=("diffusers",),
+    takes={"model": Whole(Model, denoiser="denoiser", process="schedule")},
+)
 def predict(
     denoiser: Denoiser,
     noisy: NoisyLatents,
@@ -24,7 +28,7 @@ def predict(
     """Run the denoiser once, with the plugins of its wire.
 
     Args:
-        model: The model on one wire, instead of the denoiser.
+        model: The model on one wire, instead of denoiser and schedule.
         denoiser: The model.
         noisy: Latents at the noise level of their timesteps (B, C, h, w).
         timesteps: Timesteps (B,).

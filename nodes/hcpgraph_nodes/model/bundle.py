@@ -19,6 +19,7 @@ from .handles import Denoiser, Handle, TextEncoder, Vae, Weights
 @port_type(
     color="#d9a441",
     shape="diamond",
+    facts=("latents", "text"),
     parts={"denoiser": Denoiser, "text_encoder": TextEncoder, "vae": Vae, "process": Process},
     join="model.join",
     split="model.split",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from hcpgraph import GraphError, Whole, node
+from hcpgraph import Facts, GraphError, Port, Whole, node
 
 from ..types import Process
 from .bundle import Model
@@ -14,7 +14,7 @@ from .handles import Denoiser, TextEncoder, Vae
 class Joined(NamedTuple):
     """A model of several sources."""
 
-    model: Model
+    model: Annotated[Model, Facts(family=Port("denoiser"))]
 
 
 @node(

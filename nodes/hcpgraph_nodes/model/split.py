@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from hcpgraph import node
+from hcpgraph import Facts, Port, node
 
 from ..types import Process
 from .bundle import Model
@@ -14,9 +14,9 @@ from .handles import Denoiser, TextEncoder, Vae
 class Split(NamedTuple):
     """The parts of a model."""
 
-    denoiser: Denoiser
-    text_encoder: TextEncoder
-    vae: Vae
+    denoiser: Annotated[Denoiser, Facts(family=Port("model"))]
+    text_encoder: Annotated[TextEncoder, Facts(family=Port("model"))]
+    vae: Annotated[Vae, Facts(family=Port("model"))]
     process: Process
 
 
