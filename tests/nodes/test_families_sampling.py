@@ -17,7 +17,8 @@ from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
-from hcpgraph_nodes.sample.schedulers import Sampler, make_scheduler
+from hcpgraph_nodes.sample.samplers import Sampler
+from hcpgraph_nodes.sample.schedulers import make_scheduler
 from hcpgraph_nodes.text.encode import encode, encode_text
 from hcpgraph_nodes.types import Captions, Conditioning, CropInfo, NoisyLatents, Timesteps
 

@@ -16,7 +16,8 @@ from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
-from hcpgraph_nodes.sample.schedulers import SAMPLERS, Sampler, make_scheduler
+from hcpgraph_nodes.sample.samplers import SAMPLERS, Sampler
+from hcpgraph_nodes.sample.schedulers import make_scheduler
 from hcpgraph_nodes.text.encode import encode_text
 from hcpgraph_nodes.types import Captions, Noise
 

@@ -11,7 +11,8 @@ from hcpgraph_nodes.families.schedule import read
 from hcpgraph_nodes.families.sizes import SCHEDULE
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.sample.denoise import _step_arguments
-from hcpgraph_nodes.sample.schedulers import SAMPLERS, from_class, make_scheduler, set_steps
+from hcpgraph_nodes.sample.samplers import SAMPLERS
+from hcpgraph_nodes.sample.schedulers import from_class, make_scheduler, set_steps
 from hcpgraph_nodes.types import Process
 
 from hcpgraph import GraphError

@@ -20,7 +20,8 @@ from ..noise.draws import draw
 from ..python.object import PythonObject
 from ..types import Conditioning, Latents, Noise, Process
 from .progress import Progress
-from .schedulers import Sampler, from_class, make_scheduler, set_steps
+from .samplers import Sampler
+from .schedulers import from_class, make_scheduler, set_steps
 
 
 @node(
@@ -57,14 +58,15 @@ def denoise(
     Args:
         model: The model on one wire, instead of denoiser and schedule.
         denoiser: The model, with the plugins of its wire.
-        schedule: The forward process it was trained with.
+        schedule: The forward process it was trained with; a flow's shift spaces the steps.
         positive: Condition of B samples, or one for all.
         latents: Their size and number (B, C, h, w).
         negative: Condition to stay away from; guidance above 1 needs it, but for SDXL models that take zeros instead.
         noise: Start noise (B, C, h, w) instead of the seed's own draw.
         negative_denoiser: Model for the negative condition, such as one with another LoRA; by default the same.
         scheduler: A diffusers scheduler class of your own choice, from python.object, instead of the sampler.
-        sampler: Solver and noise schedule.
+        sampler: Solver and noise schedule. A rectified flow has euler, heun, lcm, unipc and dpmpp ones without
+            karras, EDM has euler and the dpmpp_2m ones.
         steps: Denoising steps; solvers of second order run the model twice a step.
         guidance: Scale of classifier-free guidance; 1 runs the positive condition alone.
         eta: Share of fresh noise in DDIM; other samplers do not read it.
@@ -89,7 +91,7 @@ def denoise(
     text = _rows(positive, count)
     against = _rows(negative, count) if guidance > 1 and negative is not None else None
     solver = make_scheduler(sampler, schedule) if scheduler is None else from_class(scheduler, schedule)
-    set_steps(solver, steps, denoiser.device)
+    set_steps(solver, steps, denoiser.device, schedule, latents.data.shape)
     generators = ctx.generators(seed, count, latents.keys)
     own = draw(generators, latents.data.shape)
     start = own if noise is None else noise.data
@@ -100,7 +102,8 @@ def denoise(
             port="noise",
             hint="wire noise of the same latents",
         )
-    sample = start.to(denoiser.device) * solver.init_noise_sigma
+    sample = start.to(denoiser.device) * getattr(solver, "init_noise_sigma", 1.0)
+    scale = getattr(solver, "scale_model_input", _as_it_is)  # flows have neither
     extra = _step_arguments(solver, generators, eta)
     implementation = family(denoiser.family)
     predict, masked = implementation.predict, implementation.masked
@@ -111,7 +114,7 @@ def denoise(
     with torch.no_grad(), seeded(first, denoiser.device):  # for schedulers that take no generator
         for index, timestep in enumerate(solver.timesteps):
             ctx.check()
-            scaled = solver.scale_model_input(sample, timestep)
+            scaled = scale(sample, timestep)
             progress = Progress(index / total, (index + 1) / total, 2 if together else 1)
             model = denoiser.with_inputs(progress=progress)
             if against is None:
@@ -142,6 +145,10 @@ def _rows(conditioning: Conditioning, count: int) -> Conditioning:
 def _share(first: Conditioning, second: Conditioning, *, masked: bool) -> bool:
     """Whether both sides of guidance go through one call: those of one shape, or of any length where masks are read."""
     return first.alike(second) or (masked and first.parts.keys() == second.parts.keys())
+
+
+def _as_it_is(sample: torch.Tensor, timestep: Any) -> torch.Tensor:
+    return sample
 
 
 def _step_arguments(scheduler: Any, generators: list[torch.Generator], eta: float) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""The samplers, by the names that users know, as classes of diffusers."""
+"""The diffusers scheduler that undoes a model's forward process."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -12,51 +12,21 @@ from hcpgraph import GraphError
 from hcpgraph.finite import is_finite
 
 from ..families.schedule import FORWARD
+from ..process.kinds.classes import EDM, FLOW, FLOW_SOLVERS
+from ..process.kinds.edm import Edm
+from ..process.kinds.flow import RectifiedFlow
 from ..process.kinds.vp import VariancePreserving
 from ..process.refusals import IMPOSSIBLE, no_signal
 from ..python.object import PythonObject
 from ..types import Process
+from .flow_steps import OF_SHIFT, flow_config, spread
+from .samplers import BY_KIND, Sampler, no_sampler
 
-Sampler = Literal[
-    "ddim",
-    "ddpm",
-    "pndm",
-    "euler",
-    "euler_a",
-    "heun",
-    "dpmpp_2m",
-    "dpmpp_2m_karras",
-    "dpmpp_2m_sde",
-    "dpmpp_2m_sde_karras",
-    "dpmpp_sde",
-    "dpmpp_sde_karras",
-    "unipc",
-    "lcm",
-]
-
-MULTISTEP, SINGLESTEP = "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler"
-KARRAS = {"use_karras_sigmas": True}
-SDE = {"algorithm_type": "sde-dpmsolver++"}
-SAMPLERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "ddim": ("DDIMScheduler", {}),
-    "ddpm": ("DDPMScheduler", {}),
-    "pndm": ("PNDMScheduler", {}),
-    "euler": ("EulerDiscreteScheduler", {}),
-    "euler_a": ("EulerAncestralDiscreteScheduler", {}),
-    "heun": ("HeunDiscreteScheduler", {}),
-    "dpmpp_2m": (MULTISTEP, {}),
-    "dpmpp_2m_karras": (MULTISTEP, KARRAS),
-    "dpmpp_2m_sde": (MULTISTEP, SDE),
-    "dpmpp_2m_sde_karras": (MULTISTEP, {**SDE, **KARRAS}),
-    "dpmpp_sde": (SINGLESTEP, SDE),
-    "dpmpp_sde_karras": (SINGLESTEP, {**SDE, **KARRAS}),
-    "unipc": ("UniPCMultistepScheduler", {}),
-    "lcm": ("LCMScheduler", {}),
-}
-"""Name -> class in diffusers and what it changes in the model's own scheduler configuration."""
 USED = ("init_noise_sigma", "scale_model_input", "set_timesteps", "step")
 STEP = {"model_output", "timestep", "sample"}
-"""What sample.denoise uses of a scheduler, and gives to its step."""
+"""What sample.denoise uses of a scheduler, and gives to its step; those of a flow alone lack the first two."""
+NETWORK = ("sigma_data", "prediction_type")
+"""What EDM's preconditioning is made of."""
 UPWARDS = "it goes from a picture to noise"
 
 
@@ -64,12 +34,16 @@ def make_scheduler(name: Sampler, schedule: Process) -> Any:
     """The diffusers scheduler of a sampler for the model's forward process.
 
     Raises:
-        GraphError: E_SETTING, the class in diffusers cannot follow that process, such as one without signal at its end.
+        GraphError: E_SETTING, the process has no such sampler, or the class in diffusers cannot follow it, such as one
+            without signal at its end.
     """
     import diffusers
 
-    cls, changes = SAMPLERS[name]
-    made = getattr(diffusers, cls).from_config({**_config(schedule), **changes})
+    table = BY_KIND[schedule.kind]
+    if name not in table:
+        raise GraphError("E_SETTING", no_sampler(schedule.kind, name), port="sampler", hint="take one that it has")
+    cls, changes = table[name]
+    made = _made(getattr(diffusers, cls), schedule, changes)
     if wrong := _other_process(made, schedule, {}):
         raise GraphError("E_SETTING", f"{cls} {wrong}", port="sampler", hint="take ddim, euler, dpmpp_2m or unipc")
     return made
@@ -90,16 +64,33 @@ def from_class(kind: PythonObject, schedule: Process) -> Any:
     if unknown := sorted(set(kind.args) - set(inspect.signature(kind.cls.__init__).parameters)):
         message = f"{name} has no argument {', '.join(unknown)}"
         raise GraphError("E_OBJECT", message, port="scheduler", hint="change args of python.object")
+    if schedule.kind == "flow" and (of_shift := sorted(OF_SHIFT & set(kind.args))):
+        message = f"{', '.join(of_shift)} of {name} is the matter of the process"
+        raise GraphError("E_OBJECT", message, port="scheduler", hint="set the shift in process.shift")
     try:
-        made = kind.cls.from_config({**_config(schedule), **kind.args})
+        made = _made(kind.cls, schedule, kind.args)
     except (TypeError, ValueError, NotImplementedError) as error:
         message = f"{name} cannot be made: {error}"
         raise GraphError("E_OBJECT", message, port="scheduler", hint="change args of python.object") from error
-    if not all(hasattr(made, each) for each in USED) or _needed(made.step) - STEP:
+    used = USED[2:] if schedule.kind == "flow" else USED
+    if not all(hasattr(made, each) for each in used) or _needed(made.step) - STEP:
         raise GraphError("E_OBJECT", f"{name} is of another kind than sample.denoise runs", port="scheduler", hint=hint)
     if wrong := _other_process(made, schedule, kind.args):
         raise GraphError("E_OBJECT", f"{name} {wrong}", port="scheduler", hint=hint)
     return made
+
+
+def _made(cls: Any, schedule: Process, changes: Mapping[str, Any]) -> Any:
+    """A scheduler of a class with the process's own configuration and changes to it."""
+    own = {name: value for name, value in schedule.config.items() if name != "_class_name"}
+    if isinstance(schedule, RectifiedFlow):
+        own = flow_config(cls, schedule)
+    elif isinstance(schedule, Edm):
+        known = inspect.signature(cls.__init__).parameters
+        own = {name: value for name, value in own.items() if name in known}
+    else:  # where the configuration does not say, latents are not cut to [-1, 1] as pixels are
+        own = {"clip_sample": False, **own}
+    return cls.from_config({**own, **changes})
 
 
 def _other_process(scheduler: Any, schedule: Process, args: Mapping[str, Any]) -> str | None:
@@ -108,7 +99,15 @@ def _other_process(scheduler: Any, schedule: Process, args: Mapping[str, Any]) -
     A flow has none, EDM's noise levels have one that no table lists; arguments that ask for another table are obeyed.
     """
     signal = getattr(scheduler, "alphas_cumprod", None)
-    if not isinstance(signal, torch.Tensor):
+    flows = _known(scheduler, FLOW) or (_known(scheduler, FLOW_SOLVERS) and scheduler.config.use_flow_sigmas)
+    if isinstance(schedule, RectifiedFlow):
+        return None if flows else "runs another forward process than the model's, which is a rectified flow"
+    if isinstance(schedule, Edm):
+        if not _known(scheduler, EDM):
+            return "runs another forward process than the model's, which is EDM"
+        same = all(scheduler.config[name] == schedule.config.get(name, scheduler.config[name]) for name in NETWORK)
+        return None if same else f"has another {' or '.join(NETWORK)} than the model was trained with"
+    if flows or not isinstance(signal, torch.Tensor):
         return "runs another forward process than the model's, which is a table of alphas_cumprod"
     if not isinstance(schedule, VariancePreserving) or (
         not set(FORWARD) & set(args) and not _equal(signal, schedule.alphas_cumprod)
@@ -117,21 +116,36 @@ def _other_process(scheduler: Any, schedule: Process, args: Mapping[str, Any]) -
     return None
 
 
+def _known(scheduler: Any, classes: Collection[str]) -> bool:
+    """Whether a scheduler is of one of these classes of diffusers, or of one made of them."""
+    return any(cls.__name__ in classes for cls in type(scheduler).__mro__)
+
+
 def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Equal tables, but for what rounding and the last value of a process without signal may be."""
     one, other = one.cpu().float(), other.cpu().float()
     return one.shape == other.shape and bool(torch.allclose(one, other, rtol=1e-4, atol=1e-6))
 
 
-def set_steps(scheduler: Any, steps: int, device: torch.device) -> None:
+def set_steps(
+    scheduler: Any, steps: int, device: torch.device, schedule: Process | None = None, shape: Sequence[int] = ()
+) -> None:
     """Spread the steps over the timesteps.
+
+    Args:
+        scheduler: Made by `make_scheduler` or `from_class`.
+        steps: How many.
+        device: Of the timesteps.
+        schedule: The process; a flow needs it.
+        shape: Of the latents (…, h, w), which a flow's dynamic shift looks at.
 
     Raises:
         GraphError: E_SETTING, the scheduler cannot do so many or so few steps.
     """
-    last = scheduler.config.num_train_timesteps - 1
+    last = scheduler.config.num_train_timesteps - (0 if isinstance(schedule, RectifiedFlow) else 1)
     try:
-        scheduler.set_timesteps(steps, device=device)
+        further = spread(scheduler, steps, schedule.shift, shape) if isinstance(schedule, RectifiedFlow) else {}
+        scheduler.set_timesteps(steps, device=device, **further)
         if hasattr(scheduler, "set_begin_index"):  # it would look for the first timestep, which may stand there twice
             scheduler.set_begin_index(0)
         wrong = _endless(scheduler) or (
@@ -154,7 +168,7 @@ def _endless(scheduler: Any) -> str | None:
     sigmas, signal = (getattr(scheduler, name, None) for name in ("sigmas", "alphas_cumprod"))
     if isinstance(sigmas, torch.Tensor) and not is_finite(sigmas):
         return "its noise levels are infinite, for no signal is left at the last timestep"
-    kind = scheduler.config.prediction_type
+    kind = scheduler.config.get("prediction_type")
     ends = kind == IMPOSSIBLE and isinstance(signal, torch.Tensor) and not bool(signal.min() > 0)
     return no_signal(kind) if ends else None
 
@@ -163,8 +177,3 @@ def _needed(call: Callable[..., Any]) -> set[str]:
     """The parameters of a call that have no default."""
     parameters = inspect.signature(call).parameters.values()
     return {each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD}
-
-
-def _config(schedule: Process) -> dict[str, Any]:
-    """The model's own scheduler configuration; where it does not say, latents are not cut to [-1, 1] as pixels are."""
-    return {"clip_sample": False, **{key: value for key, value in schedule.config.items() if key != "_class_name"}}
