@@ -88,6 +88,20 @@ class LayerPicker(Widget):
 
 
 @dataclass(frozen=True)
+class RowPicker(Widget):
+    """A name of a row of a table that packs add to (`hcpgraph.table`): those that there are, are offered.
+
+    Args:
+        table: Name of the table.
+        also: Words that are offered before them, such as `auto`.
+    """
+
+    kind: ClassVar[str] = "auto"
+    table: str = ""
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Hint(Widget):
     """No special widget: only a group, `advanced` or `primary`."""
 

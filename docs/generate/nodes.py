@@ -87,7 +87,10 @@ def pages(language: str) -> dict[str, str]:
     names: dict[str, str] = {}
     for pack in registry.packs.values():
         names |= categories(pack, language)
-    nodes = [localized(spec.drawn(), registry.packs[spec.pack], language) for _, spec in sorted(registry.specs.items())]
+    nodes = [
+        localized(spec.drawn() | {"schema": registry.shown(spec)}, registry.packs[spec.pack], language)
+        for _, spec in sorted(registry.specs.items())
+    ]
     found = {}
     rows = [f"# {say['index']}", say["lead"]]
     for category, members in groupby(nodes, key=lambda node: str(node["id"]).partition(".")[0]):

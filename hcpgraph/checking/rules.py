@@ -65,6 +65,12 @@ class RuleView:
         return tuple(name for name, schema in known.items() if schema.get("x-widget", {}).get("write"))
 
     @property
+    def widgets(self) -> Mapping[str, Mapping[str, Any]]:
+        """How settings are edited."""
+        known = self._node.spec.settings if self._node.spec else {}
+        return {name: schema.get("x-widget", {}) for name, schema in known.items()}
+
+    @property
     def optional(self) -> bool:
         """Whether it may not run at all: a branch that may be left out stands on it."""
         return self.node in self._graph.optional

@@ -30,9 +30,9 @@ def command(filter: str | None, as_json: bool, packs: tuple[Path, ...]) -> None:
     one = registry.specs.get(filter or "")
     if one is not None:
         if as_json:
-            machine(one.to_json())
+            machine(one.to_json() | {"schema": registry.shown(one)})
         else:
-            _show(one)
+            _show(one, registry.shown(one).get("properties", {}))
         return
     asked = (filter or "").lower()
     found = [spec for id, spec in sorted(registry.specs.items()) if asked in id.lower() or asked in spec.help.lower()]
@@ -62,7 +62,7 @@ def _row(spec: NodeSpec) -> dict[str, Any]:
     }
 
 
-def _show(spec: NodeSpec) -> None:
+def _show(spec: NodeSpec, settings: Mapping[str, Mapping[str, Any]]) -> None:
     said(f"{spec.id}  (version {spec.version}, pack {spec.pack})", bold=True)
     said(spec.help)
     if spec.doc:
@@ -71,9 +71,9 @@ def _show(spec: NodeSpec) -> None:
     _ports("Outputs", spec.outputs)
     _ports("Given to the region", spec.entries)
     _ports("Taken from the region", spec.exits)
-    if spec.settings:
+    if settings:
         said("\nSettings", bold=True)
-    for name, schema in spec.settings.items():
+    for name, schema in settings.items():
         default = "required" if name in spec.required else f"default {json.dumps(spec.defaults.get(name))}"
         choices = [f"one of {', '.join(map(json.dumps, schema['enum']))}"] if "enum" in schema else []
         said(f"  {name}: {', '.join([spec.setting_types.get(name, 'any'), default, *limits(schema), *choices])}")

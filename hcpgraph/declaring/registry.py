@@ -31,7 +31,8 @@ class Rules:
     Attributes:
         probers: Name of a probe -> what reads it.
         rules: Pack name -> rules over the nodes of that pack.
-        code: Name of a fact or setting -> its values -> the module whose code each of them means.
+        code: Name of a fact or setting -> its values -> the module whose code each of them means; a pack may name a
+            table instead, whose rows are the values.
         passes: Node type that owns a region -> says by its settings how often it runs its body: a number, the settings
             that say it where only the run knows the number, or None.
         lengths: Node type -> settings that are as long as the training, each with what says whether anything depends
@@ -52,6 +53,7 @@ class Registry:
         specs: Node type -> spec.
         types: The lattice of port types.
         tables: Table -> name of a row -> row.
+        files: Module that declares a row -> where it lies.
         problems: What could not be imported, as warnings that name the file.
         packs: Pack name -> pack.
     """
@@ -61,6 +63,7 @@ class Registry:
         self.specs: dict[str, NodeSpec] = {}
         self.types: Lattice = registered()
         self.tables: dict[str, dict[str, Row]] = {}
+        self.files: dict[str, Path] = {}
         self.problems: list[Problem] = []
         for pack in self.packs.values():
             data = manifest(pack)
@@ -83,6 +86,7 @@ class Registry:
             known = self.tables.setdefault(row.table, {}).setdefault(row.name, row)
             if known is row:
                 kept.append(row)
+                self.files[row.module] = Path(row.file)
                 continue
             message = f"'{row.name}' of the table {row.table} in '{row.file}' is already there from '{known.file}'"
             self.problems.append(Problem("E_PACK", message, hint="rename one of the two", severity="warning"))
@@ -96,6 +100,18 @@ class Registry:
             return spec
         self.types |= registered()
         return impl.spec
+
+    def shown(self, spec: NodeSpec) -> dict[str, Any]:
+        """The schema of a node's settings as it is shown: with the rows that a table offers as choices."""
+        found = dict(spec.schema)
+        if any(schema.get("x-widget", {}).get("table") for schema in spec.settings.values()):
+            found["properties"] = {name: self._offered(schema) for name, schema in spec.settings.items()}
+        return found
+
+    def _offered(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        widget = dict(schema.get("x-widget", {}))
+        offered = [*widget.pop("also", ()), *self.tables.get(widget.pop("table", ""), {})]
+        return {**schema, "enum": offered, "x-widget": widget} if offered else schema
 
     def impl(self, type_id: str) -> Impl:
         """Import the node.

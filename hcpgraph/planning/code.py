@@ -82,7 +82,7 @@ class Code:
         found = dict(self._base(spec))
         for name, version in named.items():
             if not version:
-                found |= self._look.closure(name)
+                found |= self._look.closure(name, self._analysis.registry.files.get(name))
         return found
 
     def _base(self, spec: NodeSpec) -> Mapping[Part, str]:

@@ -5,22 +5,23 @@
 `PASSES`: type of a node with a region -> function(settings) -> how often its body runs with the same weights; the
 settings that say it where only the run knows the number; None where it is not known.
 `LENGTHS`: node type -> settings as long as the training -> function(settings): whether anything depends on it.
-`CODE`: name of a fact or setting -> its values -> the module whose code each means, for cache keys.
+`CODE`: name of a fact or setting -> its values -> the module whose code each means, for cache keys; or the name of a
+table whose rows are the values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hcpgraph.errors import Problem
+from hcpgraph.errors import GraphError, Problem
 
 from .adapter_files import parts
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
-from .families import contradiction, file_marks
-from .families.registry import FAMILIES, INTERFACES, READS_SIZES, ZERO_NEGATIVE
+from .families import contradiction, file_marks, table
 from .pairs import counts, files, inside, lengths, sizes, training
 from .process.refusals import no_signal
 from .python.rule import untrusted
@@ -33,7 +34,7 @@ PROBERS: dict[str, Prober] = {}
 RULES: list[Rule] = []
 PASSES: dict[str, Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]] = lengths.PASSES
 LENGTHS: dict[str, dict[str, Callable[[Mapping[str, Any]], bool]]] = lengths.LENGTHS
-CODE: dict[str, dict[str, str]] = {"family": FAMILIES}
+CODE = {"family": table.NAME}
 
 
 def prober(name: str) -> Callable[[Prober], Prober]:
@@ -70,7 +71,7 @@ def interface(name: str) -> Prober:
     """The fact by which parts of several families fit: `latents` or `text`."""
 
     def fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
-        return INTERFACES.get(str(family(settings, resolve)), {}).get(name)
+        return table.interface(family(settings, resolve), name)
 
     return fact
 
@@ -87,7 +88,7 @@ def guidance_has_two_sides(view: Any) -> list[Problem]:
     guidance = view.settings.get("guidance", 1.0)
     if not isinstance(guidance, int | float):
         return []
-    may_do_without = view.facts.get("denoiser", {}).get("family") in ZERO_NEGATIVE
+    may_do_without = table.said(view.facts.get("denoiser", {}).get("family"), "zero_negative")
     if guidance > 1 and "negative" not in view.connected and not may_do_without:
         return [
             Problem(
@@ -116,7 +117,9 @@ def guidance_has_two_sides(view: Any) -> list[Problem]:
 def sizes_are_read(view: Any) -> list[Problem]:
     """Sizes of pictures have no effect on a family whose denoiser does not read them."""
     family = view.facts.get("denoiser", {}).get("family")
-    if view.type != "diffusion.predict" or "sizes" not in view.connected or family is None or family in READS_SIZES:
+    if view.type != "diffusion.predict" or "sizes" not in view.connected or family not in table.families():
+        return []
+    if table.said(family, "reads_sizes"):
         return []
     return [
         Problem(
@@ -124,10 +127,24 @@ def sizes_are_read(view: Any) -> list[Problem]:
             f"a denoiser of the family {family} does not read the sizes of pictures",
             node=view.node,
             port="sizes",
-            hint="take the wire away, or use an SDXL model",
+            hint="take the wire away, or use a model that does, such as SDXL",
             severity="warning",
         )
     ]
+
+
+@rule
+def family_is_known(view: Any) -> list[Problem]:
+    """The setting `family` names a family that some pack declares."""
+    name = view.settings.get("family")
+    widget = view.widgets.get("family", {}) if isinstance(name, str) else {}
+    if widget.get("table") != table.NAME or name in widget.get("also", ()):
+        return []
+    try:
+        table.named(name)
+    except GraphError as error:
+        return [replace(error.problem, node=view.node)]
+    return []
 
 
 prober("impossible")(file_marks.impossible)
@@ -218,16 +235,17 @@ def small_model_sizes(view: Any) -> list[Problem]:
     s = view.settings
     pairs = [("text_width", s.get("text_width"), "text_heads", s.get("text_heads"))]
     pairs += [("channels", size, "heads", s.get("heads")) for size in s.get("channels") or []]
+    skipped = table.said(s.get("family"), "skipped") or 0
     unused = [
         Problem(
             "E_SIZE",
-            "sdxl does not use the last text layer, and text_layers 1 leaves no other",
+            f"{s.get('family')} leaves out the last text layer: text_layers {s.get('text_layers')} is none",
             node=view.node,
             port="text_layers",
-            hint="set text_layers to 2 or more",
+            hint=f"set text_layers to {skipped + 1} or more",
         )
     ]
-    return (unused if s.get("family") == "sdxl" and s.get("text_layers") == 1 else []) + [
+    return (unused if skipped and s.get("text_layers") in range(1, skipped + 1) else []) + [
         Problem(
             "E_SIZE",
             f"{name} {size} is no multiple of {parts_name} {parts}",

@@ -140,13 +140,25 @@ def test_text_layers_that_sdxl_needs(tmp_path: Path, name: str, layers: int, cod
 
 
 def test_the_families_of_the_settings_are_those_of_the_table() -> None:
-    from typing import get_args
+    from hcpgraph_nodes.families.registry import family
+    from hcpgraph_nodes.families.table import families
 
-    from hcpgraph_nodes.families.registry import FAMILIES as table
-    from hcpgraph_nodes.families.registry import READS_SIZES, ZERO_NEGATIVE, FamilyName, family
+    registry = hcpgraph.default_registry()
+    assert list(families()) == list(FAMILIES) and all(family(name).name == name for name in FAMILIES)
+    for node, also in (("model.load", ["auto"]), ("model.new", []), ("vae.load", []), ("controlnet.load", ["auto"])):
+        spec = registry.specs[node]
+        assert registry.shown(spec)["properties"]["family"]["enum"] == [*also, *FAMILIES]
+        assert "enum" not in spec.settings["family"]
+    assert registry.code["family"] == {name: f"hcpgraph_nodes.families.{name}" for name in FAMILIES}
 
-    assert set(get_args(FamilyName)) == set(table) == set(FAMILIES) >= READS_SIZES | ZERO_NEGATIVE
-    assert all(family(name).name == name for name in table)
+
+@pytest.mark.parametrize("node", ["model.load", "model.new", "vae.load", "controlnet.load"])
+def test_a_family_that_nobody_declares_is_refused_before_the_run(tmp_path: Path, node: str) -> None:
+    g = Graph()
+    g.add(node, "new", family="sdlx", **({} if node == "model.new" else {"path": "models:x"}))
+    (tmp_path / "models/x").mkdir(parents=True)
+    (found,) = [problem for problem in errors(g, tmp_path) if problem.code == "E_FAMILY"]
+    assert (found.node, found.port) == ("new", "family") and "'sdxl'" in (found.hint or "")
 
 
 def test_a_training_step_of_sdxl_is_the_step_written_by_hand(tiny_sdxl_folder: Path, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from hcpgraph_nodes.controlnet.new import new_controlnet
-from hcpgraph_nodes.families.registry import FAMILIES, family
-from hcpgraph_nodes.families.table import families, groups
+from hcpgraph_nodes.families.registry import family
+from hcpgraph_nodes.families.table import groups
 from hcpgraph_nodes.model.handles import Handle, component
 from hcpgraph_nodes.model.load import LoadedModel, load_model
 from hcpgraph_nodes.model.root import Placement
@@ -28,7 +28,7 @@ OLD = re.compile(r".*(attn[12]\.to_(q|k|v|out\.0)|self_attn\.(q|k|v|out)_proj)$"
 """What the default of `plugin.lora` was before there were groups."""
 
 
-@pytest.fixture(scope="module", params=list(FAMILIES))
+@pytest.fixture(scope="module", params=["sd15", "sd2", "sdxl"])
 def released(request: pytest.FixtureRequest) -> dict[str, Handle]:
     """The parts of a released model as they are on paper."""
     of = family(request.param)
@@ -192,7 +192,6 @@ def test_an_unknown_family_has_all_layers_alone() -> None:
 
 
 def test_every_family_says_its_groups() -> None:
-    assert set(families()) == set(FAMILIES)
-    for name in families():
+    for name in ("sd15", "sd2", "sdxl"):
         for part in ("denoiser", "text_encoder", "vae", "controlnet"):
             assert set(groups(name, part)) <= set(GROUPS) - {"all"} and groups(name, part)

@@ -61,14 +61,14 @@ def current(packs: Packs) -> str:
 
 def hash_of(registry: Registry) -> str:
     """Names what the packs declare, whatever the language."""
-    said = [spec.to_json() for _, spec in sorted(registry.specs.items())]
+    said = [spec.to_json() | {"schema": registry.shown(spec)} for _, spec in sorted(registry.specs.items())]
     types = [info.to_json() for _, info in sorted(registry.types.items())]
     return hashlib.sha256(json.dumps([said, types, told(registry.problems)]).encode()).hexdigest()[:32]
 
 
 def _specs(registry: Registry, language: str) -> Iterator[dict[str, Any]]:
     for _, spec in sorted(registry.specs.items()):
-        whole = spec.drawn()
+        whole = spec.drawn() | {"schema": registry.shown(spec)}
         shown = {name: whole[name] for name in SHOWN}
         yield localized(shown, registry.packs[spec.pack], language)
 

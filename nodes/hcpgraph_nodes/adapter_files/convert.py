@@ -13,8 +13,8 @@ from hcpgraph.context import RunState, Scope
 from hcpgraph.errors import listed
 from hcpgraph.paths import Roots
 
-from ..families.registry import FAMILIES
 from ..families.registry import family as implementation
+from ..families.table import families, said
 from ..model.folder import DTYPES
 from ..model.handles import Handle
 from ..model.load import load_model
@@ -29,9 +29,8 @@ from .source import Source, open_source
 
 STALE = (METADATA, "format", "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")
 """Header entries that are no longer true of the tensors in another layout."""
-BASES = {"sd_v1": "sd15", "sd_v2": "sd2", "sdxl": "sdxl"}
-ARCHITECTURES = {"stable-diffusion-v1": "sd15", "stable-diffusion-v2": "sd2", "stable-diffusion-xl": "sdxl"}
-SDXL_MARKS = ("lora_te2_", "text_encoder_2.", "text_encoders.clip_g.", "clip_bigG.", "add_embedding", "label_emb")
+SAID_BY = {"base_version": "ss_base_model_version", "architecture": "modelspec.architecture"}
+"""Entry of a family's marks of adapters -> the header's entry that begins with it."""
 PREDICTIONS = {"v": "v_prediction"}
 
 
@@ -112,13 +111,18 @@ def convert_adapter(
 
 def family_of(source: Source) -> str | None:
     """The family that a file says it is for: in its header, or by keys that only one family has."""
-    base = source.metadata.get("ss_base_model_version", "")
-    architecture = source.metadata.get("modelspec.architecture", "")
-    for text, table in ((base, BASES), (architecture, ARCHITECTURES)):
-        for start, name in table.items():
-            if text.startswith(start):
-                return name
-    return "sdxl" if any(mark in key for key in source.state for mark in SDXL_MARKS) else None
+    marks = {name: said(name, "adapters") or {} for name in families()}
+    for entry, header in SAID_BY.items():
+        text = source.metadata.get(header, "")
+        begun = {name: mark[entry] for name, mark in marks.items() if entry in mark and text.startswith(mark[entry])}
+        if begun:
+            return max(begun, key=lambda name: len(begun[name]))
+    own = [
+        name
+        for name, mark in marks.items()
+        if any(part in key for part in mark.get("keys", ()) for key in source.state)
+    ]
+    return own[0] if len(own) == 1 else None
 
 
 def _of_model(model: str, roots: Roots) -> Mapping[str, Handle]:
@@ -135,7 +139,7 @@ def _released(source: Source, family: str | None) -> Mapping[str, Handle]:
         raise GraphError(
             "E_FAMILY",
             f"{source.name} does not say which model it is for",
-            hint=f"say the family ({', '.join(FAMILIES)}) or give the model",
+            hint=f"say the family ({', '.join(families())}) or give the model",
         )
     made = implementation(name)
     with init_empty_weights():

@@ -15,6 +15,7 @@ from hcpgraph import GraphError
 
 from ..families.ldm_names import UNetNames
 from ..families.registry import family as implementation
+from ..families.table import said
 from ..model.handles import Handle
 
 DENOISER, TEXT = "denoiser", "text_encoder"
@@ -22,8 +23,6 @@ PEFT_ROOT = "base_model.model."
 COMFY_DENOISER = "diffusion_model."
 LYCORIS = "lycoris_"
 TEXT_ROOT = "text_model."
-ORIGINAL = ("sdxl",)
-"""Families whose UNet layers have their original names in kohya's files; in others they are those of diffusers."""
 HCP2 = {DENOISER: "denoiser.", TEXT: "TE."}
 """What HCP-Diffusion 2.x puts in front of the names of a component, unless its saver was told to leave it out."""
 UNET_ROOTS = ("down_blocks.", "mid_block.", "up_blocks.", "conv_in", "conv_out", "time_embedding.", "add_embedding.")
@@ -70,6 +69,7 @@ class Spelling:
 
     def __init__(self, family: str, unet: Mapping[str, Any]) -> None:
         self.family: Any = implementation(family)
+        self._renamed = (said(family, "adapters") or {}).get("original_names", False)
         self._unet = UNetNames(unet) if unet else None
 
     def kohya(self, component: str, path: str) -> str:
@@ -79,7 +79,7 @@ class Spelling:
             GraphError: E_ADAPTER, it has no place for the component.
         """
         own, prefix = _prefix(self.family.lora_prefix, component, path)
-        original = self._original(path) if component == DENOISER and self.family.name in ORIGINAL else None
+        original = self._original(path) if component == DENOISER and self._renamed else None
         return prefix + flat(original or path.removeprefix(own))
 
     def peft(self, component: str, path: str) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from torch import nn
 
 from hcpgraph import Context, Facts, GraphError, Probe, node
-from hcpgraph.widgets import Hint, ModelPicker
+from hcpgraph.widgets import Hint, ModelPicker, RowPicker
 
 from ..families.contradiction import refuse_other
+from ..families.table import NAME
+from ..families.table import named as family_named
 from ..families.weights import build, read_config, read_folder
 from ..model.handles import ControlNet, named
 from ..model.root import Placement, Root
@@ -25,7 +27,7 @@ def load_controlnet(
     ctx: Context,
     *,
     path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
-    family: Literal["auto", "sd15", "sd2", "sdxl"] = "auto",
+    family: Annotated[str, RowPicker(table=NAME, also=("auto",))] = "auto",
     config: Annotated[str | None, ModelPicker(kind_of="folder", advanced=True)] = None,
     checkpointing: Annotated[bool, Hint(advanced=True)] = False,
 ) -> Annotated[ControlNet, Facts(family=Probe("controlnet_family"), contradicts=Probe("contradicts controlnet.load"))]:
@@ -54,6 +56,10 @@ def load_controlnet(
     described = None if config is None else read_config(ctx.path(config), "config.json", "ControlNetModel")
     found, load = _folder(source) if source.is_dir() else _file(source, described)
     name = family_of(found) if family == "auto" else family
+    if name is None:
+        hint = "set family to the one whose denoiser it leads"
+        raise GraphError("E_FAMILY", f"'{path}' is a ControlNet of no known model family", port="family", hint=hint)
+    family_named(name)
     root = Root(load, Placement(ctx.device, ctx.dtype, checkpointing))
     return named(ctx, (ControlNet(root=root, family=name, config=found),))[0]
 

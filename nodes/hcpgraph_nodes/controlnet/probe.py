@@ -14,15 +14,13 @@ from math import gcd
 from pathlib import Path
 from typing import Any
 
-from ..families.probe import safetensors_header
+from ..families.probe import family_of_config, safetensors_header
 
 PREFIX = "control_model."
 CONFIG = "hcpgraph.config"
 """Key in a file's metadata: the diffusers configuration of the network."""
 OWN, ORIGINAL = "controlnet_cond_embedding.conv_in.weight", "input_hint_block.0.weight"
 SUBFOLDER = "controlnet"
-WIDTHS = {768: "sd15", 1024: "sd2"}
-"""Width of the text embeddings that released networks read."""
 Shape = Sequence[int]
 
 
@@ -78,13 +76,9 @@ def probe_control(path: Path) -> str | None:
         return None
 
 
-def family_of(config: Mapping[str, Any]) -> str:
-    """The family of a network: SDXL reads sizes too; of other widths, SD 2.x has linear layers around its attention."""
-    if config.get("addition_embed_type") == "text_time":
-        return "sdxl"
-    width = config.get("cross_attention_dim")
-    known = WIDTHS.get(width) if isinstance(width, int) else None
-    return known or ("sd2" if config.get("use_linear_projection") else "sd15")
+def family_of(config: Mapping[str, Any]) -> str | None:
+    """The family of a network by its configuration; None: no family or more than one has such ControlNets."""
+    return family_of_config("controlnet", config)
 
 
 def derived_config(file: ControlFile) -> dict[str, Any]:

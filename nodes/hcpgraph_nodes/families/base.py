@@ -1,4 +1,4 @@
-"""What nodes ask of a model family; a family is one object of this kind, named in `registry.FAMILIES`."""
+"""What nodes ask of a model family; a family is one object of this kind, in a module that has a `TABLE`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Family(Protocol):
 
     @property
     def name(self) -> str:
-        """As in `registry.FAMILIES`."""
+        """As in its `TABLE`."""
 
     @property
     def sizes(self) -> Sizes:

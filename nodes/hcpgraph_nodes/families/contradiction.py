@@ -11,23 +11,25 @@ from hcpgraph.errors import GraphError, Problem
 
 from ..controlnet.probe import probe_control
 from .probe import probe_family
-from .registry import ALIKE
+from .table import families, interface
 
-LOADERS: dict[str, tuple[Callable[[Path], str | None], frozenset[str]]] = {
-    "model.load": (probe_family, frozenset()),
-    "vae.load": (probe_family, ALIKE),
-    "controlnet.load": (probe_control, ALIKE),
+LOADERS: dict[str, tuple[Callable[[Path], str | None], str | None]] = {
+    "model.load": (probe_family, None),
+    "vae.load": (probe_family, "latents"),
+    "controlnet.load": (probe_control, "controlnet"),
 }
-"""Node -> what tells the family of its files, and the families whose files it takes for one another."""
+"""Node -> what tells the family of its files, and the interface whose equality makes families take one another's."""
 
 
 def other_family(node: str, named: str, path: Path) -> str | None:
     """The family of the files at a path, where a setting names another one; None where they agree or say nothing."""
-    if named == "auto":
+    if named not in families():
         return None
-    probe, alike = LOADERS[node]
+    probe, shared = LOADERS[node]
     found = probe(path)
-    return None if found == named or {found, named} <= alike else found
+    if found == named or (shared and interface(found, shared) == interface(named, shared) is not None):
+        return None
+    return found
 
 
 def family_fact(node: str) -> Callable[[Mapping[str, Any], Callable[[str], Path]], str | None]:

@@ -40,7 +40,7 @@ class KlVae:
     """What a family does with its AutoencoderKL.
 
     Attributes:
-        name: Name of the family, as in `registry.FAMILIES`.
+        name: Name of the family, as in its `TABLE`.
         sizes: The released model's.
         upcast_vae: Whether the VAE overflows in float16 unless its configuration says that it does not.
     """

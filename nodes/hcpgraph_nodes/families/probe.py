@@ -1,26 +1,29 @@
-"""Which family a model on disk belongs to, read from its small files only (torch-free)."""
+"""Which family a model on disk belongs to, read from its small files only (torch-free).
+
+Each family lists marks in its table. A mark is met if all its conditions are; the family with the mark of the highest
+rank is meant, none if two families have it. The rank is the number of conditions, unless the mark says `rank`.
+
+* `folder`, of diffusers folders: `parts`, component -> its class in model_index.json, several of them, or null where
+  there is none; `configs`, component -> entries of its config.json, which has to be there.
+* `file`, of .safetensors checkpoints: `keys`, beginnings of which each is that of some tensor's name; `without`,
+  beginnings that no name has; `shapes`, name -> sizes, null for any.
+* `controlnet`, of a ControlNet's configuration: `config`, entries of it.
+"""
 
 from __future__ import annotations
 
 import json
 import struct
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .table import families
+
 HEADER_LIMIT = 100 * 1024 * 1024
-WIDTHS = {768: "sd15", 1024: "sd2"}
-"""Width of the text embeddings that the UNet reads."""
-OPEN_CLIP_ACT = "gelu"
-"""Activation of OpenCLIP's text model in SD 2.x; that of SD 1.x has quick_gelu."""
-LDM_UNET = "model.diffusion_model."
-LDM_SIZES = LDM_UNET + "label_emb.0.0.weight"
-LDM_TEXT = {
-    "sd15": "cond_stage_model.transformer.",
-    "sd2": "cond_stage_model.model.",
-    "sdxl": "conditioner.embedders.1.model.",
-}
-"""What the keys of a family's text network, of SDXL its second one, begin with."""
-LDM_CROSS_ATTENTION = LDM_UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+UNREADABLE = (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError)
+Mark = Mapping[str, Any]
 
 
 def safetensors_header(path: Path) -> dict[str, Any]:
@@ -48,33 +51,81 @@ def safetensors_header(path: Path) -> dict[str, Any]:
 def probe_family(path: Path) -> str | None:
     """The family of a diffusers folder or a .safetensors checkpoint, or None if it is not recognised."""
     try:
-        return _folder(path) if path.is_dir() else _checkpoint(path)
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError):
+        if path.is_dir():
+            return _folder(path)
+        return _file(safetensors_header(path)) if path.suffix == ".safetensors" else None
+    except UNREADABLE:
         return None
+
+
+def family_of_config(kind: str, config: Mapping[str, Any]) -> str | None:
+    """The family whose marks of this kind, such as `controlnet`, a configuration has."""
+    return _best(kind, lambda mark: _entries(config, mark.get("config", {})))
+
+
+def _best(kind: str, met: Callable[[Mark], int | None]) -> str | None:
+    """The family with the mark of the highest rank.
+
+    Args:
+        kind: Where the marks stand in the tables.
+        met: How many conditions a mark has, None if they are not met.
+    """
+    ranks: dict[str, int] = {}
+    for name, row in families().items():
+        for mark in row.values.get(kind, ()):
+            try:
+                count = met(mark)
+            except UNREADABLE:
+                continue
+            if count is not None:
+                ranks[name] = max(ranks.get(name, -1), mark.get("rank", count))
+    highest = [name for name, rank in ranks.items() if rank == max(ranks.values())]
+    return highest[0] if len(highest) == 1 else None
 
 
 def _folder(path: Path) -> str | None:
-    """SDXL has two text networks; those of SD 1.x and 2.x differ in their activation."""
     index = json.loads((path / "model_index.json").read_text("utf-8"))
-    unet, first, second = (index.get(name, [None, None])[1] for name in ("unet", "text_encoder", "text_encoder_2"))
-    if unet != "UNet2DConditionModel" or first != "CLIPTextModel":
-        return None
-    if second is not None:
-        return "sdxl" if second == "CLIPTextModelWithProjection" else None
-    text = json.loads((path / "text_encoder" / "config.json").read_text("utf-8"))
-    return "sd2" if text.get("hidden_act") == OPEN_CLIP_ACT else "sd15"
+    classes = {name: entry[1] for name, entry in index.items() if isinstance(entry, list) and len(entry) == 2}
+    configs: dict[str, Any] = {}
+
+    def met(mark: Mark) -> int | None:
+        parts, asked = mark.get("parts", {}), mark.get("configs", {})
+        for name, wanted in parts.items():
+            if classes.get(name) not in (wanted if isinstance(wanted, list) else [wanted]):
+                return None
+        for name, entries in asked.items():
+            if name not in configs:
+                configs[name] = json.loads((path / name / "config.json").read_text("utf-8"))
+            if _entries(configs[name], entries) is None:
+                return None
+        return len(parts) + sum(1 + len(entries) for entries in asked.values())
+
+    return _best("folder", met)
 
 
-def _checkpoint(path: Path) -> str | None:
-    """Families name their text networks differently; a file without them is told by what its UNet reads."""
-    if path.suffix != ".safetensors":
-        return None
-    header = safetensors_header(path)
-    if not any(key.startswith(LDM_UNET) for key in header):
-        return None
-    named = [name for name, prefix in LDM_TEXT.items() if any(key.startswith(prefix) for key in header)]
-    if LDM_SIZES in header or named:
-        reads_sizes = LDM_SIZES in header
-        return named[0] if len(named) == 1 and reads_sizes == (named[0] == "sdxl") else None
-    shape = header.get(LDM_CROSS_ATTENTION, {}).get("shape")
-    return None if shape is None else WIDTHS.get(shape[1])
+def _file(header: Mapping[str, Any]) -> str | None:
+    names = sorted(header)
+
+    def begins(prefix: str) -> bool:
+        at = bisect_left(names, prefix)
+        return at < len(names) and names[at].startswith(prefix)
+
+    def met(mark: Mark) -> int | None:
+        keys, without, shapes = mark.get("keys", ()), mark.get("without", ()), mark.get("shapes", {})
+        if not all(map(begins, keys)) or any(map(begins, without)):
+            return None
+        if not all(_shaped(header.get(name, {}).get("shape"), sizes) for name, sizes in shapes.items()):
+            return None
+        return len(keys) + len(without) + len(shapes)
+
+    return _best("file", met)
+
+
+def _entries(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> int | None:
+    """How many entries are wanted, if the configuration has them all."""
+    return len(wanted) if all(config.get(name) == value for name, value in wanted.items()) else None
+
+
+def _shaped(shape: Any, sizes: Sequence[int | None]) -> bool:
+    same = isinstance(shape, list) and len(shape) == len(sizes)
+    return same and all(size in (None, found) for size, found in zip(sizes, shape, strict=True))

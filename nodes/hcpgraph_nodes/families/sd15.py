@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .base import Prefixes
 from .networks import TextPart
 from .sizes import Sizes
 from .unet_family import UNetFamily
 
-TABLE = {
+TABLE: dict[str, Any] = {
     "table": "families",
     "name": "sd15",
+    "title": "Stable Diffusion 1.x",
+    "folder": [
+        {
+            "parts": {"unet": "UNet2DConditionModel", "text_encoder": "CLIPTextModel", "text_encoder_2": None},
+            "configs": {"text_encoder": {}},
+        }
+    ],
+    "file": [
+        {
+            "keys": ["model.diffusion_model.", "cond_stage_model.transformer."],
+            "without": [
+                "model.diffusion_model.label_emb.0.0.weight",
+                "cond_stage_model.model.",
+                "conditioner.embedders.1.model.",
+            ],
+        },
+        {
+            "shapes": {"model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [None, 768]},
+            "without": [
+                "model.diffusion_model.label_emb.0.0.weight",
+                "cond_stage_model.transformer.",
+                "cond_stage_model.model.",
+                "conditioner.embedders.1.model.",
+            ],
+        },
+    ],
+    "controlnet": [{"config": {"cross_attention_dim": 768}, "rank": 2}, {"rank": 0}],
+    "interfaces": {"latents": "sd", "text": "sd15", "controlnet": "sd"},
+    "text_networks": 1,
+    "adapters": {"base_version": "sd_v1", "architecture": "stable-diffusion-v1"},
+    "word_widths": {"768": "Stable Diffusion 1.x"},
     "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
 }
 
@@ -19,7 +50,7 @@ TABLE = {
 class SD15(UNetFamily):
     """OpenAI's CLIP ViT-L/14 and a UNet that predicts the noise. https://arxiv.org/abs/2112.10752"""
 
-    name = "sd15"
+    name = TABLE["name"]
     lora_prefix: ClassVar[Prefixes] = {"denoiser": {"": "lora_unet_"}, "text_encoder": {"": "lora_te_"}}
     peft_prefix: ClassVar[Prefixes] = {"denoiser": {"": "unet."}, "text_encoder": {"": "text_encoder."}}
     architecture = "stable-diffusion-v1"

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .base import Prefixes
 from .networks import TextPart
 from .sizes import Sizes, TextSizes
 from .unet_family import UNetFamily
 
-TABLE = {
+TABLE: dict[str, Any] = {
     "table": "families",
     "name": "sd2",
+    "title": "Stable Diffusion 2.x",
+    "folder": [
+        {
+            "parts": {"unet": "UNet2DConditionModel", "text_encoder": "CLIPTextModel", "text_encoder_2": None},
+            "configs": {"text_encoder": {"hidden_act": "gelu"}},
+        }
+    ],
+    "file": [
+        {
+            "keys": ["model.diffusion_model.", "cond_stage_model.model."],
+            "without": [
+                "model.diffusion_model.label_emb.0.0.weight",
+                "cond_stage_model.transformer.",
+                "conditioner.embedders.1.model.",
+            ],
+        },
+        {
+            "shapes": {"model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [None, 1024]},
+            "without": [
+                "model.diffusion_model.label_emb.0.0.weight",
+                "cond_stage_model.transformer.",
+                "cond_stage_model.model.",
+                "conditioner.embedders.1.model.",
+            ],
+        },
+    ],
+    "controlnet": [
+        {"config": {"cross_attention_dim": 1024}, "rank": 2},
+        {"config": {"use_linear_projection": True}, "rank": 1},
+    ],
+    "interfaces": {"latents": "sd", "text": "sd2", "controlnet": "sd"},
+    "text_networks": 1,
+    "adapters": {"base_version": "sd_v2", "architecture": "stable-diffusion-v2"},
+    "word_widths": {"1024": "Stable Diffusion 2.x"},
     "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
 }
 
@@ -23,7 +57,7 @@ class SD2(UNetFamily):
     say which. Source: https://github.com/Stability-AI/stablediffusion (configs/stable-diffusion).
     """
 
-    name = "sd2"
+    name = TABLE["name"]
     lora_prefix: ClassVar[Prefixes] = {"denoiser": {"": "lora_unet_"}, "text_encoder": {"": "lora_te_"}}
     peft_prefix: ClassVar[Prefixes] = {"denoiser": {"": "unet."}, "text_encoder": {"": "text_encoder."}}
     architecture = "stable-diffusion-v2-768-v"

@@ -23,9 +23,42 @@ from .networks import TextPart
 from .sizes import SCHEDULE, Sizes, TextSizes
 from .unet_family import ZEROS, UNetFamily
 
-TABLE = {
+TABLE: dict[str, Any] = {
     "table": "families",
     "name": "sdxl",
+    "title": "Stable Diffusion XL",
+    "folder": [
+        {
+            "parts": {
+                "unet": "UNet2DConditionModel",
+                "text_encoder": "CLIPTextModel",
+                "text_encoder_2": "CLIPTextModelWithProjection",
+            }
+        }
+    ],
+    "file": [
+        {
+            "keys": [
+                "model.diffusion_model.",
+                "model.diffusion_model.label_emb.0.0.weight",
+                "conditioner.embedders.1.model.",
+            ],
+            "without": ["cond_stage_model.transformer.", "cond_stage_model.model."],
+        }
+    ],
+    "controlnet": [{"config": {"addition_embed_type": "text_time"}, "rank": 3}],
+    "interfaces": {"latents": "sdxl", "text": "sdxl", "controlnet": "sdxl"},
+    "text_networks": 2,
+    "reads_sizes": True,
+    "zero_negative": True,
+    "skipped": 1,
+    "adapters": {
+        "original_names": True,
+        "base_version": "sdxl",
+        "architecture": "stable-diffusion-xl",
+        "keys": ["lora_te2_", "text_encoder_2.", "text_encoders.clip_g.", "clip_bigG.", "add_embedding", "label_emb"],
+    },
+    "word_widths": {"1280": "the second text encoder of SDXL", "2048": "both text encoders of SDXL, side by side"},
     "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
 }
 FORCE_ZEROS = "force_zeros_for_empty_prompt"
@@ -34,7 +67,7 @@ FORCE_ZEROS = "force_zeros_for_empty_prompt"
 class SDXL(UNetFamily):
     """CLIP ViT-L/14 and OpenCLIP ViT-bigG/14, joined; a UNet that also reads the pooled embedding and sizes."""
 
-    name = "sdxl"
+    name = TABLE["name"]
     lora_prefix: ClassVar[Prefixes] = {
         "denoiser": {"": "lora_unet_"},
         "text_encoder": {"text_encoder.": "lora_te1_", "text_encoder_2.": "lora_te2_"},
@@ -88,7 +121,7 @@ class SDXL(UNetFamily):
         "use_karras_sigmas": False,
     }
     upcast_vae = True
-    skipped = 1
+    skipped = TABLE["skipped"]
     reads: ClassVar[frozenset[str]] = frozenset({TEXT, POOLED})
 
     def model_index(self, denoiser: Denoiser) -> dict[str, Any]:

@@ -1,11 +1,23 @@
 """What is known of the model families without importing them (torch-free).
 
-A family is one module of any pack. At its top stands `TABLE`, literals alone, that make it known to every node:
+A family is one module of any pack. It has an object `FAMILY` (`base.Family`), and at its top `TABLE`, literals alone,
+which make it known to every node:
 
-* `"table": "families"`, and its `name`;
+* `"table": "families"`, its `name` as settings have it, and its `title` for people;
+* `folder`, `file`, `controlnet`: marks of its files (`probe`);
+* `interfaces`: what its parts go together with those of other families by: parts fit where the names of `latents`,
+  `text`, `controlnet` are equal;
+* `reads_sizes`: its denoiser reads the sizes of pictures; `zero_negative`: it may do without a negative prompt, for its
+  models can say that zeros stand for it; `skipped`: last layers of a text network that it leaves out;
+  `text_networks`: how many it has;
+* `adapters`: of files of adapters, `base_version` and `architecture` what the entries of their headers begin with,
+  `keys` parts of names that its own alone have, `original_names` whether kohya's have the UNet's original names;
+  `word_widths`: widths of a word's vectors -> whose they are;
 * `groups`: component -> its groups of layers: a list of what is put together, each either `{group: [selector, …]}` or
   the name of a row of the table `layer_groups` whose `groups` are that, in a module that the family imports. Layers
   without weights do not count. The group `all` is not declared.
+
+All but the first two may be left out.
 """
 
 from __future__ import annotations
@@ -19,22 +31,41 @@ from hcpgraph.errors import did_you_mean
 if TYPE_CHECKING:
     from hcpgraph.declaring.tables import Row
 
+NAME = "families"
+
 
 def families() -> Mapping[str, Row]:
     """The families by name."""
-    return table("families")
+    return table(NAME)
 
 
-def said(name: str) -> Mapping[str, Any]:
-    """What a family declares.
+def named(name: str) -> Row:
+    """The row of a family.
 
     Raises:
         GraphError: E_FAMILY, no such family.
     """
     known = families()
     if name not in known:
-        raise GraphError("E_FAMILY", f"unknown model family '{name}'", hint=did_you_mean(name, known, "families"))
-    return known[name].values
+        raise GraphError(
+            "E_FAMILY",
+            f"unknown model family '{name}'",
+            port="family",
+            hint=did_you_mean(name, known, "families") + "; a pack that is missing is given with --pack FOLDER",
+        )
+    return known[name]
+
+
+def said(name: Any, entry: str) -> Any:
+    """What a family says under a key of its table; None: nothing, or nobody declares it."""
+    known = families()
+    return known[name].values.get(entry) if name in known else None
+
+
+def interface(name: Any, part: str) -> str | None:
+    """By which name a family's `latents`, `text` or `controlnet` fit those of others; None: by none."""
+    found = (said(name, "interfaces") or {}).get(part)
+    return None if found is None else str(found)
 
 
 def groups(name: str, component: str | None) -> dict[str, list[str]]:
@@ -44,7 +75,7 @@ def groups(name: str, component: str | None) -> dict[str, list[str]]:
         GraphError: E_FAMILY, it names a row of `layer_groups` that nobody declares.
     """
     found: dict[str, list[str]] = {}
-    for each in families()[name].values.get("groups", {}).get(component, ()) if name in families() else ():
+    for each in (said(name, "groups") or {}).get(component, ()):
         for group, selectors in (each if isinstance(each, dict) else _shared(name, each)).items():
             found.setdefault(group, []).extend(selectors)
     return found

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hcpgraph import Context, GraphError
 from hcpgraph.declaring.sources import code_of
 
-from ..families.registry import FAMILIES
+from ..families.table import named
 from .call import Called
 from .digest import folder_digest
 from .handles import Handle, TextEncoder
@@ -75,7 +75,7 @@ def arithmetic(handle: Handle) -> str:
     kind = handle.device.type
     autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
     compiled = f" {handle.compiling}" if handle.compiling else ""
-    code = code_of(FAMILIES[handle.family], __name__, *sorted({type(plugin).__module__ for plugin in handle.stack}))
+    code = code_of(named(handle.family).module, __name__, *sorted({type(plugin).__module__ for plugin in handle.stack}))
     return f"{kind} {handle.root.placement.dtype} {autocast}{compiled} {code}"
 
 

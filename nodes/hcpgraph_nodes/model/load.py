@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from hcpgraph import Context, Facts, GraphError, Probe, Whole, node
-from hcpgraph.widgets import Hint, ModelPicker
+from hcpgraph.widgets import Hint, ModelPicker, RowPicker
 
 from ..adapter_files.suffixes import take_apart
 from ..families.contradiction import refuse_other
 from ..families.probe import probe_family, safetensors_header
-from ..families.registry import FAMILIES, FamilyName
 from ..families.registry import family as implementation
+from ..families.table import NAME, families
 from ..types import Process
 from .bundle import Model
 from .handles import Denoiser, TextEncoder, Vae, named
@@ -51,7 +51,7 @@ def load_model(
     ctx: Context,
     *,
     path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
-    family: Literal["auto", FamilyName] = "auto",
+    family: Annotated[str, RowPicker(table=NAME, also=("auto",))] = "auto",
     prediction_type: Literal["auto", "epsilon", "v_prediction", "sample"] = "auto",
     config: Annotated[str | None, ModelPicker(kind_of="folder", advanced=True)] = None,
     checkpointing: Annotated[bool, Hint(advanced=True)] = False,
@@ -108,8 +108,9 @@ def _unknown(source: Path, path: str) -> GraphError:
             return GraphError(
                 "E_FAMILY", f"'{path}' is no model: it holds a LoRA or another adapter", hint="load it with plugin.load"
             )
+    known = ", ".join(f"{name} ({row.values.get('title', name)})" for name, row in families().items())
     return GraphError(
         "E_FAMILY",
         f"'{path}' is of no known model family",
-        hint=f"set family to one of: {', '.join(FAMILIES)}; .ckpt files must be converted to safetensors first",
+        hint=f"set family to one of: {known}; .ckpt files must be converted to safetensors first",
     )

@@ -8,12 +8,12 @@ from pydantic import Field
 
 from hcpgraph import Context, Facts, GraphError, Probe, Setting, Whole, node
 from hcpgraph.rng import SEED_MAX, stream_seed
-from hcpgraph.widgets import Hint, Seed
+from hcpgraph.widgets import Hint, RowPicker, Seed
 
 from ..families.clip_bpe import FULL, SMALLEST
-from ..families.registry import FamilyName
 from ..families.registry import family as implementation
 from ..families.sizes import Sizes, TextSizes
+from ..families.table import NAME
 from ..types import Process
 from .bundle import Model
 from .handles import Denoiser, TextEncoder, Vae, named
@@ -52,7 +52,7 @@ class NewModel(NamedTuple):
 def new_model(
     ctx: Context,
     *,
-    family: Annotated[FamilyName, Hint(primary=True)] = "sd15",
+    family: Annotated[str, RowPicker(table=NAME, primary=True)] = "sd15",
     resolution: Annotated[int, Field(ge=8, le=4096), Hint(primary=True)] = 64,
     channels: Annotated[list[Channels], Field(min_length=1, max_length=8), Hint(group="UNet")] = [32, 64],  # noqa: B006
     layers: Annotated[int, Field(ge=1, le=8), Hint(group="UNet")] = 1,

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from hcpgraph import Context, GraphError, Whole, node
 from hcpgraph.widgets import Hint, ModelPicker
 
-from ..families.registry import INTERFACES, family
+from ..families.registry import family
+from ..families.table import interface
 from ..rules import layout_problem
 from ..types import Process, SavedFile
 from .bundle import Model
@@ -79,7 +80,7 @@ def save_model(
 
 def _require_one_model(denoiser: Denoiser, text_encoder: TextEncoder, vae: Vae) -> None:
     for name, part in (("text", text_encoder), ("latents", vae)):
-        own, other = (INTERFACES[each.family][name] for each in (denoiser, part))
+        own, other = (interface(each.family, name) for each in (denoiser, part))
         if own != other:
             raise GraphError(
                 "E_FAMILY",

@@ -7,6 +7,7 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from ..families.table import said
 from .told import error, number, origin, warning
 
 WORD_ENDINGS = {"safetensors": ".safetensors", "diffusers": ".safetensors", "a1111": ".pt"}
@@ -19,8 +20,10 @@ def word_fits_its_format(view: Any) -> list[Problem]:
     """The path of `word.save` ends as its format is written, and A1111's .pt has one text network."""
     if view.type != "word.save":
         return []
-    if view.settings.get("format") == "a1111" and view.facts.get("word", {}).get("family") == "sdxl":
-        message = "A1111's .pt has no place for the two text networks of sdxl"
+    family = view.facts.get("word", {}).get("family")
+    networks = said(family, "text_networks") or 1
+    if view.settings.get("format") == "a1111" and networks > 1:
+        message = f"A1111's .pt has no place for the {networks} text networks of {family}"
         hint = "set format to safetensors, which A1111 reads too"
         return [error(view, "E_WORD_FORMAT", "format", message, hint)]
     path, ending = view.settings.get("path"), WORD_ENDINGS.get(str(view.settings.get("format")))

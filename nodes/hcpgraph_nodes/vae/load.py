@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from hcpgraph import Context, Facts, Probe, Setting, node
-from hcpgraph.widgets import ModelPicker
+from hcpgraph.widgets import ModelPicker, RowPicker
 
 from ..families.contradiction import refuse_other
-from ..families.registry import FamilyName
 from ..families.registry import family as implementation
+from ..families.table import NAME
 from ..model.handles import Vae, named
 from ..model.root import Placement
 
@@ -19,7 +19,7 @@ def load_vae(
     ctx: Context,
     *,
     path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
-    family: FamilyName = "sd15",
+    family: Annotated[str, RowPicker(table=NAME)] = "sd15",
 ) -> Annotated[
     Vae, Facts(family=Setting("family"), latents=Probe("latents"), contradicts=Probe("contradicts vae.load"))
 ]:

@@ -23,6 +23,7 @@ from hcpgraph.errors import listed
 from hcpgraph.finite import READ, refuse_not_finite
 
 from ..adapter_files.suffixes import take_apart
+from ..families.table import families, said
 from ..model.handles import TextEncoder
 from ..pickles import SAFER, PickleTrouble, read_pickle
 from .bundle import PREFIX, bundled
@@ -31,12 +32,6 @@ Vectors = Mapping[str, Tensor]
 """Vectors (n, d) by `clip_l` and `clip_g`, or by an empty text where a file has only one tensor."""
 NETWORKS = ("clip_l", "clip_g")
 HCP_NETWORKS = {"clip_L": "clip_l", "clip_bigG": "clip_g"}
-WIDTHS = {
-    768: "Stable Diffusion 1.x",
-    1024: "Stable Diffusion 2.x",
-    1280: "the second text encoder of SDXL",
-    2048: "both text encoders of SDXL, side by side",
-}
 TENSORS = (".safetensors",)
 PICKLES = (".pt", ".bin", ".ckpt")
 
@@ -90,8 +85,7 @@ def fitted(vectors: Vectors, text_encoder: TextEncoder, name: str) -> dict[str, 
         return found
     has = ", ".join(f"{part or 'vectors'} {list(value.shape)}" for part, value in vectors.items())
     needs = ", ".join(f"{part} [n, {width}]" for part, width in widths.items())
-    seen = {value.shape[1]: WIDTHS[value.shape[1]] for value in vectors.values() if value.shape[1] in WIDTHS}
-    models = [f"{width} is the width of {model}" for width, model in seen.items()]
+    models = list(dict.fromkeys(text for value in vectors.values() for text in _whose(value.shape[1])))
     if len(counts) > 1:
         models = ["every text network needs as many vectors"]
     raise GraphError(
@@ -100,6 +94,12 @@ def fitted(vectors: Vectors, text_encoder: TextEncoder, name: str) -> dict[str, 
         port="path",
         hint="; ".join(models) or "the file is for a model of other sizes",
     )
+
+
+def _whose(width: int) -> list[str]:
+    """Whose text networks read vectors of a width."""
+    known = ((said(name, "word_widths") or {}).get(str(width)) for name in families())
+    return [f"{width} is the width of {model}" for model in known if model]
 
 
 def tensors(name: str, vectors: tuple[Tensor, ...], layout: str) -> dict[str, Tensor]:
