@@ -24,7 +24,7 @@ class VariancePreserving(Process):
         alphas_cumprod: a_t (T,), float32 in [0, 1).
         prediction_type: epsilon, v_prediction or sample.
         config: The configuration of the diffusers scheduler that it was read from.
-        zero_snr: Whether a_t ends at 0.
+        zero_snr: Whether a_t ends at 0; no table without numbers (on the device meta) does.
     """
 
     kind: ClassVar[str] = "vp"
@@ -36,7 +36,8 @@ class VariancePreserving(Process):
     zero_snr: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "zero_snr", not float(self.alphas_cumprod[-1]) > 0)
+        end = self.alphas_cumprod[-1]
+        object.__setattr__(self, "zero_snr", not end.is_meta and not float(end) > 0)
 
     @property
     def num_train_timesteps(self) -> int:
