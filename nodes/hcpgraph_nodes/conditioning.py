@@ -18,7 +18,7 @@ CHANNELS, TOKENS = "image_channels", "image_tokens_"
 """Names of image conditions: what stands beside the channels of the noisy latents; references, numbered from 1."""
 
 
-@port_type(color="#8fbf7f", facts=("text",))
+@port_type(color="#8fbf7f", facts=("text",), told=("image", "guidance"))
 @dataclass(frozen=True, slots=True)
 class Conditioning:
     """What leads a denoiser: named parts of B rows, and masks that say where a part is padded.
@@ -113,6 +113,16 @@ class Conditioning:
         """The same on a device."""
         parts, masks = ({name: one.to(device) for name, one in all.items()} for all in (self.parts, self.masks))
         return Conditioning(parts, masks)
+
+    def with_conditions_of(self, other: Conditioning) -> Conditioning:
+        """The same with what the other one has beside its text, such as a picture, where it has none of its own."""
+        others = {
+            name: part
+            for name, part in other.parts.items()
+            if not name.startswith((TEXT, POOLED)) and name not in self.parts
+        }
+        masks = {name: mask for name, mask in other.masks.items() if name in others}
+        return Conditioning({**self.parts, **others}, {**self.masks, **masks})
 
     def rows(self, count: int) -> Conditioning:
         """One row a sample: a single row stands for all of them.

@@ -19,9 +19,10 @@ from typing import Any
 from hcpgraph.errors import GraphError, Problem
 
 from .adapter_files import parts
+from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
-from .families import contradiction, file_marks, table
+from .families import contradiction, file_marks, image_conditions, table
 from .pairs import counts, files, inside, lengths, sizes, training
 from .process.refusals import no_signal
 from .python.rule import untrusted
@@ -67,17 +68,18 @@ def family(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str |
     return probe_family(resolve(path))
 
 
-def interface(name: str) -> Prober:
+def interface(between: str) -> Prober:
     """The fact by which parts of several families fit: `latents` or `text`."""
 
     def fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
-        return table.interface(family(settings, resolve), name)
+        return table.interface(family(settings, resolve), between)
 
     return fact
 
 
 for _name in ("latents", "text"):
     prober(_name)(interface(_name))
+prober("image")(image_conditions.image_fact)
 
 
 @rule
@@ -89,17 +91,20 @@ def guidance_has_two_sides(view: Any) -> list[Problem]:
     if not isinstance(guidance, int | float):
         return []
     may_do_without = table.said(view.facts.get("denoiser", {}).get("family"), "zero_negative")
-    if guidance > 1 and "negative" not in view.connected and not may_do_without:
+    image = view.settings.get("image_guidance", 1.0)
+    apart = isinstance(image, int | float) and image != 1
+    scale = f"guidance {guidance:g}" if guidance > 1 else f"image_guidance {image:g}"
+    if (guidance > 1 or apart) and "negative" not in view.connected and not may_do_without:
         return [
             Problem(
                 "E_NO_NEGATIVE",
-                f"guidance {guidance:g} compares with a negative prompt, and none is wired",
+                f"{scale} compares with a negative prompt, and none is wired",
                 node=view.node,
                 port="negative",
                 hint="wire text.encode of an empty prompt to it, or set guidance to 1",
             )
         ]
-    if guidance <= 1 and "negative" in view.connected:
+    if guidance <= 1 and not apart and "negative" in view.connected:
         return [
             Problem(
                 "W_NEGATIVE_UNUSED",
@@ -257,7 +262,7 @@ def small_model_sizes(view: Any) -> list[Problem]:
     ]
 
 
-for module in (lengths, training, files, counts, sizes, inside):
+for module in (lengths, training, files, counts, sizes, inside, conditions):
     for each in module.RULES:
         rule(each)
 rule(untrusted)

@@ -20,7 +20,7 @@ from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.statistics import Statistics
 from hcpgraph_nodes.plugins.kinds import SinglePluginBlock
 from hcpgraph_nodes.python.object import PythonObject
-from hcpgraph_nodes.types import Captions, Conditioning, Images, Latents, Noise, Posterior
+from hcpgraph_nodes.types import Captions, Conditioning, Images, Latents, LossMask, Noise, Posterior
 from torch import Tensor, nn
 
 from hcpgraph.context import Context, Scope
@@ -31,6 +31,8 @@ from hcpgraph.testing import context
 SENTENCES = [f"{place} {{caption}}" for place in "abcdefgh"]
 LAYERS = {"layers": [r"re:.*attn1\.to_q$"]}
 SETTINGS: dict[str, dict[str, Any]] = {
+    "condition.image": {"dropout": 0.5},
+    "condition.inpaint": {},
     "controlnet.new": {"channels": [4, 8]},
     "data.caption_dropout": {"probability": 0.5},
     "data.latent_batch": {},
@@ -91,15 +93,17 @@ def inputs(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     model = load_model(context(workspace), path="models:tiny")
     texts = tuple("{1|2|3|4|5|6|7|8} b c d e f" for _ in range(64))
     return {
-        "$M:Model": model.denoiser,
+        "$M:Handle": model.denoiser,
+        "$T:TextEncoder": model.text_encoder,
         "Denoiser": model.denoiser,
         "TextEncoder": model.text_encoder,
         "Vae": model.vae,
         "Process": model.schedule,
         "Captions": Captions(texts),
         "Conditioning": Conditioning.of(values(1, 77, 32)),
-        "Images": Images(values(2, 3, 16, 16)),
+        "Images": Images(values(64, 3, 16, 16)),
         "LatentLoader": latent_loader(),
+        "LossMask": LossMask(values(64, 1, 16, 16)),
         "Latents": Latents(values(2, 4, 8, 8)),
         "Noise": Noise(values(2, 4, 8, 8)),
         "Posterior": Posterior(values(2, 4, 8, 8), values(2, 4, 8, 8)),

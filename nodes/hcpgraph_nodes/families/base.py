@@ -163,6 +163,12 @@ class Family(Protocol):
     def no_prompt(self, denoiser: Denoiser, positive: Conditioning) -> Conditioning | None:
         """What guidance compares with where no negative prompt is given; None: the model needs one."""
 
+    def without_image(self, denoiser: Denoiser, conditioning: Conditioning) -> Conditioning | None:
+        """The side of guidance without the picture that leads the other sides; None: there is none to be without."""
+
+    def image_channels(self, vae: Vae, images: Tensor) -> Tensor:
+        """What a denoiser reads beside its latents of pictures (B, 3, H, W) in [0, 1]: channels (B, C, h, w)."""
+
     def encode_image(self, vae: Vae, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], not normalised."""
 

@@ -104,6 +104,13 @@ class KlVae:
             moments = module.encode((images.to(vae.device) * 2 - 1).to(vae.root.placement.dtype)).latent_dist
             return moments.mean.float(), moments.std.float()
 
+    def image_channels(self, vae: Vae, images: Tensor) -> Tensor:
+        """The means of their latents, not scaled, see `base.Family`: what InstructPix2Pix was trained with.
+
+        Source: `prepare_image_latents` of StableDiffusionInstructPix2PixPipeline in diffusers.
+        """
+        return self.encode_image(vae, images)[0]
+
     def decode(self, vae: Vae, latents: Tensor) -> Tensor:
         """Pictures (B, 3, H, W), float32 in [0, 1], of scaled latents."""
         return cut(self.reconstruct(vae, latents))

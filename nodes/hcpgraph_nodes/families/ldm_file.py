@@ -20,6 +20,7 @@ from .ldm_vae import original_vae
 from .open_clip import from_open_clip, to_open_clip
 
 UNET = "model.diffusion_model."
+FIRST = "input_blocks.0.0.weight"
 VAE = "first_stage_model."
 VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 DIFFUSERS_VAE = "encoder.conv_norm_out.weight"
@@ -31,6 +32,13 @@ def unet_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
     names = UNetNames(config)
     found = {key.removeprefix(UNET): value for key, value in _read(path, UNET).items()}
     return {names.to_diffusers(key) or key: value for key, value in found.items()}
+
+
+def unet_channels(path: Path) -> dict[str, int]:
+    """The channels that a checkpoint's UNet reads, which are more than the released model's where it reads pictures."""
+    with _opened(path) as file:
+        name = UNET + FIRST
+        return {"in_channels": file.get_slice(name).get_shape()[1]} if name in file.keys() else {}  # noqa: SIM118
 
 
 def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:

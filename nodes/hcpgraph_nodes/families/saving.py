@@ -35,8 +35,7 @@ class StableDiffusion(Family, Protocol):
     def texts(self) -> tuple[TextPart, ...]:
         """The text networks."""
 
-    @property
-    def pipeline(self) -> str:
+    def pipeline_of(self, denoiser: Denoiser) -> str:
         """The class in diffusers."""
 
     @property
@@ -69,7 +68,7 @@ def save_folder(
     family.save_vae(folder / "vae", vae, dtype, metadata)
     (folder / "scheduler").mkdir()
     write_json(folder / "scheduler" / "scheduler_config.json", configs["scheduler"])
-    index: dict[str, Any] = {"_class_name": family.pipeline, "_diffusers_version": diffusers.__version__}
+    index: dict[str, Any] = {"_class_name": family.pipeline_of(denoiser), "_diffusers_version": diffusers.__version__}
     index |= family.model_index(denoiser) | {name: [None, None] for name in family.nulls}
     index |= {part.name: ["transformers", part.cls] for part in family.texts}
     index |= {part.tokenizer: ["transformers", "CLIPTokenizer"] for part in family.texts}

@@ -40,6 +40,7 @@ TABLE: dict[str, Any] = {
     ],
     "controlnet": [{"config": {"cross_attention_dim": 768}, "rank": 2}, {"rank": 0}],
     "interfaces": {"latents": "sd", "text": "sd15", "controlnet": "sd"},
+    "conditions": ["image_channels"],
     "text_networks": 1,
     "adapters": {"base_version": "sd_v1", "architecture": "stable-diffusion-v1"},
     "word_widths": {"768": "Stable Diffusion 1.x"},

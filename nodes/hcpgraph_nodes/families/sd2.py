@@ -43,6 +43,7 @@ TABLE: dict[str, Any] = {
         {"config": {"use_linear_projection": True}, "rank": 1},
     ],
     "interfaces": {"latents": "sd", "text": "sd2", "controlnet": "sd"},
+    "conditions": ["image_channels"],
     "text_networks": 1,
     "adapters": {"base_version": "sd_v2", "architecture": "stable-diffusion-v2"},
     "word_widths": {"1024": "Stable Diffusion 2.x"},

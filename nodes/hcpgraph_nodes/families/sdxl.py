@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
-from ..conditioning import POOLED, TEXT
+from ..conditioning import CHANNELS, POOLED, TEXT
 from ..model.handles import Denoiser, TextEncoder
 from ..types import Conditioning, Process
 from . import file_marks
 from .base import Prefixes
 from .identity import FACTOR
+from .image_conditions import CHANNELS as BESIDE
+from .image_conditions import INPAINT
 from .networks import TextPart
 from .sizes import SCHEDULE, Sizes, TextSizes
 from .unet_family import ZEROS, UNetFamily
@@ -48,6 +50,7 @@ TABLE: dict[str, Any] = {
     ],
     "controlnet": [{"config": {"addition_embed_type": "text_time"}, "rank": 3}],
     "interfaces": {"latents": "sdxl", "text": "sdxl", "controlnet": "sdxl"},
+    "conditions": ["image_channels"],
     "text_networks": 2,
     "reads_sizes": True,
     "zero_negative": True,
@@ -113,6 +116,10 @@ class SDXL(UNetFamily):
         ),
     )
     pipeline = "StableDiffusionXLPipeline"
+    pipelines: ClassVar[Mapping[str | None, str]] = {
+        INPAINT: "StableDiffusionXLInpaintPipeline",
+        BESIDE: "StableDiffusionXLInstructPix2PixPipeline",
+    }
     nulls = ("feature_extractor", "image_encoder")
     schedule: ClassVar[Mapping[str, Any]] = {
         **SCHEDULE,
@@ -122,7 +129,7 @@ class SDXL(UNetFamily):
     }
     upcast_vae = True
     skipped = TABLE["skipped"]
-    reads: ClassVar[frozenset[str]] = frozenset({TEXT, POOLED})
+    reads: ClassVar[frozenset[str]] = frozenset({TEXT, POOLED, CHANNELS})
 
     def model_index(self, denoiser: Denoiser) -> dict[str, Any]:
         return {FORCE_ZEROS: bool(denoiser.config.get(ZEROS))}

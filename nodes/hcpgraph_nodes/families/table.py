@@ -7,6 +7,7 @@ which make it known to every node:
 * `folder`, `file`, `controlnet`: marks of its files (`probe`);
 * `interfaces`: what its parts go together with those of other families by: parts fit where the names of `latents`,
   `text`, `controlnet` are equal;
+* `conditions`: the parts of a conditioning beside the text that its denoisers can read, as `Conditioning` names them;
 * `reads_sizes`: its denoiser reads the sizes of pictures; `zero_negative`: it may do without a negative prompt, for its
   models can say that zeros stand for it; `skipped`: last layers of a text network that it leaves out;
   `text_networks`: how many it has;
@@ -66,6 +67,12 @@ def interface(name: Any, part: str) -> str | None:
     """By which name a family's `latents`, `text` or `controlnet` fit those of others; None: by none."""
     found = (said(name, "interfaces") or {}).get(part)
     return None if found is None else str(found)
+
+
+def conditions(name: Any) -> frozenset[str] | None:
+    """The parts of a conditioning beside the text that denoisers of a family can read; None where it does not say."""
+    found = said(name, "conditions")
+    return None if found is None else frozenset(found)
 
 
 def groups(name: str, component: str | None) -> dict[str, list[str]]:

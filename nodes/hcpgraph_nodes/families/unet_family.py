@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hcpgraph import GraphError
 
-from ..conditioning import TEXT
+from ..conditioning import CHANNELS, TEXT
 from ..model.clip import Clip, Tokens
 from ..model.handles import Denoiser, TextEncoder
 from ..model.root import Placement, Root
@@ -27,11 +27,14 @@ from . import file_marks, ldm_file, networks, schedule
 from .base import Components, Prefixes
 from .clip_bpe import clip_tokenizer
 from .identity import FACTOR
+from .image_conditions import CHANNELS as BESIDE
+from .image_conditions import INPAINT, of_config
 from .kl_vae import DIFFUSION, KlVae
 from .networks import Config, State, TextPart
 from .pixel_vae import fill, pixel_vae_config
 from .saving import save_folder, save_single
 from .sizes import SCHEDULE, Sizes, text_configs, unet_config, vae_config
+from .unet_images import packed, without_image
 from .weights import build, checked_config, read_config, read_folder
 
 TABLE = {
@@ -77,6 +80,7 @@ class UNetFamily(KlVae):
         resolution: As modelspec writes it.
         texts: The text networks.
         pipeline: The class in diffusers.
+        pipelines: Those for UNets that read pictures, by what they read.
         nulls: Components of that pipeline that a saved folder leaves empty.
         schedule: The forward process of the released model.
         file_prediction: What a single file that does not say it is taken to predict; None: that would be a guess.
@@ -92,11 +96,15 @@ class UNetFamily(KlVae):
     resolution: ClassVar[str]
     texts: ClassVar[tuple[TextPart, ...]]
     pipeline: ClassVar[str] = "StableDiffusionPipeline"
+    pipelines: ClassVar[Mapping[str | None, str]] = {
+        INPAINT: "StableDiffusionInpaintPipeline",
+        BESIDE: "StableDiffusionInstructPix2PixPipeline",
+    }
     nulls: ClassVar[tuple[str, ...]] = ("feature_extractor", "image_encoder", "safety_checker")
     schedule: ClassVar[Mapping[str, Any]] = SCHEDULE
     file_prediction: ClassVar[str | None] = "epsilon"
     skipped: ClassVar[int] = 0
-    reads: ClassVar[frozenset[str]] = frozenset({TEXT})
+    reads: ClassVar[frozenset[str]] = frozenset({TEXT, CHANNELS})
     masked: ClassVar[bool] = False
 
     def save(self, folder: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
@@ -114,6 +122,10 @@ class UNetFamily(KlVae):
     def model_index(self, denoiser: Denoiser) -> dict[str, Any]:
         """Plain settings of the pipeline in diffusers."""
         return {"requires_safety_checker": False}
+
+    def pipeline_of(self, denoiser: Denoiser) -> str:
+        """The class in diffusers for a denoiser of the family."""
+        return self.pipelines.get(of_config(denoiser.config), self.pipeline)
 
     def released_zeros(self, index: Mapping[str, Any]) -> bool:
         """Whether a pipeline with these settings compares with zeros where no negative prompt is given."""
@@ -173,6 +185,7 @@ class UNetFamily(KlVae):
         described = None if config is None and written is None else self._described(config, written or {}, path.name)
         unet, texts, vae, noise = described or self._released()
         if described is None:
+            unet |= ldm_file.unet_channels(path)
             marked = file_marks.marked_prediction(metadata, keys)
             noise["prediction_type"] = prediction_type or marked or self._assumed(path, tell)
             if file_marks.ZERO_SNR_MARK in keys:
@@ -313,19 +326,13 @@ class UNetFamily(KlVae):
         sizes: Tensor | None = None,
     ) -> Tensor:
         """The UNet's output, see `base.Family`."""
-        reads = denoiser.config.get("in_channels", 4)
-        if noisy.shape[1] != reads:
-            raise GraphError(
-                "E_CHANNELS",
-                f"the denoiser reads {reads} channels, and the latents have {noisy.shape[1]}",
-                hint="wire denoiser and VAE of one model; UNets for inpainting, which read 9, are not supported",
-            )
+        sample = packed(denoiser, noisy, conditioning)
         conditioning.require_read(self.reads, masked=self.masked)
         dtype = denoiser.root.placement.dtype
         extra = self.extra_conditions(denoiser, noisy, conditioning, sizes)
-        noisy, text = noisy.to(dtype), conditioning.data.to(dtype)
+        sample, noisy, text = sample.to(dtype), noisy.to(dtype), conditioning.data.to(dtype)
         with denoiser.active(noisy=noisy, timesteps=timesteps, conditioning=text) as module:
-            prediction: Tensor = module(noisy, timesteps, text, return_dict=False, **extra)[0].float()
+            prediction: Tensor = module(sample, timesteps, text, return_dict=False, **extra)[0].float()
             return prediction
 
     def no_prompt(self, denoiser: Denoiser, positive: Conditioning) -> Conditioning | None:
@@ -334,3 +341,7 @@ class UNetFamily(KlVae):
             return None
         pooled = None if positive.pooled is None else torch.zeros_like(positive.pooled)
         return Conditioning.of(torch.zeros_like(positive.data), pooled)
+
+    def without_image(self, denoiser: Denoiser, conditioning: Conditioning) -> Conditioning | None:
+        """Zeros in the place of the picture, see `base.Family`."""
+        return without_image(denoiser, conditioning)

@@ -143,7 +143,7 @@ class Handle(Weights):
         return self.root.placement.device
 
 
-@port_type(color="#c9a227", weights="runs", facts=("family", "latents", "text"))
+@port_type(color="#c9a227", weights="runs", facts=("family", "latents", "text"), told=("image",))
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Denoiser(Handle):
     """The network that predicts the noise; `prediction_type` is what its output means."""

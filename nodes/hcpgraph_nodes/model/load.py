@@ -23,7 +23,14 @@ class LoadedModel(NamedTuple):
     """The parts of a model."""
 
     denoiser: Annotated[
-        Denoiser, Facts(family=Probe("family"), latents=Probe("latents"), text=Probe("text"), weights="denoiser")
+        Denoiser,
+        Facts(
+            family=Probe("family"),
+            latents=Probe("latents"),
+            text=Probe("text"),
+            image=Probe("image"),
+            weights="denoiser",
+        ),
     ]
     text_encoder: Annotated[TextEncoder, Facts(family=Probe("family"), text=Probe("text"), weights="text_encoder")]
     vae: Annotated[Vae, Facts(family=Probe("family"), latents=Probe("latents"), weights="vae")]

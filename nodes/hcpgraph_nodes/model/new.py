@@ -27,7 +27,8 @@ class NewModel(NamedTuple):
     """The parts of a model."""
 
     denoiser: Annotated[
-        Denoiser, Facts(family=Setting("family"), latents=Probe("latents"), text=Probe("text"), weights="denoiser")
+        Denoiser,
+        Facts(family=Setting("family"), latents=Probe("latents"), text=Probe("text"), image="none", weights="denoiser"),
     ]
     text_encoder: Annotated[TextEncoder, Facts(family=Setting("family"), text=Probe("text"), weights="text_encoder")]
     vae: Annotated[Vae, Facts(family=Setting("family"), latents=Probe("latents"), weights="vae")]

@@ -19,6 +19,7 @@ from ..model.handles import Denoiser
 from ..noise.draws import draw
 from ..python.object import PythonObject
 from ..types import Conditioning, Latents, Noise, Process
+from .guidance import guided
 from .progress import Progress
 from .samplers import Sampler
 from .schedulers import from_class, make_scheduler, set_steps
@@ -45,6 +46,7 @@ def denoise(
     sampler: Annotated[Sampler, Hint(primary=True)] = "dpmpp_2m_karras",
     steps: Annotated[int, Field(ge=1, le=1000), Slider(step=1)] = 25,
     guidance: Annotated[float, Field(ge=1, le=100), Slider(step=0.5)] = 7.5,
+    image_guidance: Annotated[float, Field(ge=1, le=100), Slider(step=0.1, advanced=True)] = 1.0,
     eta: Annotated[float, Field(ge=0, le=1), Slider(step=0.05, advanced=True)] = 0.0,
     seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed(primary=True)] = 0,
 ) -> Annotated[Latents, Facts(latents=Port("denoiser"))]:
@@ -69,6 +71,8 @@ def denoise(
             karras, EDM has euler and the dpmpp_2m ones.
         steps: Denoising steps; solvers of second order run the model twice a step.
         guidance: Scale of classifier-free guidance; 1 runs the positive condition alone.
+        image_guidance: Scale of the guidance by the picture of condition.image, for models such as InstructPix2Pix; 1:
+            the picture leads both sides alike.
         eta: Share of fresh noise in DDIM; other samplers do not read it.
         seed: Seed of the first sample.
 
@@ -76,20 +80,20 @@ def denoise(
         out: Clean scaled latents (B, C, h, w).
 
     Raises:
-        GraphError: E_NO_NEGATIVE; E_BATCH, prompts or noise of other samples; E_OBJECT; E_SETTING, the sampler cannot
+        GraphError: E_NO_NEGATIVE; E_PARTS, conditions that the model does not read, or no picture that could guide;
+            E_BATCH, prompts or noise of other samples; E_OBJECT; E_SETTING, the sampler cannot
             do so many or so few steps, or not the model's process; E_CHANNELS, the denoiser reads other latents.
     """
     count = len(latents.data)
-    if guidance > 1 and negative is None:
-        negative = family(denoiser.family).no_prompt(negative_denoiser or denoiser, positive)
-    if guidance > 1 and negative is None:
-        raise GraphError(
-            "E_NO_NEGATIVE",
-            f"guidance {guidance:g} compares with a negative prompt, and none is wired",
-            hint="wire text.encode of an empty prompt to it, or set guidance to 1",
-        )
-    text = _rows(positive, count)
-    against = _rows(negative, count) if guidance > 1 and negative is not None else None
+    predict = guided(
+        family(denoiser.family),
+        denoiser,
+        negative_denoiser or denoiser,
+        (positive, negative),
+        count=count,
+        scale=guidance,
+        image_scale=image_guidance,
+    )
     solver = make_scheduler(sampler, schedule) if scheduler is None else from_class(scheduler, schedule)
     set_steps(solver, steps, denoiser.device, schedule, latents.data.shape)
     generators = ctx.generators(seed, count, latents.keys)
@@ -105,46 +109,16 @@ def denoise(
     sample = start.to(denoiser.device) * getattr(solver, "init_noise_sigma", 1.0)
     scale = getattr(solver, "scale_model_input", _as_it_is)  # flows have neither
     extra = _step_arguments(solver, generators, eta)
-    implementation = family(denoiser.family)
-    predict, masked = implementation.predict, implementation.masked
-    other = negative_denoiser or denoiser
-    together = against is not None and other is denoiser and _share(against, text, masked=masked)
     total = len(solver.timesteps)
     (first,) = ctx.row_seeds(seed)
     with torch.no_grad(), seeded(first, denoiser.device):  # for schedulers that take no generator
         for index, timestep in enumerate(solver.timesteps):
             ctx.check()
             scaled = scale(sample, timestep)
-            progress = Progress(index / total, (index + 1) / total, 2 if together else 1)
-            model = denoiser.with_inputs(progress=progress)
-            if against is None:
-                output = predict(model, scaled, timestep, text)
-            elif together:  # one call for both sides
-                both = predict(model, torch.cat([scaled, scaled]), timestep, Conditioning.joined([against, text]))
-                without, output = both.chunk(2)
-                output = without + guidance * (output - without)
-            else:
-                without = predict(other.with_inputs(progress=progress), scaled, timestep, against)
-                output = without + guidance * (predict(model, scaled, timestep, text) - without)
+            output = predict(scaled, timestep, Progress(index / total, (index + 1) / total))
             sample = solver.step(output, timestep, sample, **extra, return_dict=False)[0]
             ctx.progress(index + 1, total)
     return Latents(sample, latents.keys)
-
-
-def _rows(conditioning: Conditioning, count: int) -> Conditioning:
-    rows = conditioning.count
-    if rows not in (1, count):
-        raise GraphError(
-            "E_BATCH",
-            f"{rows} prompts for {count} samples",
-            hint="give one prompt for all or one a sample, or change count in sample.empty_latents",
-        )
-    return conditioning.rows(count)
-
-
-def _share(first: Conditioning, second: Conditioning, *, masked: bool) -> bool:
-    """Whether both sides of guidance go through one call: those of one shape, or of any length where masks are read."""
-    return first.alike(second) or (masked and first.parts.keys() == second.parts.keys())
 
 
 def _as_it_is(sample: torch.Tensor, timestep: Any) -> torch.Tensor:

@@ -30,7 +30,7 @@ def encode(
     *,
     clip_skip: Annotated[int, Field(ge=0, le=31)] = 0,
     cache: Annotated[Literal["off", "ram", "disk"], Hint(advanced=True)] = "off",
-) -> Annotated[Conditioning, Facts(text=Port("text_encoder"))]:
+) -> Annotated[Conditioning, Facts(text=Port("text_encoder"), image="none")]:
     """Encode text into the conditioning of the denoiser.
 
     With a cache every caption is encoded once, as it is after all changes to it: shuffled tags are another caption.

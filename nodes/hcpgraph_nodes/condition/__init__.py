@@ -1,0 +1,1 @@
+"""What leads a denoiser beside its text: pictures, and the guidance that some networks read."""
