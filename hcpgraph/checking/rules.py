@@ -34,6 +34,11 @@ class RuleView:
         self.settings: Mapping[str, Any] = graph.settings[node.id]
         self.lengths = graph.by_node.get(node.id, ())
 
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What its settings are where nothing else is written."""
+        return self._node.spec.defaults if self._node.spec else {}
+
     @cached_property
     def connected(self) -> frozenset[str]:
         """Input ports with a wire."""

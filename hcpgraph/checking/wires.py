@@ -175,9 +175,10 @@ def _sources(
             elif "literal" in declared:
                 facts[name] = (declared["literal"], f"{node.id}.{port.name}")
             elif "port" in declared:
+                there = declared.get("fact", name)
                 for first in node.inputs.get(declared["port"], ())[:1]:
-                    if name in wires.facts.get(first, {}):
-                        facts[name] = wires.facts[first][name]
+                    if there in wires.facts.get(first, {}):
+                        facts[name] = wires.facts[first][there]
             else:
                 value = _evaluate(declared, settings, registry, resolve)
                 if value is not None:

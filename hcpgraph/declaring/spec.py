@@ -39,9 +39,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class FromPort:
-    """A fact that is copied from an input port (`Port("name")` in a declaration)."""
+    """A fact that is copied from an input port (`Port("name")` in a declaration), where it may have another name."""
 
     name: str
+    fact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _fact_json(value: Any) -> dict[str, Any]:
     if isinstance(value, Setting):
         return {"setting": value.name}
     if isinstance(value, FromPort):
-        return {"port": value.name}
+        return {"port": value.name} | ({"fact": value.fact} if value.fact else {})
     if isinstance(value, Probe):
         return {"probe": value.name}
     return {"literal": value}

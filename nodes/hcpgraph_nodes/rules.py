@@ -24,6 +24,7 @@ from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import contradiction, file_marks, image_conditions, table
 from .pairs import counts, files, inside, lengths, sizes, training
+from .process import rule as processes
 from .process.refusals import no_signal
 from .python.rule import untrusted
 from .text.rule import constant_texts
@@ -153,7 +154,7 @@ def family_is_known(view: Any) -> list[Problem]:
 
 
 prober("impossible")(file_marks.impossible)
-for _fact in ("process", "prediction", "zero_snr", "num_train_timesteps"):
+for _fact in ("process", "predicts", "zero_snr", "num_train_timesteps"):
     prober(f"{_fact} of the files")(file_marks.process_fact(_fact))
 prober("selected parts")(parts.selected)
 prober("parts of the adapter")(parts.adapter_parts)
@@ -262,7 +263,7 @@ def small_model_sizes(view: Any) -> list[Problem]:
     ]
 
 
-for module in (lengths, training, files, counts, sizes, inside, conditions):
+for module in (lengths, training, files, counts, sizes, inside, conditions, processes):
     for each in module.RULES:
         rule(each)
 rule(untrusted)

@@ -24,7 +24,7 @@ def predict(
     conditioning: Conditioning,
     sizes: CropInfo | None = None,
     schedule: Process | None = None,
-) -> Annotated[Prediction, Facts(prediction=Port("schedule"))]:
+) -> Annotated[Prediction, Facts(prediction=Port("schedule", "predicts"))]:
     """Run the denoiser once, with the plugins of its wire.
 
     Args:

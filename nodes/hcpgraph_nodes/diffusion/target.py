@@ -7,14 +7,18 @@ https://arxiv.org/abs/2206.00364 (eq. 8, F).
 
 from __future__ import annotations
 
-from hcpgraph import node
+from typing import Annotated
+
+from hcpgraph import Facts, Port, node
 
 from ..process.kinds.predictions import prediction_of
 from ..types import Latents, Noise, Process, Target, Timesteps
 
 
 @node("diffusion.target")
-def target(latents: Latents, noise: Noise, timesteps: Timesteps, schedule: Process) -> Target:
+def target(
+    latents: Latents, noise: Noise, timesteps: Timesteps, schedule: Process
+) -> Annotated[Target, Facts(prediction=Port("schedule", "predicts"))]:
     """What the denoiser should predict, as the process says.
 
     Args:

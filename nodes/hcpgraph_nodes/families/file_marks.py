@@ -50,7 +50,7 @@ def impossible(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> s
 
 
 def process_fact(name: str) -> Callable[[Mapping[str, Any], Callable[[str], Path]], Any]:
-    """A probe of `model.load` for one of the facts of a process: process, prediction, zero_snr, num_train_timesteps."""
+    """A probe of `model.load` for one of the facts of a process: process, predicts, zero_snr, num_train_timesteps."""
 
     def probe(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> Any:
         config = _scheduler(resolve(settings["path"]), settings.get("config"), resolve)
@@ -67,11 +67,11 @@ def process_facts(config: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     facts = {"process": kind, "num_train_timesteps": config.get("num_train_timesteps") or 1000}
     if kind != "vp":
-        return {**facts, "prediction": kind, "zero_snr": False}
+        return {**facts, "predicts": kind, "zero_snr": False}
     # None: a single file without a word of it
-    known = {"prediction": config["prediction_type"]} if config.get("prediction_type") else {}
+    known = {"predicts": config["prediction_type"]} if config.get("prediction_type") else {}
     if "prediction_type" not in config:  # diffusers' default
-        known = {"prediction": IMPOSSIBLE}
+        known = {"predicts": IMPOSSIBLE}
     return {**facts, **known, "zero_snr": ends_in_noise(config)}
 
 

@@ -41,7 +41,7 @@ class LoadedModel(NamedTuple):
             impossible=Probe("impossible"),
             contradicts=Probe("contradicts model.load"),
             process=Probe("process of the files"),
-            prediction=Probe("prediction of the files"),
+            predicts=Probe("predicts of the files"),
             zero_snr=Probe("zero_snr of the files"),
             num_train_timesteps=Probe("num_train_timesteps of the files"),
         ),

@@ -37,7 +37,7 @@ class NewModel(NamedTuple):
         Facts(
             family=Setting("family"),
             process="vp",
-            prediction=Setting("prediction_type"),
+            predicts=Setting("prediction_type"),
             zero_snr=False,
             num_train_timesteps=1000,
         ),

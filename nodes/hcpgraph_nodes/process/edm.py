@@ -24,7 +24,7 @@ def edm(
     rho: Annotated[float, Field(gt=0, le=100), Hint(advanced=True)] = 7.0,
     sigma_schedule: Annotated[Literal["karras", "exponential"], Hint(advanced=True)] = "karras",
     prediction_type: Annotated[Literal["epsilon", "v_prediction"], Hint(advanced=True)] = "epsilon",
-) -> Annotated[Process, Facts(process="edm", prediction="edm", zero_snr=False, num_train_timesteps=1000)]:
+) -> Annotated[Process, Facts(process="edm", predicts="edm", zero_snr=False, num_train_timesteps=1000)]:
     """The process of EDM, x = x_0 + σ ε, with its preconditioning: c_skip, c_out, c_in and c_noise.
 
     Wire it in place of a model's own process, also into diffusion.predict, which runs the preconditioned network. The

@@ -31,7 +31,7 @@ def flow(
     max_image_seq_len: Tokens = 4096,
     shift_terminal: Terminal = None,
     patch: Annotated[int, Field(ge=1, le=64), Hint(advanced=True)] = 2,
-) -> Annotated[Process, Facts(process="flow", prediction="flow", zero_snr=False, num_train_timesteps=1000)]:
+) -> Annotated[Process, Facts(process="flow", predicts="flow", zero_snr=False, num_train_timesteps=1000)]:
     """A rectified flow, x_t = (1 − t) x_0 + t ε, whose network predicts ε − x_0.
 
     Wire it in place of a model's own process to train a network as a flow and to draw with it (Liu et al. 2022,

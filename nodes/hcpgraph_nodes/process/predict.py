@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from hcpgraph import Facts, GraphError, Setting, node
 from hcpgraph.widgets import Hint
@@ -12,13 +12,15 @@ from ..types import Process
 from .kinds.vp import VariancePreserving
 from .refusals import HINT, IMPOSSIBLE, no_signal, no_table
 
+P = TypeVar("P", bound=Process)
+
 
 @node("process.predict", title="Another prediction")
 def predict(
-    process: Process,
+    process: P,
     *,
     prediction_type: Annotated[Literal["epsilon", "v_prediction", "sample"], Hint(primary=True)] = "v_prediction",
-) -> Annotated[Process, Facts(prediction=Setting("prediction_type"))]:
+) -> Annotated[P, Facts(predicts=Setting("prediction_type"))]:
     """The same process with a network that predicts something else: to train a model into another prediction.
 
     Wire it into diffusion.predict, diffusion.target and sample.denoise alike. What a model was trained to predict is a
@@ -39,6 +41,6 @@ def predict(
         raise GraphError("E_SCHEDULE", message, port="process", hint="take the process of a model with a table")
     if prediction_type == IMPOSSIBLE and process.zero_snr:
         raise GraphError("E_SCHEDULE", no_signal(prediction_type), port="prediction_type", hint=HINT)
-    return replace(
-        process, prediction_type=prediction_type, config={**process.config, "prediction_type": prediction_type}
-    )
+    config = {**process.config, "prediction_type": prediction_type}
+    made: Any = replace(process, prediction_type=prediction_type, config=config)
+    return made  # type: ignore[no-any-return]

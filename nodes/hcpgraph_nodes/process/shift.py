@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from hcpgraph import GraphError, node
 
 from ..types import Process
@@ -9,10 +11,12 @@ from .flow import Factor, Mu, Terminal, Tokens
 from .kinds.flow import RectifiedFlow
 from .refusals import no_shift
 
+P = TypeVar("P", bound=Process)
+
 
 @node("process.shift", title="Shift of a flow")
 def shift(
-    process: Process,
+    process: P,
     *,
     shift: Factor = 3.0,
     use_dynamic_shifting: bool = False,
@@ -21,7 +25,7 @@ def shift(
     base_image_seq_len: Tokens = 256,
     max_image_seq_len: Tokens = 4096,
     shift_terminal: Terminal = None,
-) -> Process:
+) -> P:
     """The same rectified flow with another shift of its training draws and of the sampler's steps.
 
     Args:
@@ -43,7 +47,7 @@ def shift(
     """
     if not isinstance(process, RectifiedFlow):
         raise GraphError("E_SCHEDULE", no_shift(process.kind), port="process", hint="take process.flow")
-    made = process.shift.changed(
+    moved = process.shift.changed(
         shift=shift,
         use_dynamic_shifting=use_dynamic_shifting,
         base_shift=base_shift,
@@ -52,4 +56,5 @@ def shift(
         max_image_seq_len=max_image_seq_len,
         shift_terminal=shift_terminal,
     )
-    return process.shifted(made)
+    made: Any = process.shifted(moved)
+    return made  # type: ignore[no-any-return]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 Distribution = Literal["uniform", "logit_normal", "mode", "cosmap", "beta", "edm"]
+NAMES: tuple[str, ...] = get_args(Distribution)
 SHARES = ("uniform", "logit_normal", "mode", "cosmap", "beta")
 DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {"vp": SHARES, "flow": SHARES, "edm": ("uniform", "edm")}
 """Kind of process -> how its times can be drawn."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from hcpgraph import Facts, GraphError, node
 
@@ -12,9 +12,11 @@ from ..types import Process
 from .kinds.vp import VariancePreserving
 from .refusals import HINT, IMPOSSIBLE, no_signal, no_table
 
+P = TypeVar("P", bound=Process)
+
 
 @node("process.zero_terminal_snr", title="Zero terminal SNR")
-def zero_terminal_snr(process: Process) -> Annotated[Process, Facts(zero_snr=True)]:
+def zero_terminal_snr(process: P) -> Annotated[P, Facts(zero_snr=True)]:
     """The same process, rescaled so that nothing is left of the picture at its last timestep.
 
     A model that never saw pure noise in training, but begins with it in sampling, makes pictures of medium brightness.
@@ -36,4 +38,5 @@ def zero_terminal_snr(process: Process) -> Annotated[Process, Facts(zero_snr=Tru
         raise GraphError("E_SCHEDULE", message, port="process", hint="take the process of a model with a table")
     if process.prediction_type == IMPOSSIBLE:
         raise GraphError("E_SCHEDULE", no_signal(process.prediction_type), port="process", hint=HINT)
-    return read({**process.config, **ZERO_SNR}, process.alphas_cumprod.device)
+    made: Any = read({**process.config, **ZERO_SNR}, process.alphas_cumprod.device)
+    return made  # type: ignore[no-any-return]

@@ -44,6 +44,8 @@ SAMPLERS: Table = {
     "lcm": ("LCMScheduler", {}),
 }
 """Of a table of timesteps."""
+NO_ZERO_SNR = frozenset({"pndm", "heun", "dpmpp_sde", "dpmpp_sde_karras"})
+"""Whose classes cannot make a table that ends without signal."""
 FLOW_SAMPLERS: Table = {
     "euler": ("FlowMatchEulerDiscreteScheduler", {}),
     "heun": ("FlowMatchHeunDiscreteScheduler", {}),
