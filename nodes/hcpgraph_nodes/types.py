@@ -163,7 +163,7 @@ class Batches:
     batches_per_epoch: int
 
 
-@port_type(color="#7a8b99", facts=("family", "process", "predicts", "zero_snr", "num_train_timesteps"))
+@port_type(color="#7a8b99", facts=("family", "process"), told=("predicts", "zero_snr", "num_train_timesteps"))
 class Process:
     """A forward process x_t = α(t) x_0 + σ(t) ε, and what a network predicts of it.
 

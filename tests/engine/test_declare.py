@@ -131,7 +131,7 @@ def test_facts_land_in_the_spec():
     @node("declare.facts", effects="resource")
     def facts(
         model: T, *, family: str = "auto"
-    ) -> Annotated[T, Facts(family=Setting("family"), size=Port("model"), trainable=True)]:
+    ) -> Annotated[T, Facts(family=Setting("family"), size=Port("model"), of=Port("model", "kind"), trainable=True)]:
         """Facts.
 
         Args:
@@ -140,7 +140,12 @@ def test_facts_land_in_the_spec():
         """
 
     found = declared()["declare.facts"].spec.output["out"].facts
-    assert found == {"family": {"setting": "family"}, "size": {"port": "model"}, "trainable": {"literal": True}}
+    assert found == {
+        "family": {"setting": "family"},
+        "size": {"port": "model"},
+        "of": {"port": "model", "fact": "kind"},
+        "trainable": {"literal": True},
+    }
 
 
 def no_docstring(a: int) -> int:
