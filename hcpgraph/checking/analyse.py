@@ -16,7 +16,7 @@ from ..document.fileformat import MAX_PROBLEMS
 from ..document.graph import Graph
 from ..errors import Problem, bounded
 from ..paths import Roots
-from . import bundles, lengths
+from . import bundles, defaults, lengths
 from . import settings as setting_rules
 from .flat import Flat, FlatNode, owns
 from .flatten import flatten
@@ -36,6 +36,7 @@ class Analysis:
         flat: Nodes and wires after flattening.
         settings: Flat id -> settings with defaults and folded wires.
         lengths: Settings that are as long as a training; `settings` has their numbers.
+        defaults: Settings that were `auto` and mean what fits the model; `settings` has their values.
         problems: Everything that is wrong, errors and warnings.
     """
 
@@ -47,6 +48,7 @@ class Analysis:
     wires: Wires = field(default_factory=Wires)
     weights: Weights = field(default_factory=Weights)
     lengths: tuple[lengths.Length, ...] = ()
+    defaults: tuple[defaults.Default, ...] = ()
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -78,6 +80,7 @@ def analyse(
     for node in flat.nodes.values():
         _check_node(flat, node, settings[node.id], registry, roots, files)
     wires = infer(flat, order, registry, settings, roots.resolve)
+    meant = defaults.resolve(flat, settings, wires, registry)
     weights = weigh(flat, order, wires, registry.types)
     long = lengths.resolve(flat, settings, wires, weights, registry)
     _check_wired(flat, weights, settings)
@@ -87,7 +90,7 @@ def analyse(
     check_rules(GraphView(flat, settings, wires, weights, registry, roots.resolve, long))
     _check_requires(graph, flat, registry)
     unique = bounded(dict.fromkeys(flat.problems), MAX_PROBLEMS)
-    return Analysis(graph, registry, flat, order, settings, wires, weights, long, unique)
+    return Analysis(graph, registry, flat, order, settings, wires, weights, long, meant, unique)
 
 
 def _check_node(

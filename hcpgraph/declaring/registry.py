@@ -22,6 +22,7 @@ Prober = Callable[[Mapping[str, Any], Resolve], Any]
 Rule = Callable[[Any], Iterable[Problem]]
 Passes = Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]
 Depends = Callable[[Mapping[str, Any]], bool]
+StandsFor = Callable[[Mapping[str, Mapping[str, Any]]], tuple[Any, str] | None]
 
 
 @dataclass
@@ -37,6 +38,9 @@ class Rules:
             that say it where only the run knows the number, or None.
         lengths: Node type -> settings that are as long as the training, each with what says whether anything depends
             on it.
+        defaults: Node type -> settings that may be `auto`, each with what says by the facts of the connected input
+            ports which value that stands for and why; None while they are not known.
+        asked: Node type -> input ports that are read for their facts alone, before the run.
     """
 
     probers: dict[str, Prober] = field(default_factory=dict)
@@ -44,6 +48,8 @@ class Rules:
     code: dict[str, dict[str, str]] = field(default_factory=dict)
     passes: dict[str, Passes] = field(default_factory=dict)
     lengths: dict[str, dict[str, Depends]] = field(default_factory=dict)
+    defaults: dict[str, dict[str, StandsFor]] = field(default_factory=dict)
+    asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Registry:
@@ -172,6 +178,16 @@ class Registry:
         """Node type -> settings that are as long as the training -> says whether anything depends on them."""
         return self._load_rules().lengths
 
+    @property
+    def defaults(self) -> dict[str, dict[str, StandsFor]]:
+        """Node type -> settings that may be `auto` -> says by the facts of input ports what that stands for."""
+        return self._load_rules().defaults
+
+    @property
+    def asked(self) -> dict[str, tuple[str, ...]]:
+        """Node type -> input ports that are read for their facts alone."""
+        return self._load_rules().asked
+
     def _load_rules(self) -> Rules:
         """Import the torch-free `rules` module of every pack that has one."""
         if self._rules is None:
@@ -192,6 +208,8 @@ class Registry:
                     found.code.setdefault(name, {}).update(self._modules(table))
                 found.passes |= getattr(module, "PASSES", {})
                 found.lengths |= getattr(module, "LENGTHS", {})
+                found.defaults |= getattr(module, "DEFAULTS", {})
+                found.asked |= getattr(module, "ASKED", {})
             self._rules = found
         return self._rules
 

@@ -76,6 +76,10 @@ class Execution:
         Raises:
             Cancelled: the run was asked to stop.
         """
+        needed = set(self.plan.needed())
+        for each in self.plan.analysis.defaults:
+            if needed.intersection((each.node, *self.plan.analysis.flat.chain(each.node))):
+                self.run.events.emit("log", each.node, message=str(each), level="info")
         for target in self.plan.targets:
             self.reach(target)
             if self.failed and self.on_error == "stop":

@@ -5,6 +5,8 @@
 `PASSES`: type of a node with a region -> function(settings) -> how often its body runs with the same weights; the
 settings that say it where only the run knows the number; None where it is not known.
 `LENGTHS`: node type -> settings as long as the training -> function(settings): whether anything depends on it.
+`DEFAULTS`: node type -> settings that may be `auto` -> function(facts of input ports) -> what that stands for, and why.
+`ASKED`: node type -> input ports that are read for their facts alone.
 `CODE`: name of a fact or setting -> its values -> the module whose code each means, for cache keys; or the name of a
 table whose rows are the values.
 """
@@ -22,7 +24,7 @@ from .adapter_files import parts
 from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
-from .families import contradiction, file_marks, image_conditions, table
+from .families import auto, contradiction, file_marks, image_conditions, table
 from .pairs import counts, files, inside, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
@@ -37,6 +39,7 @@ RULES: list[Rule] = []
 PASSES: dict[str, Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]] = lengths.PASSES
 LENGTHS: dict[str, dict[str, Callable[[Mapping[str, Any]], bool]]] = lengths.LENGTHS
 CODE = {"family": table.NAME}
+DEFAULTS, ASKED = auto.DEFAULTS, auto.ASKED
 
 
 def prober(name: str) -> Callable[[Prober], Prober]:

@@ -57,6 +57,7 @@ FAMILY = Stranger()
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
     """The pack, and a process that forgets it again."""
+    hcpgraph.default_registry()
     before = dict(tables._known)
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack/stranger.py").write_text(TEXT)

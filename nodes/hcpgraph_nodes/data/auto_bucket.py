@@ -10,11 +10,14 @@ from pydantic import Field
 from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Hint, Slider
 
+from ..families.auto import settled
+from ..types import Process
 from .bucketing.auto_plan import Costs, costs_of, lattice, plan
 from .bucketing.bucketed import Bucketed, Crop
 from .bucketing.order import Leftover
 from .bucketing.report import losses, named, summary
 from .bucketing.resize import Size
+from .bucketing.settings import Area, Step
 from .bucketing.sizing import all_sizes, gathered, log_ratios
 from .sources.dataset import Dataset
 
@@ -27,9 +30,10 @@ SLACK = 1.01
 def auto_bucket(
     ctx: Context,
     dataset: Dataset,
+    model: Process | None = None,
     *,
-    target_area: Annotated[int, Field(ge=64, le=2**26)] = 512 * 512,
-    step_size: Annotated[int, Field(ge=1, le=512), Slider(step=8)] = 8,
+    target_area: Area = 512 * 512,
+    step_size: Step = 8,
     batch_size: Annotated[int, Field(ge=1, le=65_536), Slider(step=1)] = 4,
     max_buckets: Annotated[int, Field(ge=0, le=1024)] = 0,
     max_crop: Annotated[float, Field(ge=0, le=1), Slider(step=0.05)] = 0.2,
@@ -52,8 +56,10 @@ def auto_bucket(
 
     Args:
         dataset: The pictures; only their sizes are read.
-        target_area: Width times height in pixels, 262144 for 512 × 512.
-        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it.
+        model: The model, or its forward process: its family says what auto means.
+        target_area: Width times height in pixels, 262144 for 512 × 512; auto: that of the model.
+        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it; auto as the model
+            asks for it.
         batch_size: Samples a batch of the loader on each rank; another one there is no error, but leaves more over.
         max_buckets: At most this many sizes; 0 sets no limit.
         max_crop: Share of a picture that may be cut off; 1 sets no limit.
@@ -68,13 +74,14 @@ def auto_bucket(
             bucket of the nearest shape.
 
     Raises:
-        GraphError: E_DATA (the data set is empty or of texts alone; `max_buckets` is below the number of areas that
-            `max_enlarge` needs).
+        GraphError: E_AUTO, nothing says what auto means; E_DATA (the data set is empty or of texts alone;
+            `max_buckets` is below the number of areas that `max_enlarge` needs).
     """
     sizes = all_sizes(dataset)
     batch = batch_size * ctx.run.world
     costs = costs_of(batch, leftover_cost, leftover == "drop", max_crop)
-    shapes, labels = planned(sizes, target_area, step_size, max_ratio, max_enlarge, costs, max_buckets)
+    area, step = settled(target_area, "target_area"), settled(step_size, "step_size")
+    shapes, labels = planned(sizes, area, step, max_ratio, max_enlarge, costs, max_buckets)
     made = Bucketed(dataset, gathered(shapes, labels), crop, leftover)
     ctx.log(summary(made, batch))
     for warning in _warnings(made, sizes, batch, max_crop, max_enlarge):

@@ -7,12 +7,14 @@ from typing import Annotated
 from pydantic import Field
 
 from hcpgraph import Context, node
-from hcpgraph.widgets import Slider
 
+from ..families.auto import settled
+from ..types import Process
 from .bucketing.bucketed import Bucketed, Crop
 from .bucketing.kmeans import kmeans_1d
 from .bucketing.order import Leftover
 from .bucketing.report import summary
+from .bucketing.settings import Area, Step
 from .bucketing.sizing import all_sizes, by_ratio, gathered, log_ratios, nearest_ratio, size_of
 from .sources.dataset import Dataset
 
@@ -21,9 +23,10 @@ from .sources.dataset import Dataset
 def ratio_bucket(
     ctx: Context,
     dataset: Dataset,
+    model: Process | None = None,
     *,
-    target_area: Annotated[int, Field(ge=64, le=2**26)] = 512 * 512,
-    step_size: Annotated[int, Field(ge=1, le=512), Slider(step=8)] = 8,
+    target_area: Area = 512 * 512,
+    step_size: Step = 8,
     num_buckets: Annotated[int, Field(ge=1, le=256)] = 10,
     crop: Crop = "random",
     leftover: Leftover = "pad_repeat",
@@ -38,8 +41,10 @@ def ratio_bucket(
 
     Args:
         dataset: The pictures; only their sizes are read.
-        target_area: Width times height in pixels, 262144 for 512 × 512.
-        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it.
+        model: The model, or its forward process: its family says what auto means.
+        target_area: Width times height in pixels, 262144 for 512 × 512; auto: that of the model.
+        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it; auto as the model
+            asks for it.
         num_buckets: At most this many sizes.
         crop: Where the excess is cut off: `random` anew in every epoch, `center` always the same.
         leftover: What happens to samples that do not fill a batch of their bucket: `pad_repeat` repeats others of the
@@ -47,10 +52,11 @@ def ratio_bucket(
             bucket of the nearest shape.
 
     Raises:
-        GraphError: E_DATA, the data set is empty or of texts alone.
+        GraphError: E_AUTO, nothing says what auto means; E_DATA, the data set is empty or of texts alone.
     """
     ratios = log_ratios(all_sizes(dataset))
-    shapes = by_ratio({size_of(float(c), target_area, step_size) for c in kmeans_1d(ratios, num_buckets)})
+    area, step = settled(target_area, "target_area"), settled(step_size, "step_size")
+    shapes = by_ratio({size_of(float(c), area, step) for c in kmeans_1d(ratios, num_buckets)})
     made = Bucketed(dataset, gathered(shapes, nearest_ratio(ratios, shapes)), crop, leftover)
     ctx.log(summary(made))
     return made

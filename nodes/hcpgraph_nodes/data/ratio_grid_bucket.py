@@ -8,13 +8,15 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, node
-from hcpgraph.widgets import Slider
 
+from ..families.auto import settled
+from ..types import Process
 from .bucketing.bucketed import Bucketed, Crop
 from .bucketing.kmeans import kmeans_1d
 from .bucketing.order import Leftover
 from .bucketing.report import summary
 from .bucketing.resize import Size
+from .bucketing.settings import Area, Step
 from .bucketing.sizing import all_sizes, by_ratio, gathered, log_ratios, nearest_ratio
 from .sources.dataset import Dataset
 
@@ -23,9 +25,10 @@ from .sources.dataset import Dataset
 def ratio_grid_bucket(
     ctx: Context,
     dataset: Dataset,
+    model: Process | None = None,
     *,
-    target_area: Annotated[int, Field(ge=64, le=2**26)] = 640 * 640,
-    step_size: Annotated[int, Field(ge=1, le=512), Slider(step=8)] = 8,
+    target_area: Area = 640 * 640,
+    step_size: Step = 8,
     num_buckets: Annotated[int, Field(ge=1, le=256)] = 10,
     ratio_max: Annotated[float, Field(ge=1, le=64)] = 4.0,
     crop: Crop = "random",
@@ -42,8 +45,10 @@ def ratio_grid_bucket(
 
     Args:
         dataset: The pictures; only their sizes are read.
-        target_area: Width times height in pixels, 409600 for 640 × 640.
-        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it.
+        model: The model, or its forward process: its family says what auto means.
+        target_area: Width times height in pixels, 409600 for 640 × 640; auto: that of the model.
+        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it; auto as the model
+            asks for it.
         num_buckets: At most this many sizes.
         ratio_max: No size is longer than this many times its short side.
         crop: Where the excess is cut off: `random` anew in every epoch, `center` always the same.
@@ -52,10 +57,11 @@ def ratio_grid_bucket(
             bucket of the nearest shape.
 
     Raises:
-        GraphError: E_DATA, the data set is empty or of texts alone.
+        GraphError: E_AUTO, nothing says what auto means; E_DATA, the data set is empty or of texts alone.
     """
     ratios = log_ratios(all_sizes(dataset))
-    shapes = grid_sizes(target_area, step_size, num_buckets, ratio_max)
+    area, step = settled(target_area, "target_area"), settled(step_size, "step_size")
+    shapes = grid_sizes(area, step, num_buckets, ratio_max)
     made = Bucketed(dataset, gathered(shapes, nearest_ratio(ratios, shapes)), crop, leftover)
     ctx.log(summary(made))
     return made

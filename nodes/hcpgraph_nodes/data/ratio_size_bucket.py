@@ -8,12 +8,14 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, node
-from hcpgraph.widgets import Slider
 
+from ..families.auto import settled
+from ..types import Process
 from .bucketing.bucketed import Bucketed, Crop
 from .bucketing.kmeans import kmeans
 from .bucketing.order import Leftover
 from .bucketing.report import summary
+from .bucketing.settings import Area, Step
 from .bucketing.sizing import all_sizes, gathered, log_ratios, nearest_point, size_of
 from .sources.dataset import Dataset
 
@@ -22,9 +24,10 @@ from .sources.dataset import Dataset
 def ratio_size_bucket(
     ctx: Context,
     dataset: Dataset,
+    model: Process | None = None,
     *,
-    max_area: Annotated[int, Field(ge=64, le=2**26)] = 640 * 640,
-    step_size: Annotated[int, Field(ge=1, le=512), Slider(step=8)] = 8,
+    max_area: Area = 640 * 640,
+    step_size: Step = 8,
     num_buckets: Annotated[int, Field(ge=1, le=256)] = 10,
     crop: Crop = "random",
     leftover: Leftover = "pad_repeat",
@@ -38,9 +41,11 @@ def ratio_size_bucket(
 
     Args:
         dataset: The pictures; only their sizes are read.
-        max_area: Width times height in pixels that no bucket is meant to exceed, 409600 for 640 × 640; rounding to
-            `step_size` may go slightly beyond.
-        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it.
+        model: The model, or its forward process: its family says what auto means.
+        max_area: Width times height in pixels that no bucket is meant to exceed, 409600 for 640 × 640; auto: that of
+            the model. Rounding to `step_size` may go slightly beyond.
+        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it; auto as the model
+            asks for it.
         num_buckets: At most this many sizes.
         crop: Where the excess is cut off: `random` anew in every epoch, `center` always the same.
         leftover: What happens to samples that do not fill a batch of their bucket: `pad_repeat` repeats others of the
@@ -48,11 +53,12 @@ def ratio_size_bucket(
             bucket of the nearest shape.
 
     Raises:
-        GraphError: E_DATA, the data set is empty or of texts alone.
+        GraphError: E_AUTO, nothing says what auto means; E_DATA, the data set is empty or of texts alone.
     """
-    points = _logs(all_sizes(dataset), max_area)
-    shapes = sorted({size_of(c, 2.0**a, step_size) for c, a in kmeans(points, num_buckets).tolist()})
-    labels = nearest_point(points, _logs(np.array(shapes, np.int64), max_area))
+    area, step = settled(max_area, "max_area"), settled(step_size, "step_size")
+    points = _logs(all_sizes(dataset), area)
+    shapes = sorted({size_of(c, 2.0**a, step) for c, a in kmeans(points, num_buckets).tolist()})
+    labels = nearest_point(points, _logs(np.array(shapes, np.int64), area))
     made = Bucketed(dataset, gathered(shapes, labels), crop, leftover)
     ctx.log(summary(made))
     return made

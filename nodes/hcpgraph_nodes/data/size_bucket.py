@@ -8,13 +8,15 @@ import numpy as np
 from pydantic import Field
 
 from hcpgraph import Context, node
-from hcpgraph.widgets import Slider
 
+from ..families.auto import settled
 from ..image.color import HexColor, rgb
+from ..types import Process
 from .bucketing.bucketed import Bucketed, Crop
 from .bucketing.kmeans import kmeans
 from .bucketing.order import Leftover
 from .bucketing.report import summary
+from .bucketing.settings import Step
 from .bucketing.sizing import all_sizes, gathered, nearest_point, rounded
 from .sources.dataset import Dataset
 
@@ -23,8 +25,9 @@ from .sources.dataset import Dataset
 def size_bucket(
     ctx: Context,
     dataset: Dataset,
+    model: Process | None = None,
     *,
-    step_size: Annotated[int, Field(ge=1, le=512), Slider(step=8)] = 8,
+    step_size: Step = 8,
     num_buckets: Annotated[int, Field(ge=1, le=256)] = 10,
     background: HexColor = "#000000",
     crop: Crop = "random",
@@ -39,7 +42,9 @@ def size_bucket(
 
     Args:
         dataset: The pictures; only their sizes are read.
-        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it.
+        model: The model, or its forward process: its family says what auto means.
+        step_size: Width and height are multiples of it: 8 for the VAE, 64 where a model asks for it; auto as the model
+            asks for it.
         num_buckets: At most this many sizes.
         background: Colour that fills, `#rrggbb`.
         crop: Where the excess is cut off: `random` anew in every epoch, `center` always the same.
@@ -48,10 +53,11 @@ def size_bucket(
             bucket of the nearest shape.
 
     Raises:
-        GraphError: E_DATA, the data set is empty or of texts alone.
+        GraphError: E_AUTO, nothing says what auto means; E_DATA, the data set is empty or of texts alone.
     """
     sizes = all_sizes(dataset).astype(np.float64)
-    shapes = sorted({(rounded(w, step_size), rounded(h, step_size)) for w, h in kmeans(sizes, num_buckets).tolist()})
+    step = settled(step_size, "step_size")
+    shapes = sorted({(rounded(w, step), rounded(h, step)) for w, h in kmeans(sizes, num_buckets).tolist()})
     labels = nearest_point(sizes, np.array(shapes, np.float64))
     made = Bucketed(dataset, gathered(shapes, labels), crop, leftover, "pad", rgb(background))
     ctx.log(summary(made))

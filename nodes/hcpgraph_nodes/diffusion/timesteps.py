@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from hcpgraph import Context, GraphError, node
 from hcpgraph.widgets import Hint, Slider
 
+from ..families.auto import settled
 from ..noise.draws import row_keys
 from ..process.kinds import draws
 from ..process.kinds.edm import Edm
@@ -28,7 +29,7 @@ def draw_timesteps(
     *,
     low: Annotated[int, Field(ge=0)] = 0,
     high: Annotated[int, Field(ge=1)] | None = None,
-    distribution: Distribution = "uniform",
+    distribution: Literal["auto", Distribution] = "uniform",
     mean: Annotated[Annotated[float, Field(ge=-20, le=20)] | None, Hint(advanced=True)] = None,
     std: Annotated[Annotated[float, Field(gt=0, le=20)] | None, Hint(advanced=True)] = None,
     mode_scale: Annotated[float, Field(ge=-1, le=1.75), Slider(step=0.05, advanced=True)] = 1.29,
@@ -46,7 +47,8 @@ def draw_timesteps(
         schedule: The forward process of T timesteps.
         low: Smallest timestep; of a flow t is low / T.
         high: Timesteps stay below it; none given: T.
-        distribution: `uniform`; `logit_normal`, `mode` and `cosmap` of SD 3, `beta`; `edm`.
+        distribution: `uniform`; `logit_normal`, `mode` and `cosmap` of SD 3, `beta`; `edm`; auto: that
+            of the model's family.
         mean: Mean of the logit (logit_normal; none given: 0), above 0 with more noise, or of ln σ (edm; −1.2).
         std: Standard deviation of the logit (logit_normal; none given: 1) or of ln σ (edm; 1.2).
         mode_scale: Of `mode`: above 0 most draws are in the middle, below 0 at the ends.
@@ -57,8 +59,10 @@ def draw_timesteps(
         out: Timesteps (B,): of a table int64 in [low, high); of a flow shares of noise, of EDM noise levels, float32.
 
     Raises:
-        GraphError: E_RANGE, nothing lies between the two; E_DISTRIBUTION, the process has no such times.
+        GraphError: E_RANGE, nothing lies between the two; E_DISTRIBUTION, the process has no such times;
+            E_AUTO, nothing says what auto means.
     """
+    distribution = settled(distribution, "distribution")
     if distribution not in DISTRIBUTIONS[schedule.kind]:
         message = no_distribution(schedule.kind, distribution)
         raise GraphError("E_DISTRIBUTION", message, port="distribution", hint="take one that it has")

@@ -44,6 +44,17 @@ TABLE: dict[str, Any] = {
     "text_networks": 1,
     "adapters": {"base_version": "sd_v1", "architecture": "stable-diffusion-v1"},
     "word_widths": {"768": "Stable Diffusion 1.x"},
+    "defaults": {
+        "area": 262144,
+        "width": 512,
+        "height": 512,
+        "bucket_step": 64,
+        "sampler": "dpmpp_2m_karras",
+        "steps": 25,
+        "guidance": 7.5,
+        "distribution": "uniform",
+        "weighting": "none",
+    },
     "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
 }
 

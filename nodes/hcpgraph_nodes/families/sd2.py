@@ -47,6 +47,17 @@ TABLE: dict[str, Any] = {
     "text_networks": 1,
     "adapters": {"base_version": "sd_v2", "architecture": "stable-diffusion-v2"},
     "word_widths": {"1024": "Stable Diffusion 2.x"},
+    "defaults": {
+        "area": 589824,
+        "width": 768,
+        "height": 768,
+        "bucket_step": 64,
+        "sampler": "dpmpp_2m_karras",
+        "steps": 25,
+        "guidance": 7.5,
+        "distribution": "uniform",
+        "weighting": "none",
+    },
     "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
 }
 

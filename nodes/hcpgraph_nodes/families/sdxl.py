@@ -62,6 +62,17 @@ TABLE: dict[str, Any] = {
         "keys": ["lora_te2_", "text_encoder_2.", "text_encoders.clip_g.", "clip_bigG.", "add_embedding", "label_emb"],
     },
     "word_widths": {"1280": "the second text encoder of SDXL", "2048": "both text encoders of SDXL, side by side"},
+    "defaults": {
+        "area": 1048576,
+        "width": 1024,
+        "height": 1024,
+        "bucket_step": 64,
+        "sampler": "dpmpp_2m_karras",
+        "steps": 25,
+        "guidance": 5.0,
+        "distribution": "uniform",
+        "weighting": "none",
+    },
     "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
 }
 FORCE_ZEROS = "force_zeros_for_empty_prompt"

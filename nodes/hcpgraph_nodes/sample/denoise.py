@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -13,6 +13,7 @@ from hcpgraph.generators import seeded
 from hcpgraph.rng import SEED_MAX
 from hcpgraph.widgets import Hint, Seed, Slider
 
+from ..families.auto import Auto, settled
 from ..families.registry import family
 from ..model.bundle import Model
 from ..model.handles import Denoiser
@@ -43,9 +44,9 @@ def denoise(
     negative_denoiser: Denoiser | None = None,
     scheduler: PythonObject | None = None,
     *,
-    sampler: Annotated[Sampler, Hint(primary=True)] = "dpmpp_2m_karras",
-    steps: Annotated[int, Field(ge=1, le=1000), Slider(step=1)] = 25,
-    guidance: Annotated[float, Field(ge=1, le=100), Slider(step=0.5)] = 7.5,
+    sampler: Annotated[Literal["auto", Sampler], Hint(primary=True)] = "dpmpp_2m_karras",
+    steps: Annotated[Annotated[int, Field(ge=1, le=1000)] | Auto, Slider(step=1)] = 25,
+    guidance: Annotated[Annotated[float, Field(ge=1, le=100)] | Auto, Slider(step=0.5)] = 7.5,
     image_guidance: Annotated[float, Field(ge=1, le=100), Slider(step=0.1, advanced=True)] = 1.0,
     eta: Annotated[float, Field(ge=0, le=1), Slider(step=0.05, advanced=True)] = 0.0,
     seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed(primary=True)] = 0,
@@ -68,9 +69,9 @@ def denoise(
         negative_denoiser: Model for the negative condition, such as one with another LoRA; by default the same.
         scheduler: A diffusers scheduler class of your own choice, from python.object, instead of the sampler.
         sampler: Solver and noise schedule. A rectified flow has euler, heun, lcm, unipc and dpmpp ones without
-            karras, EDM has euler and the dpmpp_2m ones.
-        steps: Denoising steps; solvers of second order run the model twice a step.
-        guidance: Scale of classifier-free guidance; 1 runs the positive condition alone.
+            karras, EDM has euler and the dpmpp_2m ones. auto: that of the denoiser's family.
+        steps: Denoising steps; solvers of second order run the model twice a step. auto: as its family does.
+        guidance: Scale of classifier-free guidance; 1 runs the positive condition alone. auto: as its family does.
         image_guidance: Scale of the guidance by the picture of condition.image, for models such as InstructPix2Pix; 1:
             the picture leads both sides alike.
         eta: Share of fresh noise in DDIM; other samplers do not read it.
@@ -80,9 +81,10 @@ def denoise(
         out: Clean scaled latents (B, C, h, w).
 
     Raises:
-        GraphError: E_NO_NEGATIVE; E_PARTS, conditions that the model does not read, or no picture that could guide;
-            E_BATCH, prompts or noise of other samples; E_OBJECT; E_SETTING, the sampler cannot
-            do so many or so few steps, or not the model's process; E_CHANNELS, the denoiser reads other latents.
+        GraphError: E_AUTO, nothing says what auto means; E_NO_NEGATIVE; E_PARTS, conditions that the model does not
+            read, or no picture that could guide; E_BATCH, prompts or noise of other samples; E_OBJECT; E_SETTING, the
+            sampler cannot do so many or so few steps, or not the model's process; E_CHANNELS, the denoiser reads other
+            latents.
     """
     count = len(latents.data)
     predict = guided(
@@ -91,11 +93,14 @@ def denoise(
         negative_denoiser or denoiser,
         (positive, negative),
         count=count,
-        scale=guidance,
+        scale=settled(guidance, "guidance"),
         image_scale=image_guidance,
     )
-    solver = make_scheduler(sampler, schedule) if scheduler is None else from_class(scheduler, schedule)
-    set_steps(solver, steps, denoiser.device, schedule, latents.data.shape)
+    if scheduler is None:
+        solver = make_scheduler(settled(sampler, "sampler"), schedule)
+    else:
+        solver = from_class(scheduler, schedule)
+    set_steps(solver, settled(steps, "steps"), denoiser.device, schedule, latents.data.shape)
     generators = ctx.generators(seed, count, latents.keys)
     own = draw(generators, latents.data.shape)
     start = own if noise is None else noise.data
