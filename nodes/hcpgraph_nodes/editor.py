@@ -24,6 +24,7 @@ from .model.handles import COMPONENTS, Handle
 from .model.load import load_model
 from .plugins.blocks.lora import LoraBlock
 from .plugins.blocks.selector import Asked, Point, grouped, nearest, parse, points
+from .selectors import split
 from .types import Images, Reconstruction
 
 SHOWN = 4
@@ -34,6 +35,8 @@ LARGEST = 16_000_000
 """Pixels of a picture of a data set that is still decoded for a preview."""
 NAMES = 500
 ADAPTERS = frozenset({"plugin.lora", "plugin.loha", "plugin.lokr", "plugin.full"})
+MAIN = "denoiser"
+"""Of which selectors speak that name no component, where a node changes several."""
 WHOLE_LAYERS = ADAPTERS | {"model.trainable"}
 """Nodes whose selectors mean layers and never their inputs."""
 
@@ -116,11 +119,12 @@ def groups(known: Mapping[str, Any]) -> dict[str, list[str]]:
     return {f"@{name}": found for name, found in grouped(_stand_ins(known), _asked(known)).items()}
 
 
-def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) -> dict[str, Any]:
+def layers(parts: Sequence[Mapping[str, Any]], patterns: Sequence[str], node_type: str) -> dict[str, Any]:
     """What the selectors of a node match.
 
     Args:
-        known: An outline.
+        parts: The outlines of the parts of a model that the node changes. Of several the layers and groups begin with
+            their component, but for those of the denoiser, of which selectors speak that name no other.
         patterns: The selectors.
         node_type: The node they are for: a LoRA goes to layers of its own kinds among and below what is selected,
             model.trainable to all there that have weights; of any other the places themselves, as `hcpgraph layers`
@@ -133,6 +137,29 @@ def layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) ->
     Raises:
         GraphErrors: E_SELECTOR, a selector cannot be read.
     """
+    replies = {}
+    for known in parts:
+        named = [each for each in patterns if len(parts) == 1 or _component(each) == known["component"]]
+        replies[known["component"]] = _layers(known, named, node_type)
+    strangers = [each for each in patterns if len(parts) > 1 and _component(each) not in replies]
+    if strangers:
+        message = f"'{strangers[0]}' speaks of a {_component(strangers[0])}, which the node does not change"
+        raise GraphErrors.one("E_SELECTOR", message, hint=f"it changes: {', '.join(replies)}")
+    before = {name: "" if len(parts) == 1 or name == MAIN else f"{name}:" for name in replies}
+    return {
+        "total": sum(reply["total"] for reply in replies.values()),
+        "matched": sum(reply["matched"] for reply in replies.values()),
+        "names": [before[name] + each for name, reply in replies.items() for each in reply["names"]][:NAMES],
+        "near": [before[name] + each for name, reply in replies.items() for each in reply["near"]],
+        "groups": {before[name] + each: n for name, reply in replies.items() for each, n in reply["groups"].items()},
+    }
+
+
+def _component(pattern: str) -> str:
+    return split(pattern).component or MAIN
+
+
+def _layers(known: Mapping[str, Any], patterns: Sequence[str], node_type: str) -> dict[str, Any]:
     below = node_type in WHOLE_LAYERS
     of = known["layers"]
     usable = [name for name, (classes, weights) in of.items() if not below or _usable(classes, weights, node_type)]

@@ -88,6 +88,8 @@ def test_names_are_those_that_the_editor_finds(cli, tmp_path):
     known = model_outline("builtin:emoji", Roots(tmp_path), "denoiser")
     told = json.loads(cli("layers", EMOJI, QUERY, "--json").stdout)
     names = [row["name"] for row in told["layers"]]
-    assert layers(known, [QUERY], "plugin.lora")["names"] == layers(known, [QUERY], "plugin.custom")["names"] == names
-    below = layers(known, ["mid_block"], "plugin.lora"), layers(known, ["pre_hook:mid_block"], "plugin.custom")
+    assert (
+        layers([known], [QUERY], "plugin.lora")["names"] == layers([known], [QUERY], "plugin.custom")["names"] == names
+    )
+    below = layers([known], ["mid_block"], "plugin.lora"), layers([known], ["pre_hook:mid_block"], "plugin.custom")
     assert below[0]["matched"] > 1 and below[1]["names"] == ["pre_hook:mid_block"]

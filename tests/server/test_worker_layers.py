@@ -60,6 +60,30 @@ def test_layers_are_counted_for_the_node_that_asks(tmp_path):
     assert ask(outlines, drawing, [""], node="all")["matched"] > whole["matched"], "norms can be trained, not adapted"
 
 
+def test_several_parts_of_a_model_on_one_wire(outlines):
+    """The picker counts for all parts that the selectors of the node name, and offers the groups of each."""
+
+    def whole(layers, patterns):
+        drawing = hcpgraph.Graph()
+        drawing.add("model.load", "base", path="builtin:emoji")
+        drawing.add("plugin.lora", "lora", layers=layers)
+        drawing.connect("base.model", "lora.model", many=False)
+        return ask(outlines, drawing, patterns)
+
+    both = ["@attention", "text_encoder:@attention"]
+    unet, text = (whole([each], [each]) for each in both)
+    assert unet["matched"] > 0 and text["matched"] > 0 and unet["problems"] == text["problems"] == []
+    reply = whole(both, both)
+    assert reply["matched"] == unet["matched"] + text["matched"] and reply["total"] == unet["total"] + text["total"]
+    assert reply["names"] == unet["names"] + [f"text_encoder:{name}" for name in text["names"]]
+    assert reply["groups"]["@attention"] == unet["matched"]
+    assert reply["groups"]["text_encoder:@attention"] == text["matched"]
+    assert whole(both, both[1:])["matched"] == text["matched"], "each is also counted alone"
+    assert whole(both, ["text_encoder:@atention"])["problems"][0]["code"] == "E_SELECTOR"
+    assert whole(both, ["vae:@attention"])["problems"][0]["code"] == "E_SELECTOR"
+    assert whole(both, ["text_encoder:nothing"])["near"][0].startswith("text_encoder:")
+
+
 def test_the_count_is_what_the_node_really_does(outlines, workspace):
     reply = ask(outlines, model(), [LORA])
     drawing = model()

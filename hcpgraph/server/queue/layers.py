@@ -1,8 +1,9 @@
 """Which layers of a model a node's selectors match; the worker asks the pack, and remembers the names of the layers.
 
 A pack's `editor` module has `outline(value)`, what is known of a model's layers as JSON data or None for what is no
-model, and `layers(outline, patterns, node_type)`, the schema's LayersReply without problems. An outline is kept
-on the disk under the key of the value, so that weights are read once for it and not again for every worker.
+model, and `layers(outlines, patterns, node_type)`, the schema's LayersReply without problems, of all the parts of a
+model that a node changes. An outline is kept on the disk under the key of the value, so that weights are read once for
+it and not again for every worker.
 """
 
 from __future__ import annotations
@@ -62,23 +63,28 @@ class Outlines:
         registry = default_registry(self._packs)
         try:
             asked = _ask(question, registry, self._roots)
-            plan = self._plan(asked)
-            outline = self._remembered(plan)
-            if outline is None:
-                if not may_run:
-                    return None
-                outline = self._read(asked, plan, registry)
-            teller = editors(registry).get(outline["pack"])
+            outlines = []
+            for source in asked.sources:
+                plan = self._plan(asked, source)
+                outline = self._remembered(plan)
+                if outline is None:
+                    if not may_run:
+                        return None
+                    outline = self._read(asked, plan, registry)
+                outlines.append(outline)
+            pack = str(outlines[0]["pack"])
+            teller = editors(registry).get(pack)
             if teller is None:
-                raise GraphError("E_LAYERS", f"the pack '{outline['pack']}' is gone", node=asked.node)
-            return {**teller.layers(outline["outline"], question.patterns, asked.type), "problems": []}
+                raise GraphError("E_LAYERS", f"the pack '{pack}' is gone", node=asked.node)
+            told = teller.layers([each["outline"] for each in outlines], question.patterns, asked.type)
+            return {**told, "problems": []}
         except Failure as failure:
             return _nothing(failure.problems)
 
-    def _plan(self, asked: _Asked) -> tuple[Plan, str]:
+    def _plan(self, asked: _Asked, source: Source) -> tuple[Plan, str]:
         options = asked.graph.run
         prints = Fingerprints(self._roots.root("cache") / "fingerprints.sqlite")
-        target = f"{asked.source[0]}.{asked.source[1]}"
+        target = f"{source[0]}.{source[1]}"
         plan = make_plan(
             asked.analysis,
             self._roots,
@@ -119,7 +125,8 @@ class Outlines:
         outline = _outline(registry, result.outputs[target])
         if outline is None:
             raise GraphError("E_LAYERS", "what is wired here is no model with layers", node=asked.node)
-        path = self._path(self._plan(asked))
+        id, _, port = target.rpartition(".")
+        path = self._path(self._plan(asked, (id, port)))
         if path is not None:
             self._known[path.stem] = outline
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,11 +146,11 @@ class _Asked:
     analysis: Analysis
     node: str
     type: str
-    source: Source
+    sources: tuple[Source, ...]
 
 
 def _ask(question: Question, registry: Registry, roots: Roots) -> _Asked:
-    """The part of the graph that makes the model, and the port that it comes from."""
+    """The part of the graph that makes the model, and the ports that its parts come from."""
     graph = loads(question.graph)
     top, _, inner = question.node.partition("/")
     if top not in graph.nodes:
@@ -158,7 +165,7 @@ def _ask(question: Question, registry: Registry, roots: Roots) -> _Asked:
     if flat is None or spec is None:
         raise GraphErrors(found.errors or [Problem("E_NOT_FOUND", f"there is no node '{question.node}'")])
     port = _port(spec.schema, question.setting)
-    sources = flat.inputs.get(port, ())
+    sources = [part for source in flat.inputs.get(port, ()) for part in _parts(found, registry, source)]
     if not sources:
         raise GraphError("E_LAYERS", "no model is wired yet", node=question.node, port=port)
     if not inner:
@@ -166,7 +173,19 @@ def _ask(question: Question, registry: Registry, roots: Roots) -> _Asked:
         found = analyse(graph, registry, roots)
     if found.errors:
         raise GraphErrors(found.errors)
-    return _Asked(graph, found, question.node, flat.type, _untrained(found, roots, sources[0], question.node))
+    given = tuple(_untrained(found, roots, source, question.node) for source in sources)
+    return _Asked(graph, found, question.node, flat.type, given)
+
+
+def _parts(found: Analysis, registry: Registry, source: Source) -> list[Source]:
+    """The parts of a bundle that a node changes and that have weights, or the one that is wired."""
+    node = found.flat.nodes[source[0]]
+    if node.type not in {info.join for info in registry.types.values() if info.join}:
+        return [source]
+    parts = [part for parts in node.inputs.values() for part in parts]
+    kinds = {part: found.wires.types.get(part) for part in parts}
+    runs = {name for name, info in registry.types.items() if info.weights == "runs"}
+    return [part for part in parts if (kind := kinds[part]) is not None and kind.name in runs]
 
 
 def _upstream(graph: Graph, id: str) -> set[str]:

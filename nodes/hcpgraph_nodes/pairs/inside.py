@@ -69,7 +69,7 @@ def sampler_reads_it(view: Any) -> list[Problem]:
         return []
     found, eta, sampler = [], view.settings.get("eta"), view.settings.get("sampler")
     own = "scheduler" in view.connected
-    if isinstance(eta, int | float) and eta > 0 and sampler not in READS_ETA and not own:
+    if isinstance(eta, int | float) and eta > 0 and sampler not in (*READS_ETA, "auto") and not own:
         message = f"eta {eta:g} is read by ddim alone, and the sampler is {sampler}"
         found.append(warning(view, "W_UNREAD", "eta", message, "set eta to 0, or sampler to ddim"))
     guidance = view.settings.get("guidance")
