@@ -159,6 +159,7 @@ def family_is_known(view: Any) -> list[Problem]:
 prober("impossible")(file_marks.impossible)
 for _fact in ("process", "predicts", "zero_snr", "num_train_timesteps"):
     prober(f"{_fact} of the files")(file_marks.process_fact(_fact))
+    prober(f"{_fact} of the family")(file_marks.new_process_fact(_fact))
 prober("selected parts")(parts.selected)
 prober("parts of the adapter")(parts.adapter_parts)
 prober("parts of the part file")(parts.part_file)

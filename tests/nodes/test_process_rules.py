@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hcpgraph_nodes.families.file_marks import process_facts
+from hcpgraph_nodes.families.file_marks import new_process_fact, process_facts
+from hcpgraph_nodes.process.kinds.classes import kind_of
 from hcpgraph_nodes.sample.samplers import BY_KIND, NO_ZERO_SNR, SAMPLERS
 
 import hcpgraph
@@ -277,7 +278,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_what_a_folder_says_of_its_process(name: str, workspace: Path) -> None:
     config, expected = CONFIGS[name]
     count = {"num_train_timesteps": 1000} if expected else {}
-    assert process_facts(config) == {**expected, **count}
+    assert process_facts(config, kind_of(config)) == {**expected, **count}
     file = workspace / "models/tiny/scheduler/scheduler_config.json"
     file.write_text(json.dumps(config))
     g = Graph()
@@ -310,3 +311,12 @@ def test_a_model_goes_through_a_change_of_its_process() -> None:
     assert told(g, "zero") == [] and told(g) == wrong("E_SETTING", "sampler")
     g.set("v.prediction_type", "epsilon")
     assert told(g, "zero") == wrong("E_SCHEDULE", "process")
+
+
+def test_nothing_is_known_of_the_process_of_a_family_that_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert process_facts({}, None) == {}
+    settings = {"family": "sd15", "prediction_type": "v_prediction"}
+    for kind, predicts in ((None, None), ("vp", "v_prediction"), ("flow", "flow")):
+        monkeypatch.setattr("hcpgraph_nodes.families.file_marks.said", lambda name, entry, kind=kind: kind)
+        assert new_process_fact("predicts")(settings, Path) == predicts
+        assert new_process_fact("process")(settings, Path) == kind

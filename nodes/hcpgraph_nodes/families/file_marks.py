@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..process.kinds.classes import kind_of
 from ..process.refusals import IMPOSSIBLE
-from .probe import safetensors_header
+from .probe import probe_family, safetensors_header
+from .table import said
 
 CONFIGS = "hcpgraph.configs"
 """Entry of the header that holds the configurations of a model that we wrote, as JSON by component."""
@@ -53,26 +55,42 @@ def process_fact(name: str) -> Callable[[Mapping[str, Any], Callable[[str], Path
     """A probe of `model.load` for one of the facts of a process: process, predicts, zero_snr, num_train_timesteps."""
 
     def probe(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> Any:
-        config = _scheduler(resolve(settings["path"]), settings.get("config"), resolve)
-        asked = settings.get("prediction_type", "auto")
-        return process_facts(config if asked == "auto" else {**config, "prediction_type": asked}).get(name)
+        source = resolve(settings["path"])
+        config, asked = _scheduler(source, settings.get("config"), resolve), settings.get("prediction_type", "auto")
+        if asked != "auto":
+            config = {**config, "prediction_type": asked}
+        if "_class_name" in config or source.is_dir():
+            return process_facts(config, kind_of(config)).get(name)
+        named = settings.get("family", "auto")
+        return process_facts(config, said(probe_family(source) if named == "auto" else named, "process")).get(name)
 
     return probe
 
 
-def process_facts(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a scheduler's configuration says of its process; what it leaves open is missing."""
-    kind = kind_of(config)
+def new_process_fact(name: str) -> Callable[[Mapping[str, Any], Callable[[str], Path]], Any]:
+    """The same of `model.new`: the process of its family."""
+
+    def probe(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> Any:
+        config = {"prediction_type": settings.get("prediction_type")}
+        return process_facts(config, said(settings.get("family"), "process")).get(name)
+
+    return probe
+
+
+def process_facts(config: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
+    """What a scheduler's configuration says of a process of a kind; what it leaves open is missing.
+
+    Args:
+        config: The configuration; a prediction_type of None is not known, one that is missing is that of diffusers.
+        kind: `vp`, `edm` or `flow`; None: not known, and nothing is.
+    """
     if kind is None:
         return {}
     facts = {"process": kind, "num_train_timesteps": config.get("num_train_timesteps") or 1000}
     if kind != "vp":
         return {**facts, "predicts": kind, "zero_snr": False}
-    # None: a single file without a word of it
-    known = {"predicts": config["prediction_type"]} if config.get("prediction_type") else {}
-    if "prediction_type" not in config:  # diffusers' default
-        known = {"predicts": IMPOSSIBLE}
-    return {**facts, **known, "zero_snr": ends_in_noise(config)}
+    predicts = config.get("prediction_type", IMPOSSIBLE)
+    return {**facts, **({} if predicts is None else {"predicts": predicts}), "zero_snr": ends_in_noise(config)}
 
 
 def ends_in_noise(config: Mapping[str, Any]) -> bool:
@@ -83,14 +101,19 @@ def ends_in_noise(config: Mapping[str, Any]) -> bool:
 
 def _scheduler(source: Path, config: str | None, resolve: Callable[[str], Path]) -> dict[str, Any]:
     """The scheduler's configuration, as `model.load` finds it."""
-    if source.is_dir():
-        return _in_folder(source)
+    if source.is_dir() or config is not None:
+        return _in_folder(source if config is None or source.is_dir() else resolve(config))
+    file = source.stat()
+    return _in_file(source, file.st_mtime_ns, file.st_size)
+
+
+@lru_cache(maxsize=16)
+def _in_file(source: Path, changed: int, size: int) -> dict[str, Any]:
+    """What a single file says of it; a file is read again when its time or size has changed."""
     header = safetensors_header(source)
     metadata = header.get("__metadata__", {})
     if (written := written_configs(metadata)) is not None:
         return written["scheduler"]
-    if config is not None:
-        return _in_folder(resolve(config))
     return {"prediction_type": marked_prediction(metadata, header), **(ZERO_SNR if ZERO_SNR_MARK in header else {})}
 
 

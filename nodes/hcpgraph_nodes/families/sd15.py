@@ -39,6 +39,7 @@ TABLE: dict[str, Any] = {
         },
     ],
     "controlnet": [{"config": {"cross_attention_dim": 768}, "rank": 2}, {"rank": 0}],
+    "process": "vp",
     "interfaces": {"latents": "sd", "text": "sd15", "controlnet": "sd"},
     "conditions": ["image_channels"],
     "text_networks": 1,

@@ -42,6 +42,7 @@ TABLE: dict[str, Any] = {
         {"config": {"cross_attention_dim": 1024}, "rank": 2},
         {"config": {"use_linear_projection": True}, "rank": 1},
     ],
+    "process": "vp",
     "interfaces": {"latents": "sd", "text": "sd2", "controlnet": "sd"},
     "conditions": ["image_channels"],
     "text_networks": 1,

@@ -49,6 +49,7 @@ TABLE: dict[str, Any] = {
         }
     ],
     "controlnet": [{"config": {"addition_embed_type": "text_time"}, "rank": 3}],
+    "process": "vp",
     "interfaces": {"latents": "sdxl", "text": "sdxl", "controlnet": "sdxl"},
     "conditions": ["image_channels"],
     "text_networks": 2,

@@ -7,6 +7,8 @@ which make it known to every node:
 * `folder`, `file`, `controlnet`: marks of its files (`probe`);
 * `interfaces`: what its parts go together with those of other families by: parts fit where the names of `latents`,
   `text`, `controlnet` are equal;
+* `process`: the kind of forward process, `vp`, `edm` or `flow`, of models that `model.new` makes and of single files
+  that do not describe their scheduler;
 * `conditions`: the parts of a conditioning beside the text that its denoisers can read, as `Conditioning` names them;
 * `reads_sizes`: its denoiser reads the sizes of pictures; `zero_negative`: it may do without a negative prompt, for its
   models can say that zeros stand for it; `skipped`: last layers of a text network that it leaves out;

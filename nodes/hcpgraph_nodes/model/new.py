@@ -36,10 +36,10 @@ class NewModel(NamedTuple):
         Process,
         Facts(
             family=Setting("family"),
-            process="vp",
-            predicts=Setting("prediction_type"),
-            zero_snr=False,
-            num_train_timesteps=1000,
+            process=Probe("process of the family"),
+            predicts=Probe("predicts of the family"),
+            zero_snr=Probe("zero_snr of the family"),
+            num_train_timesteps=Probe("num_train_timesteps of the family"),
         ),
     ]
 
