@@ -17,7 +17,9 @@ PARTS = ("denoiser", "text_encoder", "vae")
 @click.command("layers", cls=Command)
 @click.argument("model")
 @click.argument("patterns", nargs=-1, metavar="[SELECTOR]...")
-@click.option("--part", type=click.Choice(PARTS), default=PARTS[0], show_default=True, help="Of which part.")
+@click.option(
+    "--part", type=click.Choice(PARTS), help="Of which part.  [default: the one that selectors begin with, or denoiser]"
+)
 @json_option
 @workspace_option
 @root_option
@@ -25,7 +27,7 @@ PARTS = ("denoiser", "text_encoder", "vae")
 def command(
     model: str,
     patterns: tuple[str, ...],
-    part: str,
+    part: str | None,
     as_json: bool,
     workspace: Path | None,
     roots: dict[str, Path],
@@ -35,13 +37,14 @@ def command(
 
     MODEL is a diffusers folder or a .safetensors checkpoint, or its name in the workspace, such as models:sd15. A
     selector is an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such as @attention, and
-    any of these behind pre_hook: for the input of a layer. The groups are listed with their numbers of layers. Exit
-    code 2 if a selector matches nothing; near misses are told.
+    any of these behind pre_hook: for the input of a layer, and all of that behind text_encoder: or vae:. The groups are
+    listed with their numbers of layers. Exit code 2 if a selector matches nothing; near misses are told.
     """
     from ..checking.analyse import default_roots
 
     model, places = located(model, roots)
     pack = teller(packs, "model_outline")
+    part = part or str(pack.part_of(patterns))
     known = pack.model_outline(model, default_roots(workspace, places), part)
     matched = pack.matching(known, patterns or ("re:",))
     of = known["layers"]

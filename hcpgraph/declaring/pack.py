@@ -29,7 +29,7 @@ DECLARING = [
         "types.py",
         "widgets.py",
         "importing.py",
-        *(f"declaring/{name}.py" for name in ("spec", "node", "docstring", "pack", "manifest", "tables")),
+        *(f"declaring/{name}.py" for name in ("spec", "node", "ports", "docstring", "pack", "manifest", "tables")),
     )
 ]
 

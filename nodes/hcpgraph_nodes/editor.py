@@ -24,7 +24,7 @@ from .model.handles import COMPONENTS, Handle
 from .model.load import load_model
 from .plugins.blocks.lora import LoraBlock
 from .plugins.blocks.selector import Asked, Point, grouped, nearest, parse, points
-from .selectors import split
+from .selectors import components, split
 from .types import Images, Reconstruction
 
 SHOWN = 4
@@ -93,6 +93,20 @@ def model_outline(path: str, roots: Roots, part: str) -> dict[str, Any]:
     found = outline(getattr(model, part))
     assert found is not None
     return found
+
+
+def part_of(patterns: Sequence[str]) -> str:
+    """The part of a model that selectors speak of; the denoiser if they do not say.
+
+    Raises:
+        GraphErrors: E_SELECTOR, of several.
+    """
+    named = components(patterns) or (MAIN,)
+    if len(named) > 1:
+        raise GraphErrors.one(
+            "E_SELECTOR", f"the selectors speak of {' and '.join(named)}", hint="ask for one part at a time"
+        )
+    return named[0]
 
 
 def matching(known: Mapping[str, Any], patterns: Sequence[str], *, hooks: bool = True) -> list[Point]:

@@ -77,7 +77,10 @@ def test_groups_are_counted_and_selected(cli, unet):
     assert told["groups"]["@self_attention"] == told["matched"] and told["groups"]["@all"] < told["total"]
     assert f"@self_attention {told['matched']}, @mlp " in cli("layers", EMOJI, "conv_in").stderr
     assert "@attention" in cli("layers", EMOJI, "--part", "vae", "@cross_attention", code=2).stderr
-    assert "speaks of a vae" in cli("layers", EMOJI, "vae:conv_in", code=2).stderr
+    assert "speaks of a vae" in cli("layers", EMOJI, "vae:conv_in", "--part", "denoiser", code=2).stderr
+    told = json.loads(cli("layers", EMOJI, "vae:encoder.conv_in", "vae:@norm", "--json").stdout)
+    assert told["part"] == "vae" and told["layers"][0]["name"] == "encoder.conv_in" and told["matched"] > 1
+    assert "text_encoder" in cli("layers", EMOJI, "@mlp", "text_encoder:@mlp", code=2).stderr
 
 
 def test_names_are_those_that_the_editor_finds(cli, tmp_path):
