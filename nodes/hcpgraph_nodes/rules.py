@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from .adapter_files import parts
 from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
-from .families import auto, contradiction, file_marks, image_conditions, table
+from .families import auto, contradiction, file_marks, image_conditions, part_probe, table
 from .pairs import counts, files, inside, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
@@ -83,6 +84,29 @@ def interface(between: str) -> Prober:
 
 for _name in ("latents", "text"):
     prober(_name)(interface(_name))
+PARTS: dict[str, Callable[[list[Path]], str | None]] = {
+    "denoiser": lambda paths: part_probe.probe_denoiser(paths[0]),
+    "text_encoder": part_probe.probe_text_encoder,
+}
+"""Component -> what tells the family of its files."""
+
+
+def of_part(component: str, said: Callable[[str], str | None]) -> Prober:
+    """A fact of a loader of one part: what is said of the family that `family` names, or that lies at its paths."""
+
+    def fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
+        named = settings.get("family", "auto")
+        places = contradiction.places(settings, resolve)
+        found = (PARTS[component](places) if places else None) if named == "auto" else str(named)
+        return None if found is None else said(found)
+
+    return fact
+
+
+for _part in PARTS:
+    prober(f"{_part} family")(of_part(_part, str))
+    for _name in ("latents", "text"):
+        prober(f"{_part} {_name}")(of_part(_part, partial(table.interface, part=_name)))
 prober("image")(image_conditions.image_fact)
 
 

@@ -214,7 +214,7 @@ def test_a_unet_for_inpainting_reads_more_than_latents(family_files: Path, tmp_p
         Timesteps(torch.tensor([3])),
         Conditioning.of(torch.zeros(1, 77, 32)),
     )
-    with pytest.raises(GraphError, match="reads 9 channels, and the latents have 4") as caught:
+    with pytest.raises(GraphError, match="reads 9 channels; the latents have 4") as caught:
         predict(denoiser, *inputs)
     assert caught.value.problem.code == "E_CHANNELS"
 

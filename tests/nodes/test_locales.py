@@ -50,7 +50,7 @@ def english(registry, pack) -> dict[str, str | dict[str, str]]:
     texts: dict[str, str | dict[str, str]] = {}
     for id, spec in sorted(registry.specs.items()):
         if spec.pack == pack.name:
-            texts[f"category:{id.partition('.')[0]}"] = id.partition(".")[0]
+            texts[f"category:{id.partition('.')[0]}"] = id.partition(".")[0].replace("_", " ")
             texts |= locales.english(spec.drawn())
     texts |= {f"label:{name}": name.replace("_", " ") for name in inputs_of_graphs(registry)}
     return texts | {f"type:{info['name']}": info["help"] for info in manifest(pack)["types"] if info["help"]}

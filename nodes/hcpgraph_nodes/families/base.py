@@ -98,6 +98,40 @@ class Family(Protocol):
                 and at first use E_WEIGHTS.
         """
 
+    def load_denoiser(
+        self,
+        path: Path,
+        placement: Placement,
+        prediction_type: str | None,
+        config: Path | None,
+        tell: Callable[[str], None],
+    ) -> tuple[Denoiser, Process]:
+        """A denoiser without the rest of a model, and its process.
+
+        Args:
+            path: Its folder or that of a whole model, or a .safetensors file of it alone or of a whole model.
+            placement: Where the weights go.
+            prediction_type: What it predicts; None: as the files say.
+            config: A folder whose configuration describes a single file; None: as `load_file`.
+            tell: Takes a sentence about what the files leave open.
+
+        Raises:
+            GraphError: E_PREDICTION, E_NO_SAFETENSORS, E_MODEL_FOLDER, E_MODEL_CLASS, and at first use E_WEIGHTS.
+        """
+
+    def load_text_encoder(self, paths: Sequence[Path], placement: Placement) -> TextEncoder:
+        """Text networks without the rest of a model.
+
+        Args:
+            paths: One place that has all of them, or one for each: a folder of a network or of a whole model, or a
+                .safetensors file of networks or of a whole model.
+            placement: Where the weights go.
+
+        Raises:
+            GraphError: E_SETTING (another number of places), E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS,
+                E_WEIGHTS, also at first use.
+        """
+
     def new(self, sizes: Sizes, placement: Placement, prediction_type: str, seed: Callable[[str], int]) -> Components:
         """Handles of an untrained model; `seed` gives that of the initial weights of a component."""
 

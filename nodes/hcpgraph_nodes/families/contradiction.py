@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,26 +10,36 @@ from typing import Any
 from hcpgraph.errors import GraphError, Problem
 
 from ..controlnet.probe import probe_control
+from .part_probe import probe_denoiser, probe_text_encoder
 from .probe import probe_family
 from .table import families, interface
 
-LOADERS: dict[str, tuple[Callable[[Path], str | None], str | None]] = {
-    "model.load": (probe_family, None),
-    "vae.load": (probe_family, "latents"),
-    "controlnet.load": (probe_control, "controlnet"),
+PATHS = ("path", "path_2")
+"""Settings of loaders that name what they read."""
+LOADERS: dict[str, tuple[Callable[[Sequence[Path]], str | None], str | None]] = {
+    "model.load": (lambda paths: probe_family(*paths), None),
+    "denoiser.load": (lambda paths: probe_denoiser(*paths), None),
+    "text_encoder.load": (probe_text_encoder, None),
+    "vae.load": (lambda paths: probe_family(*paths), "latents"),
+    "controlnet.load": (lambda paths: probe_control(*paths), "controlnet"),
 }
 """Node -> what tells the family of its files, and the interface whose equality makes families take one another's."""
 
 
-def other_family(node: str, named: str, path: Path) -> str | None:
-    """The family of the files at a path, where a setting names another one; None where they agree or say nothing."""
+def other_family(node: str, named: str, *paths: Path) -> str | None:
+    """The family of the files at these paths, where a setting names another one; None if they agree or say nothing."""
     if named not in families():
         return None
     probe, shared = LOADERS[node]
-    found = probe(path)
+    found = probe(paths)
     if found == named or (shared and interface(found, shared) == interface(named, shared) is not None):
         return None
     return found
+
+
+def places(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> list[Path]:
+    """What a loader reads."""
+    return [resolve(given) for given in map(settings.get, PATHS) if isinstance(given, str)]
 
 
 def family_fact(node: str) -> Callable[[Mapping[str, Any], Callable[[str], Path]], str | None]:
@@ -38,7 +48,7 @@ def family_fact(node: str) -> Callable[[Mapping[str, Any], Callable[[str], Path]
     def fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
         named, path = settings.get("family"), settings.get("path")
         known = isinstance(named, str) and isinstance(path, str)
-        return other_family(node, str(named), resolve(str(path))) if known else None
+        return other_family(node, str(named), *places(settings, resolve)) if known else None
 
     return fact
 
@@ -51,13 +61,14 @@ def family_is_that_of_the_files(view: Any) -> list[Problem]:
     return [replace(_problem(str(view.settings["path"]), str(view.settings["family"]), found), node=view.node)]
 
 
-def refuse_other(node: str, named: str, path: Path, given: str) -> None:
+def refuse_other(node: str, named: str, path: Path | Sequence[Path], given: str) -> None:
     """The same when the path is known only in the run.
 
     Raises:
         GraphError: E_FAMILY.
     """
-    if (found := other_family(node, named, path)) is not None:
+    paths = [path] if isinstance(path, Path) else path
+    if (found := other_family(node, named, *paths)) is not None:
         problem = _problem(given, named, found)
         raise GraphError(problem.code, problem.message, port=problem.port, hint=problem.hint)
 

@@ -118,4 +118,7 @@ def _in_file(source: Path, changed: int, size: int) -> dict[str, Any]:
 
 
 def _in_folder(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "scheduler" / "scheduler_config.json").read_text("utf-8")))
+    """That of a whole model, also where the folder is the one of a part in it."""
+    part = not (folder / "scheduler").is_dir() and (folder.parent / "model_index.json").is_file()
+    whole = folder.parent if part else folder
+    return dict(json.loads((whole / "scheduler" / "scheduler_config.json").read_text("utf-8")))

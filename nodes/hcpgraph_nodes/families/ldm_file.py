@@ -5,7 +5,7 @@ Prefixes of the parts: `model.diffusion_model.`, `first_stage_model.`, and of a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,11 @@ from .open_clip import from_open_clip, to_open_clip
 
 UNET = "model.diffusion_model."
 FIRST = "input_blocks.0.0.weight"
+DIFFUSERS_UNET = "conv_in.weight"
+"""A key of a UNet in diffusers' layout."""
+OPEN_CLIP_TOKENS = "token_embedding.weight"
+HF_TOKENS = ("text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight")
+"""The embedding of tokens in the two layouts of a text network; transformers 5 writes the shorter name."""
 VAE = "first_stage_model."
 VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 DIFFUSERS_VAE = "encoder.conv_norm_out.weight"
@@ -28,17 +33,33 @@ DIFFUSERS_VAE = "encoder.conv_norm_out.weight"
 
 
 def unet_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The UNet's weights by their names in diffusers; what has none keeps its own."""
+    """The UNet's weights by their names in diffusers; what has none keeps its own.
+
+    Args:
+        path: A whole checkpoint, or the file of a UNet alone in the original layout or in that of diffusers.
+        config: Its configuration.
+    """
     names = UNetNames(config)
-    found = {key.removeprefix(UNET): value for key, value in _read(path, UNET).items()}
+    keys = marks(path)[1]
+    found = {key.removeprefix(UNET): value for key, value in _read(path, _unet_prefix(keys)).items()}
+    if DIFFUSERS_UNET in keys:
+        return found
     return {names.to_diffusers(key) or key: value for key, value in found.items()}
 
 
 def unet_channels(path: Path) -> dict[str, int]:
     """The channels that a checkpoint's UNet reads, which are more than the released model's where it reads pictures."""
     with _opened(path) as file:
-        name = UNET + FIRST
-        return {"in_channels": file.get_slice(name).get_shape()[1]} if name in file.keys() else {}  # noqa: SIM118
+        keys = frozenset(file.keys())
+        for name in (UNET + FIRST, FIRST, DIFFUSERS_UNET):
+            if name in keys:
+                return {"in_channels": file.get_slice(name).get_shape()[1]}
+    return {}
+
+
+def _unet_prefix(keys: Collection[str]) -> str:
+    """What the names of the UNet begin with in a file with these keys."""
+    return "" if FIRST in keys or DIFFUSERS_UNET in keys else UNET
 
 
 def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -56,6 +77,31 @@ def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
     if DIFFUSERS_VAE in state:
         return state
     return private.vae_weights(state, config)
+
+
+def text_place(path: Path, prefixes: Sequence[str], name: str) -> tuple[str, bool]:
+    """What the keys of a text network begin with in a file, and whether they are OpenCLIP's.
+
+    Args:
+        path: A whole checkpoint, or a file of text networks or of one of them.
+        prefixes: What they may begin with.
+        name: What messages call the network.
+
+    Raises:
+        GraphError: E_WEIGHTS, the file holds no such network.
+    """
+    keys = marks(path)[1]
+    for prefix in prefixes:
+        if prefix + OPEN_CLIP_TOKENS in keys:
+            return prefix, True
+        if any(prefix + tokens in keys for tokens in HF_TOKENS):
+            return prefix, False
+    raise GraphError(
+        "E_WEIGHTS",
+        f"{path.name} has no weights of the {name.replace('_', ' ')}",
+        port="path",
+        hint="give a whole checkpoint, or the file of this network",
+    )
 
 
 def text_state(path: Path, prefix: str, config: Mapping[str, Any], *, open_clip: bool) -> dict[str, Tensor]:

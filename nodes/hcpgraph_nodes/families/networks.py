@@ -63,6 +63,7 @@ class TextPart:
         open_clip: Whether single files hold it in OpenCLIP's layout.
         padding: The token that fills up its prompts.
         projected: Whether it gives a projected, pooled embedding.
+        comfy: What ComfyUI calls it.
     """
 
     name: str
@@ -72,6 +73,7 @@ class TextPart:
     open_clip: bool
     padding: str
     projected: bool = False
+    comfy: str = ""
 
     @property
     def cls(self) -> str:

@@ -7,7 +7,9 @@ rank is meant, none if two families have it. The rank is the number of condition
   there is none; `configs`, component -> entries of its config.json, which has to be there.
 * `file`, of .safetensors checkpoints: `keys`, beginnings of which each is that of some tensor's name; `without`,
   beginnings that no name has; `shapes`, name -> sizes, null for any.
-* `controlnet`, of a ControlNet's configuration: `config`, entries of it.
+* `controlnet`, `denoiser`, of a configuration: `config`, entries of it. `text_encoder` too, where `networks` counts as
+  an entry: how many networks go together.
+* `denoiser_file`, as `file`, of a file of the denoiser alone: names without `model.diffusion_model.`.
 """
 
 from __future__ import annotations
@@ -58,6 +60,11 @@ def probe_family(path: Path) -> str | None:
         return None
 
 
+def family_of_header(kind: str, header: Mapping[str, Any]) -> str | None:
+    """The family whose marks of this kind, such as `denoiser_file`, the tensors of a file have."""
+    return _file(header, kind)
+
+
 def family_of_config(kind: str, config: Mapping[str, Any]) -> str | None:
     """The family whose marks of this kind, such as `controlnet`, a configuration has."""
     return _best(kind, lambda mark: _entries(config, mark.get("config", {})))
@@ -103,7 +110,7 @@ def _folder(path: Path) -> str | None:
     return _best("folder", met)
 
 
-def _file(header: Mapping[str, Any]) -> str | None:
+def _file(header: Mapping[str, Any], kind: str = "file") -> str | None:
     names = sorted(header)
 
     def begins(prefix: str) -> bool:
@@ -118,7 +125,7 @@ def _file(header: Mapping[str, Any]) -> str | None:
             return None
         return len(keys) + len(without) + len(shapes)
 
-    return _best("file", met)
+    return _best(kind, met)
 
 
 def _entries(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> int | None:

@@ -40,6 +40,21 @@ TABLE: dict[str, Any] = {
     ],
     "controlnet": [{"config": {"cross_attention_dim": 768}, "rank": 2}, {"rank": 0}],
     "process": "vp",
+    "denoiser": [
+        {"config": {"_class_name": "UNet2DConditionModel", "cross_attention_dim": 768}, "rank": 2},
+        {"config": {"_class_name": "UNet2DConditionModel"}, "rank": 0},
+    ],
+    "denoiser_file": [
+        {"shapes": {"input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [None, 768]}, "without": ["label_emb."]},
+        {
+            "shapes": {"down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight": [None, 768]},
+            "without": ["add_embedding."],
+        },
+    ],
+    "text_encoder": [
+        {"config": {"networks": 1, "hidden_act": "quick_gelu", "architectures": ["CLIPTextModel"]}},
+        {"config": {"networks": 1, "hidden_size": 768}},
+    ],
     "interfaces": {"latents": "sd", "text": "sd15", "controlnet": "sd"},
     "conditions": ["image_channels"],
     "text_networks": 1,
@@ -78,6 +93,7 @@ class SD15(UNetFamily):
             single="cond_stage_model.transformer.",
             open_clip=False,
             padding="<|endoftext|>",
+            comfy="clip_l",
         ),
     )
 

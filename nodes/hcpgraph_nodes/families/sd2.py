@@ -43,6 +43,24 @@ TABLE: dict[str, Any] = {
         {"config": {"use_linear_projection": True}, "rank": 1},
     ],
     "process": "vp",
+    "denoiser": [
+        {"config": {"_class_name": "UNet2DConditionModel", "cross_attention_dim": 1024}, "rank": 2},
+        {"config": {"_class_name": "UNet2DConditionModel", "use_linear_projection": True}, "rank": 1},
+    ],
+    "denoiser_file": [
+        {
+            "shapes": {"input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [None, 1024]},
+            "without": ["label_emb."],
+        },
+        {
+            "shapes": {"down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight": [None, 1024]},
+            "without": ["add_embedding."],
+        },
+    ],
+    "text_encoder": [
+        {"config": {"networks": 1, "hidden_act": "gelu", "architectures": ["CLIPTextModel"]}},
+        {"config": {"networks": 1, "hidden_size": 1024}},
+    ],
     "interfaces": {"latents": "sd", "text": "sd2", "controlnet": "sd"},
     "conditions": ["image_channels"],
     "text_networks": 1,
@@ -91,6 +109,7 @@ class SD2(UNetFamily):
             single="cond_stage_model.model.",
             open_clip=True,
             padding="!",
+            comfy="clip_h",
         ),
     )
 

@@ -23,7 +23,8 @@ from .image_conditions import CHANNELS as BESIDE
 from .image_conditions import INPAINT
 from .networks import TextPart
 from .sizes import SCHEDULE, Sizes, TextSizes
-from .unet_family import ZEROS, UNetFamily
+from .unet_family import UNetFamily
+from .unet_parts import ZEROS
 
 TABLE: dict[str, Any] = {
     "table": "families",
@@ -50,6 +51,9 @@ TABLE: dict[str, Any] = {
     ],
     "controlnet": [{"config": {"addition_embed_type": "text_time"}, "rank": 3}],
     "process": "vp",
+    "denoiser": [{"config": {"_class_name": "UNet2DConditionModel", "addition_embed_type": "text_time"}, "rank": 3}],
+    "denoiser_file": [{"keys": ["label_emb.", "input_blocks."]}, {"keys": ["add_embedding.", "down_blocks."]}],
+    "text_encoder": [{"config": {"networks": 2}}],
     "interfaces": {"latents": "sdxl", "text": "sdxl", "controlnet": "sdxl"},
     "conditions": ["image_channels"],
     "text_networks": 2,
@@ -116,6 +120,7 @@ class SDXL(UNetFamily):
             single="conditioner.embedders.0.transformer.",
             open_clip=False,
             padding="<|endoftext|>",
+            comfy="clip_l",
         ),
         TextPart(
             name="text_encoder_2",
@@ -124,6 +129,7 @@ class SDXL(UNetFamily):
             single="conditioner.embedders.1.model.",
             open_clip=True,
             padding="!",
+            comfy="clip_g",
             projected=True,
         ),
     )

@@ -4,7 +4,7 @@ A family is one module of any pack. It has an object `FAMILY` (`base.Family`), a
 which make it known to every node:
 
 * `"table": "families"`, its `name` as settings have it, and its `title` for people;
-* `folder`, `file`, `controlnet`: marks of its files (`probe`);
+* `folder`, `file`, `controlnet`, `denoiser`, `denoiser_file`, `text_encoder`: marks of its files (`probe`);
 * `interfaces`: what its parts go together with those of other families by: parts fit where the names of `latents`,
   `text`, `controlnet` are equal;
 * `process`: the kind of forward process, `vp`, `edm` or `flow`, of models that `model.new` makes and of single files

@@ -18,24 +18,23 @@ from torch import Tensor, nn
 from hcpgraph import GraphError
 
 from ..conditioning import CHANNELS, TEXT
-from ..model.clip import Clip, Tokens
 from ..model.handles import Denoiser, TextEncoder
-from ..model.root import Placement, Root
+from ..model.root import Placement
 from ..types import Conditioning, Process
 from ..words import tokens
 from . import file_marks, ldm_file, networks, schedule
 from .base import Components, Prefixes
-from .clip_bpe import clip_tokenizer
 from .identity import FACTOR
 from .image_conditions import CHANNELS as BESIDE
 from .image_conditions import INPAINT, of_config
-from .kl_vae import DIFFUSION, KlVae
-from .networks import Config, State, TextPart
+from .kl_vae import DIFFUSION
+from .networks import Config
 from .pixel_vae import fill, pixel_vae_config
 from .saving import save_folder, save_single
-from .sizes import SCHEDULE, Sizes, text_configs, unet_config, vae_config
+from .sizes import Sizes, text_configs, unet_config, vae_config
 from .unet_images import packed, without_image
-from .weights import build, checked_config, read_config, read_folder
+from .unet_parts import TRANSFORMER, ZEROS, UNetParts
+from .weights import checked_config, read_config, read_folder
 
 TABLE = {
     "table": "layer_groups",
@@ -52,9 +51,6 @@ TABLE = {
 }
 """UNet2DConditionModel and its ControlNet: the timestep's embedding counts as such in the blocks too."""
 Described = tuple[dict[str, Any], tuple[dict[str, Any], ...], dict[str, Any], dict[str, Any]]
-TRANSFORMER = "model"
-ZEROS = "_force_zeros_for_empty_prompt"
-"""Entry of a denoiser's configuration: without a negative prompt guidance compares with zeros."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class Made:
     zeros: bool
 
 
-class UNetFamily(KlVae):
+class UNetFamily(UNetParts):
     """Base of the families; a family is one subclass and one object of it.
 
     Attributes:
@@ -78,12 +74,9 @@ class UNetFamily(KlVae):
         architecture: As modelspec calls it.
         base_version: As kohya's `ss_base_model_version` calls it.
         resolution: As modelspec writes it.
-        texts: The text networks.
         pipeline: The class in diffusers.
         pipelines: Those for UNets that read pictures, by what they read.
         nulls: Components of that pipeline that a saved folder leaves empty.
-        schedule: The forward process of the released model.
-        file_prediction: What a single file that does not say it is taken to predict; None: that would be a guess.
         skipped: Last layers of a text network that are left out at clip_skip 0.
         reads: The parts of a conditioning that its UNet reads.
         masked: Whether it reads their masks: a UNet sees what a prompt is padded with.
@@ -94,15 +87,12 @@ class UNetFamily(KlVae):
     architecture: ClassVar[str]
     base_version: ClassVar[str]
     resolution: ClassVar[str]
-    texts: ClassVar[tuple[TextPart, ...]]
     pipeline: ClassVar[str] = "StableDiffusionPipeline"
     pipelines: ClassVar[Mapping[str | None, str]] = {
         INPAINT: "StableDiffusionInpaintPipeline",
         BESIDE: "StableDiffusionInstructPix2PixPipeline",
     }
     nulls: ClassVar[tuple[str, ...]] = ("feature_extractor", "image_encoder", "safety_checker")
-    schedule: ClassVar[Mapping[str, Any]] = SCHEDULE
-    file_prediction: ClassVar[str | None] = "epsilon"
     skipped: ClassVar[int] = 0
     reads: ClassVar[frozenset[str]] = frozenset({TEXT, CHANNELS})
     masked: ClassVar[bool] = False
@@ -126,10 +116,6 @@ class UNetFamily(KlVae):
     def pipeline_of(self, denoiser: Denoiser) -> str:
         """The class in diffusers for a denoiser of the family."""
         return self.pipelines.get(of_config(denoiser.config), self.pipeline)
-
-    def released_zeros(self, index: Mapping[str, Any]) -> bool:
-        """Whether a pipeline with these settings compares with zeros where no negative prompt is given."""
-        return False
 
     def file_marks(self, noise: Process) -> dict[str, Tensor]:
         """Tensors by which a single file says what is particular to its forward process."""
@@ -162,8 +148,11 @@ class UNetFamily(KlVae):
         named = (path / "model_index.json").is_file()
         index = read_config(path, "model_index.json") if named else {}
         made = Made(
-            (unet, self._unet(unet, partial(read_folder, path / "unet", DIFFUSION))),
-            (texts, self._texts(texts, [partial(read_folder, path / part.name, TRANSFORMER) for part in self.texts])),
+            (unet, self.unet_module(unet, partial(read_folder, path / "unet", DIFFUSION))),
+            (
+                texts,
+                self.text_module(texts, [partial(read_folder, path / part.name, TRANSFORMER) for part in self.texts]),
+            ),
             (vae, self.vae_module(vae, partial(read_folder, path / "vae", DIFFUSION))),
             noise | ({"prediction_type": prediction_type} if prediction_type else {}),
             tuple(partial(networks.read_tokenizer, path / part.tokenizer) for part in self.texts),
@@ -186,10 +175,7 @@ class UNetFamily(KlVae):
         unet, texts, vae, noise = described or self._released()
         if described is None:
             unet |= ldm_file.unet_channels(path)
-            marked = file_marks.marked_prediction(metadata, keys)
-            noise["prediction_type"] = prediction_type or marked or self._assumed(path, tell)
-            if file_marks.ZERO_SNR_MARK in keys:
-                noise |= file_marks.ZERO_SNR
+            noise = self.process_of_file(path, metadata, keys, prediction_type, tell)
         elif prediction_type:
             noise["prediction_type"] = prediction_type
         reads = [
@@ -197,11 +183,11 @@ class UNetFamily(KlVae):
             for part, text in zip(self.texts, texts, strict=True)
         ]
         made = Made(
-            (unet, self._unet(unet, partial(ldm_file.unet_state, path, unet))),
-            (texts, self._texts(texts, reads)),
+            (unet, self.unet_module(unet, partial(ldm_file.unet_state, path, unet))),
+            (texts, self.text_module(texts, reads)),
             (vae, self.vae_module(vae, partial(ldm_file.vae_state, path, vae))),
             noise,
-            tuple(self._tokenizer(part, text, config) for part, text in zip(self.texts, texts, strict=True)),
+            tuple(self.tokenizer(part, text, config) for part, text in zip(self.texts, texts, strict=True)),
             self.released_zeros({}),
         )
         return self._handles(made, placement)
@@ -224,7 +210,7 @@ class UNetFamily(KlVae):
             (texts, networks.seeded(partial(networks.text_networks, self.texts, texts), seed("text_encoder"))),
             (vae, (lambda: fill(make_vae())) if pixels else make_vae),
             dict(self.schedule) | {"prediction_type": prediction_type},
-            tuple(self._tokenizer(part, text, None) for part, text in zip(self.texts, texts, strict=True)),
+            tuple(self.tokenizer(part, text, None) for part, text in zip(self.texts, texts, strict=True)),
             self.released_zeros({}),
         )
         return self._handles(made, placement)
@@ -251,53 +237,13 @@ class UNetFamily(KlVae):
     def _released(self) -> Described:
         return unet_config(self.sizes), text_configs(self.sizes), vae_config(self.sizes), dict(self.schedule)
 
-    def _assumed(self, path: Path, tell: Callable[[str], None]) -> str:
-        if self.file_prediction is None:
-            raise GraphError(
-                "E_PREDICTION",
-                f"{path.name} does not say whether it predicts the noise (epsilon) or the velocity (v_prediction)",
-                port="prediction_type",
-                hint="set prediction_type: released models for 768 pixels have v_prediction, those for 512 epsilon",
-            )
-        tell(
-            f"{path.name} does not say what it predicts: {self.file_prediction} is taken; for a model that was trained "
-            "on something else, set prediction_type"
-        )
-        return self.file_prediction
-
-    def _tokenizer(self, part: TextPart, config: Config, folder: Path | None) -> Callable[[], Any]:
-        if folder is not None and (folder / part.tokenizer).is_dir():
-            return partial(networks.read_tokenizer, folder / part.tokenizer)
-        return partial(clip_tokenizer, config["vocab_size"], config["max_position_embeddings"], part.padding)
-
-    def _unet(self, config: Config, read: Callable[[], State]) -> Callable[[], nn.Module]:
-        return lambda: build(partial(networks.unet, config), read(), "UNet")
-
-    def _texts(self, configs: Sequence[Config], reads: Sequence[Callable[[], State]]) -> Callable[[], nn.Module]:
-        return partial(networks.built_text, self.texts, configs, reads)
-
     def _handles(self, made: Made, placement: Placement) -> Components:
         plain = replace(placement, checkpointing=False)
         forward = schedule.read(made.noise, placement.device)
-        configs, make_text = made.texts
-        clips = tuple(
-            Clip(part.name, part.prefix, Tokens(tokenizer), config)
-            for part, tokenizer, config in zip(self.texts, made.tokenizers, configs, strict=True)
-        )
         told = {FACTOR: 2 ** (len(made.vae[0]["block_out_channels"]) - 1), ZEROS: made.zeros}
         return (
-            Denoiser(
-                root=Root(made.unet[1], placement),
-                family=self.name,
-                config={**made.unet[0], **told},
-                prediction_type=forward.prediction_type,
-            ),
-            TextEncoder(
-                root=Root(make_text, plain, networks.named_text_layer(self.texts)),
-                family=self.name,
-                config=configs[0] if len(clips) == 1 else {clip.name: clip.config for clip in clips},
-                clips=clips,
-            ),
+            self.denoiser_handle({**made.unet[0], **told}, made.unet[1], forward, placement),
+            self.text_handle(*made.texts, made.tokenizers, plain),
             self.vae_handle(made.vae[0], made.vae[1], plain),
             forward,
         )

@@ -1,0 +1,1 @@
+"""Denoisers without the rest of a model."""

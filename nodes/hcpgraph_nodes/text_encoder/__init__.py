@@ -1,0 +1,1 @@
+"""Text encoders without the rest of a model."""

@@ -1,0 +1,60 @@
+"""`text_encoder.load`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from hcpgraph import Context, Facts, GraphError, Probe, node
+from hcpgraph.widgets import ModelPicker, RowPicker
+
+from ..families.contradiction import refuse_other
+from ..families.part_probe import probe_text_encoder
+from ..families.registry import family as implementation
+from ..families.table import NAME
+from ..model.handles import TextEncoder, named
+from ..model.root import Placement
+
+
+@node("text_encoder.load", effects=("read", "resource"), packages=("transformers",), title="Load text encoder")
+def load_text_encoder(
+    ctx: Context,
+    *,
+    path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
+    path_2: Annotated[str | None, ModelPicker(suffixes=(".safetensors",))] = None,
+    family: Annotated[str, RowPicker(table=NAME, also=("auto",))] = "auto",
+) -> Annotated[
+    TextEncoder,
+    Facts(
+        family=Probe("text_encoder family"),
+        text=Probe("text_encoder text"),
+        contradicts=Probe("contradicts text_encoder.load"),
+    ),
+]:
+    """Open a text encoder without the rest of a model, such as files of ComfyUI's text_encoders.
+
+    Of a whole model nothing else is read. A family with two text networks, such as SDXL, has both in one place or one
+    in each: clip_l in path, clip_g in path_2. The tokenizer is that of the folder or beside it; files have CLIP's.
+    Weights are read when they are first used, in the precision of the run, and are frozen until a node makes them
+    trainable. Only safetensors are read; no network is used.
+
+    Args:
+        path: The folder of a text network as diffusers saved it, or of a whole model; or a .safetensors file of text
+            networks or of a whole model.
+        path_2: The second text network of the family, if it lies elsewhere.
+        family: Model family; auto reads it from the files. Files that are of another one are refused.
+
+    Returns:
+        out: The text encoder with its tokenizer; the two of SDXL are one.
+
+    Raises:
+        GraphError: E_FAMILY, E_SETTING (path_2 of a family with one network, or missing), E_MODEL_FOLDER,
+            E_MODEL_CLASS, E_NO_SAFETENSORS, E_WEIGHTS; at first use E_WEIGHTS, E_NOT_FINITE.
+    """
+    paths = [path] if path_2 is None else [path, path_2]
+    sources = [ctx.path(each) for each in paths]
+    refuse_other("text_encoder.load", family, sources, " and ".join(paths))
+    name = probe_text_encoder(sources) if family == "auto" else family
+    if name is None:
+        raise GraphError("E_FAMILY", f"'{path}' is no text encoder of a known family", port="path", hint="set family")
+    encoder: TextEncoder = implementation(name).load_text_encoder(sources, Placement(ctx.device, ctx.dtype))
+    return named(ctx, (encoder,))[0]
