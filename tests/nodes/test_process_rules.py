@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def unread(port: str) -> list[tuple[str, str | None, str]]:
         ("flow", "process.shift", {}, []),
         ("vp", "loss.weighting", {}, wrong("E_SCHEDULE", "process")),
         ("flow", "loss.weighting", {}, []),
+        ("vp", "loss.weighting", {"scheme": "none"}, []),
         ("edm", "loss.weighting", {}, wrong("E_SCHEDULE", "process")),
     ],
 )
@@ -320,3 +322,23 @@ def test_nothing_is_known_of_the_process_of_a_family_that_does_not_say(monkeypat
         monkeypatch.setattr("hcpgraph_nodes.families.file_marks.said", lambda name, entry, kind=kind: kind)
         assert new_process_fact("predicts")(settings, Path) == predicts
         assert new_process_fact("process")(settings, Path) == kind
+
+
+@pytest.mark.parametrize("page", ["docs/processes.md", "docs/zh-CN/processes.md"])
+def test_the_table_of_the_docs_is_that_of_the_samplers(page: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / page).read_text(encoding="utf-8")
+    rows = [
+        line.strip("| ").split("|")
+        for line in text.splitlines()
+        if re.match(r"\| `(euler|heun|dpmpp|unipc|ddim|pndm)", line)
+    ]
+    found: dict[str, list[str]] = {kind: [] for kind in ("vp", "flow", "edm")}
+    limited = set()
+    for row in rows:
+        cells = [*(cell.strip() for cell in row), "", ""]
+        for name in re.findall(r"`(\w+)`", cells[0]):
+            for kind, cell in zip(found, cells[1:4], strict=True):
+                found[kind] += [name] if cell else []
+            limited |= {name} if len(cells[1]) > 3 else set()
+    assert {kind: sorted(names) for kind, names in found.items()} == {kind: sorted(BY_KIND[kind]) for kind in BY_KIND}
+    assert limited == NO_ZERO_SNR

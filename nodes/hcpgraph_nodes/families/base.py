@@ -180,12 +180,13 @@ class Family(Protocol):
         conditioning: Conditioning,
         sizes: Tensor | None = None,
     ) -> Tensor:
-        """The denoiser's output (B, C, h, w), float32.
+        """The denoiser's output (B, C, h, w), float32: of a flow ε − x_0, whatever sign the network has.
 
         Args:
             denoiser: The network.
             noisy: Latents (B, C, h, w).
-            timesteps: Their noise levels, (B,) or a single number.
+            timesteps: Their noise levels, (B,) or a single number, as diffusers' schedulers say them: the number in a
+                table, T · t of a flow, ln(σ) / 4 of EDM. What the network is told instead, t or 1 − t, is made here.
             conditioning: Its parts, of B rows.
             sizes: Sizes of the pictures (B, 6) as CropInfo has them; only some families read them.
 

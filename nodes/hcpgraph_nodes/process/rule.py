@@ -29,7 +29,8 @@ def process_can_change(view: Any) -> list[Problem]:
     facts = view.facts.get("process", {})
     kind = facts.get("process")
     if view.type == "loss.weighting":
-        wrong = kind not in (None, "flow") and refusals.no_weighting(kind)
+        weighs = view.settings.get("scheme") not in ("auto", "none")
+        wrong = weighs and kind not in (None, "flow") and refusals.no_weighting(kind)
         return [error(view, "E_SCHEDULE", "process", wrong, "use loss.min_snr")] if wrong else []
     if view.type == "process.shift":
         wrong = kind not in (None, "flow") and refusals.no_shift(kind)
