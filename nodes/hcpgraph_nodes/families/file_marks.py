@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from hcpgraph.fingerprint import stamp
+
 from ..process.kinds.classes import kind_of
 from ..process.refusals import IMPOSSIBLE
 from .probe import probe_family, safetensors_header
@@ -103,13 +105,12 @@ def _scheduler(source: Path, config: str | None, resolve: Callable[[str], Path])
     """The scheduler's configuration, as `model.load` finds it."""
     if source.is_dir() or config is not None:
         return _in_folder(source if config is None or source.is_dir() else resolve(config))
-    file = source.stat()
-    return _in_file(source, file.st_mtime_ns, file.st_size)
+    return _in_file(source, stamp(source))
 
 
 @lru_cache(maxsize=16)
-def _in_file(source: Path, changed: int, size: int) -> dict[str, Any]:
-    """What a single file says of it; a file is read again when its time or size has changed."""
+def _in_file(source: Path, stamped: str) -> dict[str, Any]:
+    """What a single file says of it; a file is read again when it was written anew."""
     header = safetensors_header(source)
     metadata = header.get("__metadata__", {})
     if (written := written_configs(metadata)) is not None:
