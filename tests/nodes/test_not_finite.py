@@ -12,6 +12,7 @@ import pytest
 import torch
 from hcpgraph_nodes.controlnet.load import load_controlnet
 from hcpgraph_nodes.controlnet.save import save_controlnet
+from hcpgraph_nodes.denoiser.load import load_denoiser
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.load_part import load_part
 from hcpgraph_nodes.model.save import save_model
@@ -20,6 +21,7 @@ from hcpgraph_nodes.plugins.load import load_plugin
 from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.plugins.save import save_plugin
 from hcpgraph_nodes.text.encode import encode
+from hcpgraph_nodes.text_encoder.load import load_text_encoder
 from hcpgraph_nodes.train.checkpoint import Checkpoints
 from hcpgraph_nodes.types import Captions, Images
 from hcpgraph_nodes.vae.load import load_vae
@@ -135,6 +137,16 @@ def opened_text(ctx: Any, workspace: Path, model: Any, value: float) -> Any:
     return load_model(ctx, path="models:tiny").text_encoder.root.module
 
 
+def opened_denoiser(ctx: Any, workspace: Path, model: Any, value: float) -> Any:
+    spoil_file(workspace / "models/tiny/unet/diffusion_pytorch_model.safetensors", value)
+    return load_denoiser(ctx, path="models:tiny").denoiser.root.module
+
+
+def opened_text_encoder(ctx: Any, workspace: Path, model: Any, value: float) -> Any:
+    spoil_file(workspace / "models/tiny/text_encoder/model.safetensors", value)
+    return load_text_encoder(ctx, path="models:tiny").root.module
+
+
 def opened_single_file(ctx: Any, workspace: Path, model: Any, value: float) -> Any:
     save_model(context(workspace), *model, path="models:one.safetensors", layout="single_file")
     spoil_file(workspace / "models/one.safetensors", value)
@@ -177,6 +189,8 @@ def opened_word(ctx: Any, workspace: Path, model: Any, value: float) -> Any:
 ENTRANCES = {
     "model.load": [opened_model, opened_text, opened_single_file],
     "model.load_part": [opened_part],
+    "denoiser.load": [opened_denoiser],
+    "text_encoder.load": [opened_text_encoder],
     "vae.load": [opened_vae],
     "controlnet.load": [opened_controlnet],
     "plugin.load": [opened_plugin],
