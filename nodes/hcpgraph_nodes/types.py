@@ -175,14 +175,12 @@ class Process:
         prediction_type: What the network predicts: epsilon, v_prediction, sample, flow or edm, see `Prediction`.
         config: The configuration of a diffusers scheduler for it, as it is read from and written to model folders.
         num_train_timesteps: T, how many timesteps there are.
-        discrete: Whether times are numbers of a table, int64; else they are float32.
         zero_snr: Whether nothing is left of the picture at the last timestep of its table.
     """
 
     __slots__ = ()
 
     kind: ClassVar[str]
-    discrete: ClassVar[bool] = False
     zero_snr: bool = False
     prediction_type: str
     config: dict[str, Any]
@@ -198,6 +196,10 @@ class Process:
     def sigma(self, t: Tensor) -> Tensor:
         """How much noise there is at process times (B,): σ(t), (B,), float32."""
         raise NotImplementedError
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """α(t) and σ(t)."""
+        return self.alpha(t), self.sigma(t)
 
     def snr(self, t: Tensor) -> Tensor:
         """Signal-to-noise ratio α(t)² / σ(t)² at process times (B,)."""
@@ -221,7 +223,8 @@ class Process:
 
     def mix(self, x_0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """x_t = α(t) x_0 + σ(t) ε of rows (B, C, h, w) at process times (B,)."""
-        return wide(self.alpha(t), x_0) * x_0 + wide(self.sigma(t), noise) * noise
+        signal, spread = (wide(each, x_0) for each in self.coefficients(t))
+        return signal * x_0 + spread * noise
 
 
 def wide(rows: Tensor, like: Tensor) -> Tensor:

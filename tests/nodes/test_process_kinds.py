@@ -227,7 +227,7 @@ def test_a_shift_moves_times_as_diffusers_does() -> None:
         reference.set_timesteps(sigmas=times.tolist(), mu=mu)
         moved = process.shift.apply(times, (1, 4, size, size))  # type: ignore[attr-defined]
         assert torch.allclose(moved, reference.sigmas[:-1], atol=1e-6)
-        assert process.shift.exponent(size * size // 4) == pytest.approx(mu)  # type: ignore[attr-defined]
+        assert process.shift.mu(size * size // 4) == pytest.approx(mu)  # type: ignore[attr-defined]
     assert flow(use_dynamic_shifting=True, patch=1).shift.tokens((1, 4, 8, 6)) == 48  # type: ignore[attr-defined]
 
 
@@ -239,6 +239,20 @@ def test_a_shift_never_changes_the_process() -> None:
     assert moved.config["shift"] == 6.0 and plain.config["shift"] == 1.0
     with pytest.raises(GraphError, match="base_image_seq_len"):
         shift(flow(), base_image_seq_len=4096, max_image_seq_len=256)
+
+
+@pytest.mark.parametrize("process", [edm(), edm(sigma_schedule="exponential", sigma_min=0.1, rho=3.0)])
+def test_the_rate_of_edm_is_its_place_in_the_schedule(process: Any) -> None:
+    rate = torch.linspace(0, 1, 11)
+    assert torch.allclose(process.rate(process.at(rate)), rate, atol=1e-4)
+    reference = diffusers.EDMEulerScheduler(**{key: value for key, value in process.config.items() if key[0] != "_"})
+    reference.set_timesteps(11)
+    assert torch.allclose(process.at(rate).flip(0), reference.sigmas[:-1], rtol=1e-4)
+
+
+def test_the_rate_of_a_flow_and_of_a_table() -> None:
+    assert torch.equal(flow().rate(torch.tensor([0.0, 0.3])), torch.tensor([0.0, 0.3]))
+    assert torch.equal(table().rate(torch.tensor([0, 999])), torch.tensor([0.0, 1.0]))
 
 
 RELEASED = {

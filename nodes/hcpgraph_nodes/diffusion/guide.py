@@ -48,8 +48,9 @@ def guide(
             https://arxiv.org/abs/2207.12598. Below 0 it leads away from the positive one: −η is the target with which
             a model unlearns a concept (Gandikota et al. 2023, https://arxiv.org/abs/2303.07345, equation 6).
         scale_high: Scale at the last timestep; none given: the same everywhere.
-        shape: How the scale rises with r, the timestep divided by the last one: `linear`; `cos` early, as
-            cos((r − 1) π / 2); `cos2` late, as 1 − cos(r π / 2).
+        shape: How the scale rises with r, which goes from 0 at the picture to 1 at the noise, of a table the
+            timestep divided by the last one: `linear`; `cos` early, as cos((r − 1) π / 2); `cos2` late, as
+            1 − cos(r π / 2).
 
     Returns:
         out: negative + scale · (positive − negative).

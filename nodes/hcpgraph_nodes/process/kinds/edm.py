@@ -64,7 +64,8 @@ class Edm(Process):
 
     def rate(self, t: Tensor) -> Tensor:
         low, high = self._bent(self.sigma_min), self._bent(self.sigma_max)
-        bent = t.log() if self.sigma_schedule == "exponential" else t ** (1 / self.rho)
+        sigma = levels(t, self.kind)
+        bent = sigma.log() if self.sigma_schedule == "exponential" else sigma ** (1 / self.rho)
         return (bent - low) / (high - low)
 
     def at(self, rate: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def combination(process: Process, kind: str, t: Tensor) -> tuple[Tensor, Tensor]
     Raises:
         GraphError: E_PREDICTION, the process has no such prediction.
     """
-    alpha, sigma = process.alpha(t), process.sigma(t)
+    alpha, sigma = process.coefficients(t)
     one, zero = torch.ones_like(sigma), torch.zeros_like(sigma)
     if kind == "epsilon":
         return zero, one
@@ -57,7 +57,8 @@ def prediction_of(process: Process, kind: str, x_0: Tensor, noise: Tensor, t: Te
     if kind == "flow":
         return noise - x_0
     if kind == "v_prediction":
-        return wide(process.alpha(t), noise) * noise - wide(process.sigma(t), x_0) * x_0
+        signal, spread = (wide(each, x_0) for each in process.coefficients(t))
+        return signal * noise - spread * x_0
     a, b = (wide(each, x_0) for each in combination(process, kind, t))
     return a * x_0 + b * noise
 
@@ -72,7 +73,7 @@ def converted(process: Process, kind: str, data: Tensor, noisy: Tensor, t: Tenso
     if kind == to:
         return data
     (a, b), (wanted_a, wanted_b) = combination(process, kind, t), combination(process, to, t)
-    alpha, sigma = process.alpha(t), process.sigma(t)
+    alpha, sigma = process.coefficients(t)
     divisor = a * sigma - b * alpha
     if (kind == "epsilon" and (process.zero_snr or process.kind == "flow")) or kind == "sample":
         _refuse(kind, to, t, divisor)

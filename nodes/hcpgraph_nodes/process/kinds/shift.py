@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import exp, log
+from math import exp
 from typing import Any, Literal
 
 from torch import Tensor
@@ -93,10 +93,6 @@ class Shift:
             return self.shift
         mu = self.mu(tokens, steps)
         return exp(mu) if self.time_shift_type == "exponential" else mu
-
-    def exponent(self, tokens: int, steps: int | None = None) -> float:
-        """ln s for a number of tokens."""
-        return log(self.factor(tokens, steps))
 
     def apply(self, t: Tensor, shape: Sequence[int]) -> Tensor:
         """Shares of noise in [0, 1], drawn for latents (…, h, w), moved towards the noise."""

@@ -28,7 +28,6 @@ class VariancePreserving(Process):
     """
 
     kind: ClassVar[str] = "vp"
-    discrete: ClassVar[bool] = True
 
     alphas_cumprod: Tensor
     prediction_type: str = "epsilon"
@@ -48,6 +47,10 @@ class VariancePreserving(Process):
 
     def sigma(self, t: Tensor) -> Tensor:
         return (1 - self.alphas_cumprod[numbers(t)]).sqrt()
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        signal = self.alphas_cumprod[numbers(t)]
+        return signal.sqrt(), (1 - signal).sqrt()
 
     def snr(self, t: Tensor) -> Tensor:
         signal = self.alphas_cumprod[numbers(t)]
