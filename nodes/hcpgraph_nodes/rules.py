@@ -30,7 +30,7 @@ from .pairs import counts, files, inside, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
 from .python.rule import untrusted
-from .text.rule import constant_texts
+from .text.rule import constant_texts, pictures_are_taken
 
 Prober = Callable[[Mapping[str, Any], Callable[[str], Path]], Any]
 Rule = Callable[[Any], list[Problem]]
@@ -296,6 +296,7 @@ for module in (lengths, training, files, counts, sizes, inside, conditions, proc
         rule(each)
 rule(untrusted)
 rule(constant_texts)
+rule(pictures_are_taken)
 prober("controlnet_family")(control_family)
 rule(acts_at_all)
 rule(scale_needs_timesteps)

@@ -11,11 +11,13 @@ import pytest
 import torch
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.text import embeddings as module
+from hcpgraph_nodes.text import encode as encoding
 from hcpgraph_nodes.text.embeddings import embeddings
 from hcpgraph_nodes.text.encode import encode
-from hcpgraph_nodes.types import Captions, Conditioning
+from hcpgraph_nodes.types import Captions, Conditioning, Images
 
-from hcpgraph import GraphError
+import hcpgraph
+from hcpgraph import Graph, GraphError
 from hcpgraph.running.codec import read_folder, write_folder
 from hcpgraph.testing import context
 
@@ -100,7 +102,7 @@ def test_cached_rows_keep_masks_and_every_part(
 ):
     """A family whose texts are ragged: rows that were kept alone are padded to the longest one of the batch."""
 
-    def encode_prompt(encoder: Any, texts: Any, clip_skip: int) -> Conditioning:
+    def encode_prompt(encoder: Any, texts: Any, clip_skip: int, images: Any = ()) -> Conditioning:
         (one,) = texts
         mask = torch.tensor([[True] * (len(one) - 1) + [False]])
         return Conditioning({"text": words(len(one)), "style": torch.tensor([len(one)])}, {"text": mask})
@@ -121,3 +123,41 @@ def test_cached_rows_keep_masks_and_every_part(
         assert found.parts["style"].tolist() == [6, 3, 2]
         random.Random(turn).shuffle(texts)
         texts.sort(key=len, reverse=True)
+
+
+def test_pictures_go_to_encoders_that_take_them(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/tiny").symlink_to(tiny_folder)
+    encoder = load_model(context(tmp_path), path="models:tiny").text_encoder
+    captions, pictures = Captions(("a", "b")), Images(torch.rand(2, 3, 4, 4))
+    assert code(lambda: encode(context(tmp_path), encoder, captions, pictures)) == "E_IMAGES"
+    seen: list[Any] = []
+
+    def encode_prompt(encoder: Any, texts: Any, clip_skip: int, images: Any = ()) -> Conditioning:
+        seen.extend(images)
+        return Conditioning.of(words(len(texts)))
+
+    monkeypatch.setattr(encoding, "family", lambda name: SimpleNamespace(encode_prompt=encode_prompt))
+    encode(context(tmp_path), encoder, captions, pictures)
+    assert len(seen) == 1 and seen[0] is pictures.data
+    assert code(lambda: encode(context(tmp_path), encoder, captions, pictures, cache="ram")) == "E_CACHE"
+    three = Images(torch.rand(3, 3, 4, 4))
+    assert code(lambda: encode(context(tmp_path), encoder, captions, three)) == "E_BATCH"
+
+
+def test_pictures_for_an_encoder_that_takes_none_are_told_before(tmp_path: Path, tiny_folder: Path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/tiny").symlink_to(tiny_folder)
+    g = Graph()
+    g.add("model.load", "model", path="models:tiny")
+    g.add("text.prompt", "prompt", texts=["x"])
+    g.add("image.load", "picture", path="data:x.png")
+    g.add("text.encode", "encode")
+    g.edges |= {
+        "encode.text_encoder": "model.text_encoder",
+        "encode.captions": "prompt.out",
+        "encode.images": "picture.out",
+    }
+    assert ("E_IMAGES", "images") in [(each.code, each.port) for each in hcpgraph.validate(g, workspace=tmp_path)]
+    del g.edges["encode.images"]
+    assert "E_IMAGES" not in [each.code for each in hcpgraph.validate(g, workspace=tmp_path)]

@@ -119,3 +119,63 @@ def test_the_two_directions_are_inverse() -> None:
         torch.testing.assert_close(one.denormalise(one.normalise(drawn)), drawn)
         torch.testing.assert_close(one.normalise(drawn)[1], one.normalise(drawn[1]))
         assert Statistics.of(one.config(), 9.0, 4) == one
+
+
+def flux2(channels: int = 4) -> Any:
+    """The small VAE of FLUX.2, whose batch norm has seen something."""
+    from diffusers import AutoencoderKLFlux2
+
+    sizes = {"block_out_channels": (4, 8), "layers_per_block": 1, "norm_num_groups": 2, "latent_channels": channels}
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        made = AutoencoderKLFlux2(**sizes, **blocks).eval()
+        made.bn.running_mean.normal_()
+        made.bn.running_var.uniform_(0.2, 3.0)
+    return made
+
+
+def test_statistics_of_a_batch_norm_are_those_of_flux_2() -> None:
+    """Bit for bit as `Flux2Pipeline._encode_vae_image` and its decoding have them."""
+    from diffusers import Flux2Pipeline
+
+    made = flux2()
+    own = Statistics.of_norm(made.bn.running_mean, made.bn.running_var, made.config.batch_norm_eps, 2)
+    pictures = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        encoded = made.encode(pictures).latent_dist.mode()
+        pipe: Any = object.__new__(Flux2Pipeline)
+        object.__setattr__(pipe, "vae", made)
+        theirs = Flux2Pipeline._encode_vae_image(pipe, pictures, generator=None)
+    normal = own.normalise(encoded)
+    assert torch.equal(normal, theirs) and normal.shape[1:] == own.shape(*encoded.shape[1:])
+    variance = made.bn.running_var.view(1, -1, 1, 1) + made.config.batch_norm_eps
+    back = Flux2Pipeline._unpatchify_latents(normal * torch.sqrt(variance) + made.bn.running_mean.view(1, -1, 1, 1))
+    assert torch.equal(own.denormalise(normal), back)
+    torch.testing.assert_close(back, encoded)
+    plain = Statistics(1.0, 0.0, own.mean, own.deviation)
+    assert (plain.normalise(encoded.repeat(1, 4, 1, 1))[..., :4, :6] - normal).abs().max() > 0.1, "squares count"
+    with pytest.raises(GraphError, match="E_SIZE"):
+        own.normalise(encoded[..., :3])
+    assert own.config() == {}
+
+
+def test_empty_latents_and_draws_have_the_shape_that_the_denoiser_sees(
+    workspace: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hcpgraph_nodes.families.kl_vae import KlVae
+    from hcpgraph_nodes.noise.gaussian import gaussian_noise as gaussian
+    from hcpgraph_nodes.sample.empty_latents import empty_latents
+
+    patched = Statistics(1.0, mean=(0.5,) * 16, deviation=(2.0,) * 16, patch=2)
+    monkeypatch.setattr(KlVae, "statistics", lambda self, vae: patched)
+    ctx = context(workspace)
+    own = load_vae(ctx, path="models:tiny")
+    empty = empty_latents(own, width=16, height=24, count=2)
+    assert empty.data.shape == (2, 16, 6, 4) and gaussian(ctx, empty).data.shape == empty.data.shape
+    encoded = encode_image(ctx, own, Images(torch.rand(2, 3, 24, 16)))
+    assert encoded.data.shape == empty.data.shape and decode(ctx, own, encoded).data.shape == (2, 3, 24, 16)
+    with pytest.raises(GraphError, match="one latent of 4 pixels"):
+        empty_latents(own, width=18, height=24)
+    with pytest.raises(GraphError, match="E_LATENTS"):
+        calibrate(ctx, own, bucketed(folder))

@@ -35,7 +35,7 @@ class LoadedDenoiser(NamedTuple):
             family=Probe("denoiser family"),
             impossible=Probe("impossible"),
             process=Probe("process of the files"),
-            prediction=Probe("prediction of the files"),
+            predicts=Probe("predicts of the files"),
             zero_snr=Probe("zero_snr of the files"),
             num_train_timesteps=Probe("num_train_timesteps of the files"),
         ),

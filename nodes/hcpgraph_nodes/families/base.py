@@ -160,16 +160,20 @@ class Family(Protocol):
 
     # Using
 
-    def encode_prompt(self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int) -> Conditioning:
+    def encode_prompt(
+        self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int, images: Sequence[Tensor] = ()
+    ) -> Conditioning:
         """What leads the denoiser, of B texts: embeddings (B, L, D), float32, and the family's other parts and masks.
 
         Args:
             text_encoder: The text networks.
             texts: B prompts.
             clip_skip: How many more of the last layers to leave out than the family does.
+            images: Pictures that the texts speak of, each (B, 3, H, W) in [0, 1] or one for all; none, but for families
+                whose table has `text_images`.
 
         Raises:
-            GraphError: E_CLIP_SKIP, a network has no more layers.
+            GraphError: E_CLIP_SKIP, a network has no more layers; E_IMAGES, it takes no pictures.
         """
 
     def predict(

@@ -9,6 +9,7 @@ from typing import Any
 from .part_probe import unet_channels
 
 NONE, INPAINT, CHANNELS, TOKENS = "none", "inpaint", "channels", "tokens"
+ASIDE = "take the wire away; condition.image and condition.inpaint lead models that read pictures beside the latents"
 MADE_BY = {INPAINT: "condition.inpaint", CHANNELS: "condition.image", TOKENS: "condition.image by tokens"}
 """What a denoiser reads -> the node that makes it."""
 

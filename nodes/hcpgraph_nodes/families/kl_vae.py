@@ -137,11 +137,13 @@ class KlVae:
         Raises:
             GraphError: E_SIZE, the sides are no multiples of what the VAE needs.
         """
-        factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
+        statistics, levels = self.statistics(vae), len(vae.config["block_out_channels"])
+        factor = 2 ** (levels - 1) * statistics.patch
         if width % factor or height % factor:
             raise GraphError(
                 "E_SIZE",
                 f"{width}×{height} pixels do not fit a VAE that makes one latent of {factor} pixels",
                 hint=f"use multiples of {factor}; the UNet halves the latents further",
             )
-        return vae.config["latent_channels"], height // factor, width // factor
+        own = factor // statistics.patch
+        return statistics.shape(vae.config["latent_channels"], height // own, width // own)

@@ -12,7 +12,7 @@ which make it known to every node:
 * `conditions`: the parts of a conditioning beside the text that its denoisers can read, as `Conditioning` names them;
 * `reads_sizes`: its denoiser reads the sizes of pictures; `zero_negative`: it may do without a negative prompt, for its
   models can say that zeros stand for it; `skipped`: last layers of a text network that it leaves out;
-  `text_networks`: how many it has;
+  `text_networks`: how many it has; `text_images`: its text encoder takes pictures;
 * `defaults`: what `auto` means in settings (`auto`);
 * `adapters`: of files of adapters, `base_version` and `architecture` what the entries of their headers begin with,
   `keys` parts of names that its own alone have, `original_names` whether kohya's have the UNet's original names;

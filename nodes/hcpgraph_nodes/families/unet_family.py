@@ -25,8 +25,8 @@ from ..words import tokens
 from . import file_marks, ldm_file, networks, schedule
 from .base import Components, Prefixes
 from .identity import FACTOR
+from .image_conditions import ASIDE, INPAINT, of_config
 from .image_conditions import CHANNELS as BESIDE
-from .image_conditions import INPAINT, of_config
 from .kl_vae import DIFFUSION
 from .networks import Config
 from .pixel_vae import fill, pixel_vae_config
@@ -250,8 +250,14 @@ class UNetFamily(UNetParts):
 
     # Using
 
-    def encode_prompt(self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int) -> Conditioning:
+    def encode_prompt(
+        self, text_encoder: TextEncoder, texts: Sequence[str], clip_skip: int, images: Sequence[Tensor] = ()
+    ) -> Conditioning:
         """Text embeddings, see `base.Family`; L = 77 in released models, longer prompts are cut."""
+        if images:
+            raise GraphError(
+                "E_IMAGES", f"the text encoder of {self.name} takes no pictures", port="images", hint=ASIDE
+            )
         layers = min(clip.config["num_hidden_layers"] for clip in text_encoder.clips)
         if clip_skip + self.skipped >= layers:
             raise GraphError(

@@ -21,20 +21,32 @@ HINT = "correct the config.json of the VAE, or fetch it again"
 class Statistics:
     """Of encoder latents z the denoiser sees (z − shift) · scale, or (z − mean) · scale / deviation by channel.
 
-    Source: `encode_image` and `decode_latents` of diffusers' pipelines (shift: Stable Diffusion 3; mean and deviation:
-    Stable Diffusion XL).
+    With patches z is first put together by squares, (C, h, w) to (C · p², h / p, w / p): channel c · p² + y · p + x
+    is the one at row y and column x of a square. Source: `encode_image` and `decode_latents` of diffusers' pipelines
+    (shift: Stable Diffusion 3; mean and deviation: Stable Diffusion XL; patches: `_patchify_latents` of FLUX.2).
 
     Attributes:
         scale: Above 0.
         shift: The same for all channels.
         mean: One number a channel, or none.
         deviation: One number above 0 a channel, as many as there are means.
+        patch: Side of the squares, p.
     """
 
     scale: float
     shift: float = 0.0
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
+    patch: int = 1
+
+    @classmethod
+    def of_norm(cls, mean: Tensor, variance: Tensor, eps: float, patch: int) -> Statistics:
+        """Those of a batch norm without weights: its running mean and variance (C · p²,), and what stands beside that.
+
+        Source: `Flux2Pipeline` in diffusers, (z − mean) / √(variance + eps).
+        """
+        deviation = torch.sqrt(variance.float() + eps)
+        return cls(1.0, mean=tuple(mean.float().tolist()), deviation=tuple(deviation.tolist()), patch=patch)
 
     @classmethod
     def of(cls, config: Mapping[str, Any], scale: float, channels: int, where: str = "the VAE") -> Statistics:
@@ -74,7 +86,9 @@ class Statistics:
         return found
 
     def config(self) -> dict[str, Any]:
-        """The entries of a VAE's configuration."""
+        """The entries of a VAE's configuration; none of statistics that are its weights."""
+        if self.patch > 1:
+            return {}
         return {
             "scaling_factor": self.scale,
             "shift_factor": self.shift or None,
@@ -83,7 +97,16 @@ class Statistics:
         }
 
     def normalise(self, latents: Tensor) -> Tensor:
-        """What the denoiser sees of the encoder's latents (…, C, h, w)."""
+        """What the denoiser sees of the encoder's latents (…, C, h, w).
+
+        Raises:
+            GraphError: E_SIZE, the squares do not fit.
+        """
+        if self.patch > 1:
+            if latents.shape[-1] % self.patch or latents.shape[-2] % self.patch:
+                message = f"{latents.shape[-1]}×{latents.shape[-2]} latents are no squares of {self.patch}"
+                raise GraphError("E_SIZE", message, hint="take pictures of which the model makes whole squares")
+            latents = torch.nn.functional.pixel_unshuffle(latents, self.patch)
         if self.mean:
             return (latents - _by_channel(self.mean, latents)) * self.scale / _by_channel(self.deviation, latents)
         return (latents - self.shift if self.shift else latents) * self.scale
@@ -91,9 +114,15 @@ class Statistics:
     def denormalise(self, latents: Tensor) -> Tensor:
         """What the decoder gets of the denoiser's latents (…, C, h, w)."""
         if self.mean:
-            return latents * _by_channel(self.deviation, latents) / self.scale + _by_channel(self.mean, latents)
-        unscaled = latents / self.scale
-        return unscaled + self.shift if self.shift else unscaled
+            own = latents * _by_channel(self.deviation, latents) / self.scale + _by_channel(self.mean, latents)
+        else:
+            own = latents / self.scale
+            own = own + self.shift if self.shift else own
+        return own if self.patch == 1 else torch.nn.functional.pixel_shuffle(own, self.patch)
+
+    def shape(self, channels: int, height: int, width: int) -> tuple[int, int, int]:
+        """Of encoder latents (C, h, w): the shape in which the denoiser sees them, and noise is drawn."""
+        return channels * self.patch**2, height // self.patch, width // self.patch
 
 
 def _by_channel(values: tuple[float, ...], latents: Tensor) -> Tensor:

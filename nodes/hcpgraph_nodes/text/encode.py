@@ -6,20 +6,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hcpgraph import Context, Facts, Port, node
+from hcpgraph import Context, Facts, GraphError, Port, node
 from hcpgraph.widgets import Hint
 
 from ..families.registry import family
 from ..model.handles import TextEncoder
-from ..types import Captions, Conditioning
+from ..types import Captions, Conditioning, Images
 from ..words.watch import watch
 from .embeddings import embeddings
 
 
-def encode_text(text_encoder: TextEncoder, captions: Captions, *, clip_skip: int = 0) -> Conditioning:
+def encode_text(
+    text_encoder: TextEncoder, captions: Captions, images: Images | None = None, *, clip_skip: int = 0
+) -> Conditioning:
     """Embeddings (B, L, D) of captions."""
-    conditioning: Conditioning = family(text_encoder.family).encode_prompt(text_encoder, captions.texts, clip_skip)
-    return conditioning
+    pictures = () if images is None else (images.data,)
+    implementation = family(text_encoder.family)
+    made: Conditioning = implementation.encode_prompt(text_encoder, captions.texts, clip_skip, pictures)
+    return made
 
 
 @node("text.encode", packages=("transformers",))
@@ -27,6 +31,7 @@ def encode(
     ctx: Context,
     text_encoder: TextEncoder,
     captions: Captions,
+    images: Images | None = None,
     *,
     clip_skip: Annotated[int, Field(ge=0, le=31)] = 0,
     cache: Annotated[Literal["off", "ram", "disk"], Hint(advanced=True)] = "off",
@@ -41,6 +46,8 @@ def encode(
         text_encoder: The text encoder.
         captions: B texts; what is longer than the encoder's length is cut, and the log says which words are lost.
             Parentheses and numbers are text: `(word:1.2)` weighs nothing, and the log says so.
+        images: Pictures (B, 3, H, W) that the texts speak of, for families whose text encoder takes them; with a cache
+            they are refused.
         clip_skip: Last layers to leave out, as in diffusers: of SD 1.x 1 is what other programs call "clip skip 2", of
             SDXL, which never uses the last one, 0 is.
         cache: `off` encodes every time; `ram` keeps up to 1 GB of embeddings while the program runs; `disk` keeps them
@@ -51,11 +58,18 @@ def encode(
             further parts, and masks where prompts are padded.
 
     Raises:
-        GraphError: E_CLIP_SKIP, the encoder has no more layers; E_CACHE, a cache for an encoder that is trained;
+        GraphError: E_CLIP_SKIP, the encoder has no more layers; E_IMAGES, it takes no pictures; E_BATCH, other numbers
+            of pictures and texts; E_CACHE, a cache for an encoder that is trained, or for texts with pictures;
             E_DISK; E_NOT_FINITE, what would be kept has no values.
     """
     watch(ctx, text_encoder, captions.texts)
+    if images is not None and len(images.data) not in (1, len(captions.texts)):
+        message = f"{len(images.data)} pictures for {len(captions.texts)} texts"
+        raise GraphError("E_BATCH", message, port="images", hint="give one picture for all texts or one for each")
     if cache == "off":
-        return encode_text(text_encoder, captions, clip_skip=clip_skip)
+        return encode_text(text_encoder, captions, images, clip_skip=clip_skip)
+    if images is not None:
+        message = "the cache knows texts alone, and these are encoded with pictures"
+        raise GraphError("E_CACHE", message, port="images", hint="set cache to off")
     known = embeddings(text_encoder)
     return known.of(ctx, text_encoder, captions.texts, clip_skip, disk=cache == "disk")

@@ -7,6 +7,8 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from ..families import table
+from ..families.image_conditions import ASIDE
 from ..words.limits import READ, at_least, lost, shown, weighted
 
 TEXTS = {
@@ -36,6 +38,20 @@ def constant_texts(view: Any) -> list[Problem]:
             hint = "take them out; there are no weights of words"
             found.append(Problem("W_PROMPT_WEIGHTS", message, node=view.node, port=name, hint=hint, severity="warning"))
     return found
+
+
+def pictures_are_taken(view: Any) -> list[Problem]:
+    """Pictures go to text encoders that take them, and to no cache."""
+    if view.type != "text.encode" or "images" not in view.connected:
+        return []
+    family = view.facts.get("text_encoder", {}).get("family")
+    if family in table.families() and not table.said(family, "text_images"):
+        message, hint = f"the text encoder of {family} takes no pictures", ASIDE
+        return [Problem("E_IMAGES", message, node=view.node, port="images", hint=hint)]
+    if view.settings.get("cache", "off") != "off":
+        message = "the cache knows texts alone, and these are encoded with pictures"
+        return [Problem("E_CACHE", message, node=view.node, port="images", hint="set cache to off")]
+    return []
 
 
 def _texts(view: Any) -> Iterator[tuple[str, str]]:

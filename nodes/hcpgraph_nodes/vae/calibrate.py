@@ -11,6 +11,7 @@ from hcpgraph import Context, Facts, GraphError, Port, node
 
 from ..data.batches.encoding import Task, batches, encoded
 from ..data.bucketing.bucketed import Bucketed
+from ..families.registry import family
 from ..model.handles import Vae
 from ..model.statistics import Statistics
 
@@ -33,8 +34,12 @@ def calibrate(ctx: Context, vae: V, data: Bucketed) -> Annotated[V, Facts(family
         out: The autoencoder with the measured scaling factor; model.save and vae.save write it.
 
     Raises:
-        GraphError: E_LATENTS (the latents are constant or not finite), E_PICTURE.
+        GraphError: E_LATENTS (the latents are constant or not finite, or the VAE has statistics among its weights),
+            E_PICTURE.
     """
+    if family(vae.family).statistics(vae).patch > 1:
+        message = "this VAE's statistics are among its weights: no factor takes their place"
+        raise GraphError("E_LATENTS", message, port="vae", hint="leave vae.calibrate out")
     total = squares = 0.0
     count = 0
     tasks = [
