@@ -257,7 +257,12 @@ class NodeSpec:
             own_ports = [
                 {**p, "optional": True, "part_of": of[p["name"]]} if p["name"] in of else p for p in data[side]
             ]
-            data[side] = [*({k: v for k, v in whole.items() if k != "parts"} for whole in wholes), *own_ports]
+            needed = {of[p["name"]] for p in data[side] if p["name"] in of and not p.get("optional")}
+            whole_ports = [
+                {k: v for k, v in {**whole, "optional": whole["name"] not in needed}.items() if k != "parts" and v}
+                for whole in wholes
+            ]
+            data[side] = [*whole_ports, *own_ports]
         return data
 
     @classmethod

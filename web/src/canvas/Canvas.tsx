@@ -44,7 +44,7 @@ import { firstView } from "./firstView";
 import { type FlowNode, isExtra, type WireEdge } from "./flow";
 import { MANY_NODES } from "./geometry";
 import { Hint } from "./Hint";
-import { reveal } from "./keyboard";
+import { reveal, showPart } from "./keyboard";
 import { NodeView } from "./NodeView";
 import { NoteView } from "./NoteView";
 import { RegionView } from "./RegionView";
@@ -249,6 +249,7 @@ function useFocusWish(): void {
     done.current = wish.at;
     seen = wish.at;
     const { node, port } = wish;
+    showPart(node, port);
     const frame = requestAnimationFrame(() => {
       reveal(node);
       requestAnimationFrame(() => requestAnimationFrame(() => focusElement(node, port && `${node}.${port}`)));

@@ -1,10 +1,13 @@
 import { Handle, Position } from "@xyflow/react";
+import { ChevronRight } from "lucide-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { flatId } from "../graph/body";
 import { isTarget, type PortView } from "../graph/ports";
 import { typeInfo } from "../graph/specs";
 import { useSpecs } from "../state/specs";
-import { cx, PortShape, typeColour } from "../ui";
+import { currentPath, useTabs } from "../state/tabs";
+import { cx, PortShape, Tooltip, typeColour } from "../ui";
 import styles from "./Port.module.css";
 import { enterPort, leavePort } from "./portHint";
 import { useCanvas, usePortPart } from "./store";
@@ -69,7 +72,28 @@ export function PortRow({ port, children }: { port: PortView; children?: ReactNo
     <div className={cx(styles.row, source && styles.source, part === "illegal" && styles.dimmed)}>
       <Port port={port} />
       <span className={cx(styles.name, port.stray && styles.stray)}>{port.name}</span>
+      {port.opened !== undefined && <Parts port={port} opened={port.opened} />}
       {children}
     </div>
+  );
+}
+
+/** Shows the ports for the parts of a bundle, or hides those that nothing uses. */
+function Parts({ port, opened }: { port: PortView; opened: boolean }) {
+  const { t } = useTranslation();
+  return (
+    <Tooltip content={t("canvas.parts.help")}>
+      <button
+        type="button"
+        className={cx(styles.parts, "nodrag")}
+        aria-label={t("canvas.parts.label", { name: port.name })}
+        aria-expanded={opened}
+        onClick={() => useTabs.getState().toggleParts(flatId(currentPath(), port.address))}
+        onDoubleClick={(event) => event.stopPropagation()}
+      >
+        {t("canvas.parts")}
+        <ChevronRight size={12} aria-hidden />
+      </button>
+    </Tooltip>
   );
 }

@@ -1,8 +1,9 @@
 import type { Connection, FinalConnectionState, OnConnectStart } from "@xyflow/react";
-import { bareTarget, bodyAt, splitSource, splitTarget } from "../graph/body";
+import { bareTarget, bodyAt, ownerOf, splitSource } from "../graph/body";
 import { type ConnectContext, legalSources, legalTargets } from "../graph/connect";
 import { connect, disconnect, reconnect } from "../graph/edit/wires";
-import { isTarget, portsOf, shapeOf } from "../graph/ports";
+import { offered } from "../graph/parts";
+import { isTarget, type PortView, portsOf, shapeOf } from "../graph/ports";
 import i18n from "../i18n";
 import { useCheck } from "../state/check";
 import { useSession } from "../state/session";
@@ -31,7 +32,25 @@ export function held(address: string, side: "source" | "target", edge: string | 
   const port = ports.find((one) => one.address === bareTarget(address) && isTarget(one.side) === (side === "target"));
   const legal =
     side === "source" ? legalTargets(graph, path, address, context) : legalSources(graph, path, address, context);
-  return { address, side, type: port?.type ?? "any", legal, edge };
+  const { type, declared: wanted } = port ?? { type: "any", declared: "any" };
+  const nodes = new Set([...legal].map(ownerOf));
+  const opens = [...nodes].flatMap((id) =>
+    offers(legal, id, side, type, context).flatMap(({ partOf }) => (partOf === undefined ? [] : `${id}.${partOf}`)),
+  );
+  return { address, side, type, wanted: side === "source" ? type : wanted, legal, opens, edge };
+}
+
+/** The ports of a node to end a wire at. */
+function offers(
+  legal: ReadonlySet<string>,
+  node: string,
+  side: "source" | "target",
+  type: string,
+  { specs, check }: ConnectContext,
+): PortView[] {
+  const shape = shapeOf(currentDoc().getState().graph, currentPath(), node, specs, check);
+  const ports = portsOf(shape, node).filter((port) => isTarget(port.side) === (side === "source"));
+  return offered(ports, legal, type);
 }
 
 /** The end of a wire that is being moved; set before the drag that moves it starts. */
@@ -103,13 +122,15 @@ export function onConnectEnd(event: MouseEvent | TouchEvent, state: FinalConnect
   useSession.getState().openSearch({
     at: [screen.x, screen.y],
     canvas: [Math.round(x), Math.round(y - 40)],
-    filter: { type: connecting.type, side: connecting.side, address: connecting.address },
+    filter: { type: connecting.wanted, side: connecting.side, address: connecting.address },
     inside: regionAt(x, y),
   });
 }
 
 function dropOnNode(connecting: Connecting, node: string, edge: string | null, at: { x: number; y: number }): void {
-  const legal = [...connecting.legal].filter((address) => splitTarget(address).node === node);
+  const context = connectContext();
+  if (!context || ![...connecting.legal].some((address) => ownerOf(address) === node)) return;
+  const legal = offers(connecting.legal, node, connecting.side, connecting.type, context).map((port) => port.address);
   const [only] = legal;
   if (only === undefined) return;
   if (legal.length > 1) {

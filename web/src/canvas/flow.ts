@@ -2,6 +2,7 @@ import type { Edge, Node } from "@xyflow/react";
 import type { Check, Frame, GraphFile, NodeEntry, Note } from "../api/schema";
 import { type BodyPath, bodyAt, children, flatId, regionChain, splitSource, splitTarget } from "../graph/body";
 import { type Box, bounds, type Size } from "../graph/geometry";
+import { drawnShape } from "../graph/parts";
 import { type NodeShape, shapeOf } from "../graph/ports";
 import { type SpecIndex, typeInfo } from "../graph/specs";
 import {
@@ -63,6 +64,8 @@ export interface Scene {
   check: Check | null;
   /** Sizes as drawn, where they are known. */
   sizes: ReadonlyMap<string, Size>;
+  /** Ports for bundles ("node.port") whose parts are in sight. */
+  opened?: ReadonlySet<string>;
 }
 
 /** Everything of one body as the canvas draws it; owners of regions stand before what lies in them. */
@@ -70,7 +73,11 @@ export function flowNodes(scene: Scene): FlowNode[] {
   const body = bodyAt(scene.graph, scene.path);
   const shapes = new Map<string, NodeShape>();
   for (const id of Object.keys(body.nodes)) {
-    shapes.set(id, shapeOf(scene.graph, scene.path, id, scene.specs, scene.check));
+    const shape = shapeOf(scene.graph, scene.path, id, scene.specs, scene.check);
+    shapes.set(
+      id,
+      drawnShape(shape, id, (whole) => scene.opened?.has(whole) ?? false),
+    );
   }
   const boxes = bodyBoxes(scene, shapes);
   const nodes: FlowNode[] = (body.view.frames ?? []).map(frameNode);

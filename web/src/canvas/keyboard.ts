@@ -1,8 +1,10 @@
-import { bodyAt, splitSource } from "../graph/body";
+import { bodyAt, flatId, splitSource } from "../graph/body";
+import { wholeOf } from "../graph/parts";
 import { shapeOf } from "../graph/ports";
 import { useSession } from "../state/session";
-import { currentDoc, currentPath, useTabs } from "../state/tabs";
+import { currentDoc, currentPath, currentTab, useTabs } from "../state/tabs";
 import { connectContext } from "./connecting";
+import type { CardNode } from "./flow";
 import { selectedNodes, selectOnly } from "./selection";
 import { boxOf, currentFlow, focusElement, motion, toScreen } from "./stage";
 import { useCanvas } from "./store";
@@ -35,6 +37,17 @@ export function reveal(id: string, zoom?: number): void {
   });
 }
 
+/** Open the parts of a bundle where the port that somebody wants to see is one of them, out of sight. */
+export function showPart(node: string, port: string | undefined): void {
+  const context = connectContext();
+  const path = currentPath();
+  const { graph } = currentDoc().getState();
+  if (port === undefined || !context || !Object.hasOwn(bodyAt(graph, path).nodes, node)) return;
+  const whole = wholeOf(shapeOf(graph, path, node, context.specs, context.check), node, port);
+  if (whole === null || currentTab().parts.includes(flatId(path, whole))) return;
+  useTabs.getState().toggleParts(flatId(path, whole));
+}
+
 export function walkTo(way: Way): void {
   const here = nodeAtKeys();
   const body = bodyAt(currentDoc().getState().graph, currentPath());
@@ -48,11 +61,10 @@ export function walkTo(way: Way): void {
 
 export function cyclePort(step: 1 | -1): void {
   const node = nodeAtKeys();
-  const context = connectContext();
-  if (node === null || !context) return;
-  const shape = shapeOf(currentDoc().getState().graph, currentPath(), node, context.specs, context.check);
+  const card = node === null ? undefined : (currentFlow()?.getNode(node) as CardNode | undefined);
+  if (node === null || !card) return;
   const current = useCanvas.getState().port;
-  const next = nextPort(portOrder(shape, node), current, step);
+  const next = nextPort(portOrder(card.data.shape, node), current, step);
   if (next !== null) focusElement(node, next);
 }
 

@@ -1,6 +1,7 @@
 import type { PointerEvent } from "react";
 import { canConnect } from "../graph/connect";
 import type { PortView } from "../graph/ports";
+import { typeInfo } from "../graph/specs";
 import i18n from "../i18n";
 import { useCheck } from "../state/check";
 import { useSpecs } from "../state/specs";
@@ -23,7 +24,10 @@ export function enterPort(event: PointerEvent, port: PortView): void {
     return;
   }
   timer = window.setTimeout(() => {
-    const text = [`${port.name}: ${port.type}`, port.help].filter(Boolean).join("\n");
+    const { index } = useSpecs.getState();
+    const parts = Object.keys((index && typeInfo(index, port.type)?.parts) ?? {}).join(", ");
+    const of = parts && i18n.t("canvas.port.parts", { parts });
+    const text = [`${port.name}: ${port.type}`, port.help, of].filter(Boolean).join("\n");
     useCanvas.setState({ hint: { text, ...at } });
   }, DELAY);
 }

@@ -19,8 +19,12 @@ export interface Connecting {
   address: string;
   side: "source" | "target";
   type: string;
+  /** What the free end is looked for by: of a target its type as declared, variables and all. */
+  wanted: string;
   /** Addresses that may take the free end. */
   legal: ReadonlySet<string>;
+  /** Ports for bundles ("node.port") whose parts come into sight, for one of them may take it. */
+  opens: readonly string[];
   /** The wire (its target) whose end was picked up. */
   edge: string | null;
 }

@@ -2,11 +2,12 @@ import { applyNodeChanges, type EdgeChange, type NodeChange } from "@xyflow/reac
 import { useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { GraphFile } from "../api/schema";
-import type { BodyPath } from "../graph/body";
+import { type BodyPath, flatId } from "../graph/body";
 import type { Size } from "../graph/geometry";
 import type { SpecIndex } from "../graph/specs";
 import { problemsOf, useCheck } from "../state/check";
 import { useSession } from "../state/session";
+import { useParts } from "../state/tabs";
 import { type CardNode, type FlowNode, flowEdges, flowNodes, isExtra, type Scene, type WireEdge } from "./flow";
 import { nodeLabel } from "./labels";
 import { reconcileEdges, reconcileNodes } from "./reconcile";
@@ -26,13 +27,17 @@ export function useFlowGraph(graph: GraphFile, path: BodyPath, specs: SpecIndex)
   const selection = useSession((state) => state.selection);
   const selectedEdges = useSession((state) => state.selectedEdges);
   const extras = useCanvas((state) => state.extras);
+  const parts = useParts();
+  const opens = useCanvas((state) => state.connecting?.opens);
   const sizes = useRef(new Map<string, Size>());
   const [grown, setGrown] = useState(0);
 
   const scene = useMemo<Scene>(() => {
     void grown; // sizes have changed in place
-    return { graph, path, specs, check, sizes: sizes.current };
-  }, [graph, path, specs, check, grown]);
+    const here = flatId(path, "");
+    const own = parts.flatMap((port) => (port.startsWith(here) ? port.slice(here.length) : []));
+    return { graph, path, specs, check, sizes: sizes.current, opened: new Set([...own, ...(opens ?? [])]) };
+  }, [graph, path, specs, check, parts, opens, grown]);
   const derived = useMemo(() => flowNodes(scene), [scene]);
   const labels = useMemo(() => {
     const all = new Map<string, string>();

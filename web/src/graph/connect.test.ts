@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Check, GraphFile } from "../api/schema";
-import { canConnect, fittingSpecs, legalSources, legalTargets } from "./connect";
+import { canConnect, legalSources, legalTargets } from "./connect";
 import { addNode, collapse, connect } from "./edit";
 import { realSpecs } from "./fixtures/specs";
 import { emptyGraph } from "./normal";
@@ -107,6 +107,20 @@ describe("canConnect", () => {
     expect(why(graph, "number.out", "pick.on_true", check)).toBeNull();
   });
 
+  it("makes a variable a bundle at all its ports, or at none", () => {
+    const graph = drawn(
+      { pick: ["flow.switch"], load: ["model.load"], more: ["model.load"] },
+      { "pick.on_true": "load.denoiser" },
+    );
+    const check = checked({ "load.denoiser": "Denoiser", "more.denoiser": "Denoiser", "more.model": "Model" });
+    expect(why(graph, "more.model", "pick.on_false", check)).toBe("graph.connect.type");
+    expect(why(graph, "more.denoiser", "pick.on_false", check)).toBeNull();
+    const whole = connect(graph, [], "load.model", "pick.on_true", { specs });
+    const now = checked({ "load.model": "Model", "more.denoiser": "Denoiser", "more.model": "Model" });
+    expect(why(whole, "more.denoiser", "pick.on_false", now)).toBe("graph.connect.type");
+    expect(why(whole, "more.model", "pick.on_false", now)).toBeNull();
+  });
+
   it("goes by the types that the check resolved", () => {
     const graph = drawn({ dot: ["flow.reroute"], decode: ["image.decode"] });
     expect(why(graph, "dot.out", "decode.vae")).toBeNull();
@@ -136,25 +150,6 @@ describe("legal ends", () => {
     const targets = legalTargets(graph, [], "noise.out", { specs });
     expect([...targets].sort()).toEqual(["dot.value", "offset.noise"]);
     expect([...legalSources(graph, [], "offset.noise", { specs })].sort()).toEqual(["dot.out", "noise.out"]);
-  });
-});
-
-describe("fittingSpecs", () => {
-  it("puts ports of the very type before those that take anything", () => {
-    const found = fittingSpecs("Noise", "source", specs);
-    const ids = found.map(({ spec }) => spec.id);
-    expect(ids).toContain("noise.offset");
-    expect(ids).toContain("flow.reroute");
-    expect(ids.indexOf("noise.offset")).toBeLessThan(ids.indexOf("flow.reroute"));
-    expect(found.find(({ spec }) => spec.id === "noise.offset")?.port).toBe("noise");
-    expect(ids).not.toContain("text.prompt");
-  });
-
-  it("finds what gives a type", () => {
-    const ids = fittingSpecs("float", "target", specs).map(({ spec }) => spec.id);
-    expect(ids).toContain("value.float");
-    expect(ids).toContain("value.int");
-    expect(ids).not.toContain("value.text");
   });
 });
 

@@ -1,10 +1,10 @@
-import type { Body, Check, GraphFile, NodeSpec } from "../api/schema";
+import type { Body, Check, GraphFile } from "../api/schema";
 import { type BodyPath, bareTarget, bodyAt, flatId, ownerOf, promotedAs, splitTarget } from "./body";
 import { remembered } from "./memo";
 import { sourceVertex, targetVertices, type Vertex, waitingFor, waitsFor } from "./order";
 import { isTarget, type PortView, portsOf, resolvedType, shapeOf } from "./ports";
 import { closedTo, sourceScope, targetScope } from "./scope";
-import { type SpecIndex, typeFits } from "./specs";
+import { isBundle, type SpecIndex, typeFits } from "./specs";
 
 export interface ConnectContext {
   specs: SpecIndex;
@@ -100,7 +100,8 @@ function judge(held: Held, to: PortView, target: string): Verdict {
   const { graph, path, body, context, port } = held;
   const { specs, check } = context;
   const wanted = bound(held, to, target);
-  if (!typeFits(specs, to.side === "setting" ? to.type : wanted, port.type)) {
+  const other = wanted !== to.declared && isBundle(specs, wanted) !== isBundle(specs, port.type);
+  if (other || !typeFits(specs, to.side === "setting" ? to.type : wanted, port.type)) {
     return { ok: false, why: "graph.connect.type", values: { wanted, given: port.type } };
   }
   const closed = closedTo(held.scope, targetScope(graph, body, target, specs));
@@ -133,17 +134,15 @@ function bound({ graph, path, body, context, port }: Held, to: PortView, target:
   const { specs, check } = context;
   const id = ownerOf(target);
   const shape = shapeOf(graph, path, id, specs, check);
-  const declared = [...(shape.spec?.inputs ?? []), ...(shape.spec?.exits ?? [])];
-  const name = declared.find((one) => one.name === to.name)?.type;
-  if (name === undefined) return to.type;
-  if (!name.startsWith("$")) return name;
-  const others = [...shape.inputs, ...shape.exits].filter(
-    (one) => one.name !== to.name && declared.find((spec) => spec.name === one.name)?.type === name,
-  );
+  const name = to.declared;
+  if (!shape.spec || !name.startsWith("$")) return name;
+  const others = [...shape.inputs, ...shape.exits].filter((one) => one.name !== to.name && one.declared === name);
   for (const other of others) {
     const [wire] = other.wires;
     const known = wire && check ? resolvedType(graph, path, body, wire.source, check) : undefined;
-    if (known !== undefined && !typeFits(specs, port.type, known)) return known;
+    if (known === undefined) continue;
+    // A variable is a bundle at all its ports, or at none.
+    if (isBundle(specs, known) !== isBundle(specs, port.type) || !typeFits(specs, port.type, known)) return known;
   }
   return name;
 }
@@ -167,33 +166,4 @@ function portAt(
 
 function* allPorts(graph: GraphFile, path: BodyPath, body: Body, { specs, check }: ConnectContext): Iterable<PortView> {
   for (const id of Object.keys(body.nodes)) yield* portsOf(shapeOf(graph, path, id, specs, check), id);
-}
-
-/**
- * Node types that fit a wire dropped on empty canvas, each with the port that takes it. `side` is what the held end is.
- * Ports of exactly the type come first, then wider ones, then those that take anything.
- */
-export function fittingSpecs(
-  type: string,
-  side: "source" | "target",
-  specs: SpecIndex,
-): { spec: NodeSpec; port: string }[] {
-  const found: { spec: NodeSpec; port: string; rank: number }[] = [];
-  for (const spec of specs.byId.values()) {
-    let best: { port: string; rank: number } | null = null;
-    for (const port of side === "source" ? spec.inputs : spec.outputs) {
-      const fits = side === "source" ? typeFits(specs, port.type, type) : typeFits(specs, type, port.type);
-      if (!fits) continue;
-      const open = port.type === "any" || port.type.includes("$");
-      const rank = (open ? 4 : bareType(port.type) === bareType(type) ? 0 : 2) + (port.optional ? 1 : 0);
-      if (best === null || rank < best.rank) best = { port: port.name, rank };
-    }
-    if (best) found.push({ spec, ...best });
-  }
-  found.sort((a, b) => a.rank - b.rank || (a.spec.id < b.spec.id ? -1 : 1));
-  return found.map(({ spec, port }) => ({ spec, port }));
-}
-
-function bareType(type: string): string {
-  return type.replace(/\?$/, "");
 }

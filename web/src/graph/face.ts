@@ -1,7 +1,7 @@
 import type { Body, GraphFile, Json, NodeEntry, PortSpec, SettingSchema } from "../api/schema";
 import { graphName, splitSource, splitTarget } from "./body";
 import { remembered } from "./memo";
-import { portOf, type SpecIndex } from "./specs";
+import { bundleOf, portOf, type SpecIndex } from "./specs";
 
 /** What a wire, a value or an interface name meets at a target. */
 export interface TargetInfo {
@@ -48,8 +48,11 @@ function makeFace(graph: GraphFile, body: Body, specs: SpecIndex): Face {
     // One that needs a wire decides: a value cannot be handed to a port.
     const first = infos.find((info) => info.kind !== "setting") ?? infos[0];
     if (!first) continue;
+    // Ports for several parts of a bundle are fed by the bundle.
+    const named = infos.map((info) => info.type).filter((type) => !type.includes("$"));
+    const type = bundleOf(specs, named) ?? first.type;
     const required = infos.some((info) => (info.kind === "setting" ? info.required : !info.optional));
-    inputs.set(name, { ...first, optional: !required, required });
+    inputs.set(name, { ...first, type, optional: !required, required });
   }
   const outputs = new Map<string, SourceInfo>();
   for (const [name, source] of Object.entries(body.interface.outputs ?? {})) {

@@ -23,7 +23,7 @@ import {
 import { faceOf, origin } from "./face";
 import { remembered } from "./memo";
 import { sameJson } from "./normal";
-import type { SpecIndex } from "./specs";
+import { plainType, type SpecIndex } from "./specs";
 import { portValue } from "./values";
 
 export { indexSpecs, type SpecIndex } from "./specs";
@@ -35,6 +35,8 @@ export interface PortView {
   side: Side;
   /** As resolved by the last check where it is known, else as declared. */
   type: string;
+  /** As declared, variables and all: so the table of types knows it. */
+  declared: string;
   optional: boolean;
   many: boolean;
   help: string;
@@ -43,6 +45,10 @@ export interface PortView {
   wires: { target: string; source: string }[];
   /** Interface name that feeds this target, or that this source is given out as. */
   promoted: string | null;
+  /** The port for a whole bundle that can stand for this one. */
+  partOf?: string;
+  /** Of a port for a bundle, as drawn: whether the ports of its parts are in sight; not there if there are none to hide. */
+  opened?: boolean;
   /** The node type has no such port (any more); it is shown because something is wired to it. */
   stray?: boolean;
 }
@@ -137,6 +143,11 @@ function makeShape(place: Place): NodeShape {
   };
   if (spec) {
     shape.inputs = spec.inputs.map((port) => targetView(place, port, "input"));
+    // Wired parts do for the whole.
+    for (const { partOf, wires, promoted } of shape.inputs) {
+      if (partOf === undefined || (wires.length === 0 && promoted === null)) continue;
+      shape.inputs = shape.inputs.map((port) => (port.name === partOf ? { ...port, optional: true } : port));
+    }
     shape.outputs = spec.outputs.map((port) => sourceView(place, port, "output"));
     shape.entries = spec.entries.map((port) => sourceView(place, port, "entry"));
     shape.exits = spec.exits.map((port) => targetView(place, port, "exit"));
@@ -176,13 +187,15 @@ function targetView(place: Place, port: PortSpec, side: "input" | "exit"): PortV
     name: port.name,
     side,
     // "$M:Model" of which nothing is known yet takes what a Model is
-    type: (open && sourceType(place, first.source)) || port.type.replace(/^\$\w+:/, ""),
+    type: (open && sourceType(place, first.source)) || plainType(port.type),
+    declared: port.type,
     optional: port.optional ?? false,
     many: port.many ?? false,
     help: port.help ?? "",
     address,
     wires,
     promoted: promotedAs(body, address) ?? promotedAs(body, `${address}.0`),
+    ...(port.part_of !== undefined && { partOf: port.part_of }),
   };
 }
 
@@ -194,12 +207,14 @@ function sourceView(place: Place, port: PortSpec, side: "output" | "entry"): Por
     name: port.name,
     side,
     type: sourceType(place, address) ?? port.type,
+    declared: port.type,
     optional: port.optional ?? false,
     many: false,
     help: port.help ?? "",
     address,
     wires: wiresAt(body, node).outgoing.filter((wire) => splitSource(wire.source).port === port.name),
     promoted: given?.[0] ?? null,
+    ...(port.part_of !== undefined && { partOf: port.part_of }),
   };
 }
 
@@ -282,6 +297,7 @@ export function settingPort(node: string, setting: SettingView): PortView {
     name: setting.name,
     side: "setting",
     type: setting.type,
+    declared: setting.type,
     optional: !setting.required,
     many: false,
     help: setting.schema.description ?? "",

@@ -51,11 +51,37 @@ function isOpen(type: string): boolean {
   return type === "any" || (type.startsWith("$") && !type.includes(":"));
 }
 
+/** A variable of which nothing is known but its bound: "$M:Handle" -> "Handle". */
+export function plainType(type: string): string {
+  return type.replace(/^\$\w+:/, "");
+}
+
 /** The registered type behind a written one: "list[Images]?" -> "Images"; it has the colour and the shape. */
 export function typeInfo(specs: SpecIndex, type: string): TypeInfo | undefined {
-  const bare = type.replace(/\?$/, "");
+  const bare = bareType(plainType(type));
   const inner = /^\w+\[(.*)\]$/.exec(bare)?.[1];
   return inner === undefined ? specs.types.get(bare) : typeInfo(specs, inner);
+}
+
+/** Whether a wire of this type stands for one wire a part. */
+export function isBundle(specs: SpecIndex, type: string): boolean {
+  return Object.keys(specs.types.get(bareType(type))?.parts ?? {}).length > 0;
+}
+
+/** The bundle that several types are parts of, or are themselves; null where they are of one type, or of none. */
+export function bundleOf(specs: SpecIndex, types: Iterable<string>): string | null {
+  const named = new Set([...types].map(bareType));
+  if (named.size < 2) return null;
+  for (const { name, parts } of specs.types.values()) {
+    const own = new Set([name, ...Object.values(parts)]);
+    if ([...named].every((type) => own.has(type))) return name;
+  }
+  return null;
+}
+
+/** Without the mark of what may be missing: "Noise?" -> "Noise". */
+export function bareType(type: string): string {
+  return type.replace(/\?$/, "");
 }
 
 /** Whether a node of this type draws random numbers from its own stream. */

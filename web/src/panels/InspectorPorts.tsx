@@ -29,7 +29,7 @@ export function InspectorPorts({ path, node, shape, specs }: PortsProps) {
           <h3 className={styles.sideName}>{t(`forms.inspector.${side}`)}</h3>
           <ul className={styles.ports}>
             {shape[side].map((port) => (
-              <Port key={port.address} path={path} node={node} port={port} specs={specs} />
+              <Port key={port.address} path={path} node={node} port={port} ports={shape[side]} specs={specs} />
             ))}
           </ul>
         </div>
@@ -38,12 +38,24 @@ export function InspectorPorts({ path, node, shape, specs }: PortsProps) {
   );
 }
 
-function Port({ path, node, port, specs }: { path: BodyPath; node: string; port: PortView; specs: SpecIndex }) {
+interface PortProps {
+  path: BodyPath;
+  node: string;
+  port: PortView;
+  /** All on its side. */
+  ports: readonly PortView[];
+  specs: SpecIndex;
+}
+
+function Port({ path, node, port, ports, specs }: PortProps) {
   const { t } = useTranslation();
   const focusNode = useSession((state) => state.focusNode);
   const info = typeInfo(specs, port.type);
   const target = port.side === "input" || port.side === "exit";
   const missing = target && !port.optional && port.wires.length === 0 && port.promoted === null;
+  const parts = Object.keys(info?.parts ?? {}).join(", ");
+  const own = target && port.wires.length > 0 ? ports.filter((one) => one.partOf === port.name) : [];
+  const wins = own.flatMap(({ name, wires }) => (wires.length > 0 ? name : [])).join(", ");
   const ends = port.wires.map(({ target: to, source }) => (target ? source : to));
   return (
     <li className={styles.port} data-port={port.name}>
@@ -63,6 +75,8 @@ function Port({ path, node, port, specs }: { path: BodyPath; node: string; port:
           <Prose text={port.help} />
         </p>
       )}
+      {parts !== "" && <p className={styles.portHelp}>{t("forms.port.parts", { parts })}</p>}
+      {wins !== "" && <p className={styles.portHelp}>{t("forms.port.partsWin", { parts: wins })}</p>}
       {port.promoted !== null && <p className={styles.faint}>{t("forms.port.promoted", { name: port.promoted })}</p>}
       {ends.length > 0 && (
         <ul className={styles.ends}>

@@ -5,10 +5,10 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { GraphFile, NodeSpec } from "../api/schema";
 import { bodyNameAt } from "../graph/body";
-import { fittingSpecs } from "../graph/connect";
 import { faceOf } from "../graph/face";
+import { fittingSpecs } from "../graph/fitting";
 import { searchSpecs } from "../graph/search";
-import { categoryOf, type SpecIndex, typeFits, typeInfo } from "../graph/specs";
+import { categoryOf, plainType, type SpecIndex, typeFits, typeInfo } from "../graph/specs";
 import { insertNode } from "../shell/addNode";
 import { usePreferences } from "../state/preferences";
 import { type SearchRequest, useSession } from "../state/session";
@@ -101,7 +101,9 @@ function SearchList({ request, specs }: { request: SearchRequest; specs: SpecInd
         {filter && (
           <span className={styles.filter}>
             <PortShape shape={info?.shape} color={info?.color} />
-            {t(filter.side === "source" ? "shell.search.takes" : "shell.search.gives", { type: filter.type })}
+            {t(filter.side === "source" ? "shell.search.takes" : "shell.search.gives", {
+              type: plainType(filter.type),
+            })}
           </span>
         )}
         <Command.Input

@@ -2,8 +2,9 @@ import { act, render, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { GraphFile, NodeRun } from "../api/schema";
+import { addNode } from "../graph/edit";
 import { realGraph, realSpecs } from "../graph/fixtures/specs";
-import { complete } from "../graph/normal";
+import { complete, emptyGraph } from "../graph/normal";
 import { shapeOf } from "../graph/ports";
 import { useRuns } from "../state/run";
 import { useSession } from "../state/session";
@@ -51,6 +52,22 @@ describe("a node", () => {
     expect(screen.getByText(realSpecs().byId.get("plugin.lora")?.help ?? "")).toBeTruthy();
     await user.click(screen.getByRole("button", { name: "model comes from model.denoiser: go there" }));
     expect(useSession.getState().focus).toMatchObject({ node: "model", port: "denoiser" });
+  });
+
+  it("says which wire wins where a whole model and a part of it come in", async () => {
+    let graph = emptyGraph();
+    for (const [id, type] of Object.entries({ load: "model.load", draw: "sample.denoise" })) {
+      graph = addNode(graph, [], realSpecs().byId.get(type)!, { id, at: [0, 0] }).graph;
+    }
+    const edges = { "draw.model": "load.model", "draw.denoiser": "load.denoiser" };
+    open({ ...graph, edges });
+    select("draw");
+    await inspect();
+    const model = screen.getByText("model").closest("li") as HTMLElement;
+    within(model).getByText("Parts: denoiser, text_encoder, vae, process");
+    within(model).getByText("Wired on their own, these win over the parts of this wire: denoiser");
+    const denoiser = screen.getByText("denoiser").closest("li") as HTMLElement;
+    expect(within(denoiser).queryByText(/win over/)).toBeNull();
   });
 
   it("folds the advanced settings", async () => {

@@ -54,6 +54,8 @@ it("brings every tab back as it was within a second of the last edit", async () 
   before.useTabs.getState().activate(before.useTabs.getState().tabs[0]!.id);
   before.currentDoc().edit("t", (graph) => setTitle(graph, [], "a", "Edited"));
   await vi.advanceTimersByTimeAsync(1000);
+  before.useTabs.getState().toggleParts("a.model");
+  await vi.advanceTimersByTimeAsync(1000);
 
   const after = await page();
   expect(await after.startDrafts()).toBe(2);
@@ -62,6 +64,7 @@ it("brings every tab back as it was within a second of the last edit", async () 
   expect([doc.name, doc.etag, doc.graph.nodes.a?.title, after.isDirty(doc)]).toEqual(["one", "e", "Edited", true]);
   const other = after.useTabs.getState().tabs[1]!.doc.getState();
   expect(after.isDirty(other)).toBe(false);
+  expect(after.useTabs.getState().tabs.map((tab) => tab.parts)).toEqual([["a.model"], []]);
 });
 
 it("forgets a tab that was closed", async () => {

@@ -16,6 +16,8 @@ export interface Draft {
   id: string;
   doc: Doc;
   path: BodyPath;
+  /** Not in drafts of older pages. */
+  parts?: readonly string[];
 }
 export interface WindowState {
   tabs: string[];
@@ -125,18 +127,18 @@ async function takeOver(
 let restored = false;
 
 /** A tab from a draft; null for an empty one, and for one of another version of the page that cannot be read. */
-function tabOf({ id, doc, path }: Draft): Tab | null {
+function tabOf({ id, doc, path, parts }: Draft): Tab | null {
   try {
     if (doc.origin === "new" && !isDirty(doc) && Object.keys(doc.graph.nodes).length === 0) return null;
     const store = createDocument(doc);
-    return newTab(store, validPath(store.getState().graph, path), id);
+    return newTab(store, validPath(store.getState().graph, path), id, parts);
   } catch {
     return null;
   }
 }
 
-function draftOf(window: string, { id, doc, path }: Tab): Draft {
-  return { window, id, doc: doc.getState(), path };
+function draftOf(window: string, { id, doc, path, parts }: Tab): Draft {
+  return { window, id, doc: doc.getState(), path, parts };
 }
 
 /** Write every tab after its edits, for as long as the page lives; a closed tab is forgotten. */
@@ -183,16 +185,13 @@ function keepTabs(): void {
   watch();
 }
 
-interface Written {
-  doc: Doc;
-  path: BodyPath;
-}
+type Written = Pick<Draft, "doc" | "path" | "parts">;
 
 /** Tabs that are not as they were written. */
 function unsure(written: ReadonlyMap<string, Written>): Tab[] {
   return useTabs.getState().tabs.filter((tab) => {
     const last = written.get(tab.id);
-    return last?.doc !== tab.doc.getState() || last.path !== tab.path;
+    return last?.doc !== tab.doc.getState() || last.path !== tab.path || last.parts !== tab.parts;
   });
 }
 
@@ -206,10 +205,10 @@ async function save(id: string, written: Map<string, Written>, sure: Map<string,
   const { tabs } = useTabs.getState();
   const changed = unsure(written);
   const closed = [...written.keys()].filter((one) => !tabs.some((tab) => tab.id === one));
-  for (const tab of changed) written.set(tab.id, { doc: tab.doc.getState(), path: tab.path });
+  for (const { id: tab, doc, path, parts } of changed) written.set(tab, { doc: doc.getState(), path, parts });
   for (const one of closed) written.delete(one);
   const drafts = changed.map((tab) => draftOf(id, tab));
   await setMany([[WINDOW + id, stateNow()], ...drafts.map((draft): [string, Draft] => [TAB + draft.id, draft])]);
   await delMany(closed.map((one) => TAB + one));
-  for (const { id: tab, doc, path } of drafts) sure.set(tab, { doc, path });
+  for (const draft of drafts) sure.set(draft.id, draft);
 }

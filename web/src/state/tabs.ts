@@ -9,6 +9,8 @@ export interface Tab {
   doc: DocStore;
   /** Instances that were entered; may lead nowhere after an undo, `usePath` gives the part that is there. */
   path: BodyPath;
+  /** Ports for bundles ("instance/node.port") whose parts were opened; of nodes that are gone too, for undo. */
+  parts: readonly string[];
 }
 interface TabsStore {
   /** Never empty: closing the last one leaves a new document. */
@@ -26,10 +28,17 @@ interface TabsStore {
   reorder(id: string, place: number): void;
   /** Enter a body in the active tab; a path that leads nowhere is cut. */
   setPath(path: BodyPath): void;
+  /** Open or close the parts of a bundle's port ("instance/node.port") in the active tab. */
+  toggleParts(port: string): void;
 }
 
-export function newTab(doc: DocStore = createDocument(), path: BodyPath = [], id: string = crypto.randomUUID()): Tab {
-  return { id, doc, path };
+export function newTab(
+  doc: DocStore = createDocument(),
+  path: BodyPath = [],
+  id: string = crypto.randomUUID(),
+  parts: readonly string[] = [],
+): Tab {
+  return { id, doc, path, parts };
 }
 
 const first = newTab();
@@ -83,6 +92,11 @@ export const useTabs = create<TabsStore>()((set, get) => ({
     if (there.join("/") === tab.path.join("/")) return;
     set({ tabs: get().tabs.map((one) => (one === tab ? { ...one, path: there } : one)) });
   },
+  toggleParts: (port) => {
+    const tab = currentTab();
+    const parts = tab.parts.includes(port) ? tab.parts.filter((one) => one !== port) : [...tab.parts, port];
+    set({ tabs: get().tabs.map((one) => (one === tab ? { ...one, parts } : one)) });
+  },
 }));
 
 /** A new document into which nothing was put; opening something takes its place. */
@@ -109,6 +123,11 @@ export function currentPath(): BodyPath {
 
 function useTab(): Tab {
   return useTabs(({ tabs, active }) => tabs.find((tab) => tab.id === active) ?? first);
+}
+
+/** Ports for bundles ("instance/node.port") whose parts were opened. */
+export function useParts(): readonly string[] {
+  return useTab().parts;
 }
 
 /** Part of the active document. The selector should give the same object as long as its part is the same. */

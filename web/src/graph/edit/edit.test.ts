@@ -175,6 +175,18 @@ describe("wires", () => {
     expect(routed.edges).toEqual({ "offset.noise": "a.out", [`${id}.value`]: "offset.out", "add.noise": `${id}.out` });
     expect(routed.nodes[id]?.in).toBe("train");
   });
+
+  it("of a whole model lead through a node that hands it on, and past it when it goes", () => {
+    const whole = drawn(
+      { load: ["model.load"], draw: ["sample.denoise"], lora: ["plugin.lora"], split: ["model.split"] },
+      { "draw.model": "load.model" },
+    );
+    expect([...edit.spliceable(whole, [], "lora", { specs })]).toEqual(["draw.model"]);
+    expect(edit.spliceable(whole, [], "split", { specs }).size).toBe(0);
+    const spliced = edit.splice(whole, [], "lora", "draw.model", { specs });
+    expect(spliced.edges).toEqual({ "lora.model": "load.model", "draw.model": "lora.model" });
+    expect(edit.removeKeepingWire(spliced, [], ["lora"], { specs }).edges).toEqual({ "draw.model": "load.model" });
+  });
 });
 
 describe("settings", () => {

@@ -37,12 +37,12 @@ function passage(
   const wanted = targetTypeOf(graph, path, body, wire, specs, check);
   if (given === null || wanted === null) return null;
   const input = shape.inputs.find(
-    (port) => (port.many || port.wires.length === 0) && typeFits(specs, port.type, given),
+    (port) => (port.many || port.wires.length === 0) && typeFits(specs, port.declared, given),
   );
   if (!input) return null;
   const output = shape.outputs.find((port) => {
     // A generic output is what goes in.
-    const type = port.type.includes("$") && port.type === input.type ? given : port.type;
+    const type = port.declared.includes("$") && port.declared === input.declared ? given : port.type;
     return typeFits(specs, wanted, type);
   });
   return output ? { input: input.address, output: output.address } : null;
