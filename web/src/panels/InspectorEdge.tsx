@@ -7,11 +7,15 @@ import { disconnect, reorderWire } from "../graph/edit/wires";
 import { targetInfo } from "../graph/face";
 import { resolvedType, type SpecIndex } from "../graph/ports";
 import { typeInfo } from "../graph/specs";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/inspector.json";
 import { useCheck } from "../state/check";
 import { useSession } from "../state/session";
 import { currentDoc, useBody, useDoc, useGraph } from "../state/tabs";
 import { Button, IconButton, PortShape, Section } from "../ui";
 import styles from "./Inspector.module.css";
+
+addTexts(english);
 
 function factText(value: Json): string {
   if (typeof value === "string") return value;
@@ -47,16 +51,16 @@ export function InspectorEdge({ path, target, specs }: { path: BodyPath; target:
   return (
     <div className={styles.inspector}>
       <header className={styles.head}>
-        <h2 className={styles.title}>{t("forms.edge.title")}</h2>
+        <h2 className={styles.title}>{t("inspector.edge.title")}</h2>
         <p className={styles.type}>
           <PortShape shape={info?.shape} color={info?.color} />
           <code>{type}</code>
         </p>
         {info?.help && <p className={styles.lead}>{info.help}</p>}
       </header>
-      <Section title={t("forms.edge.ends")}>
+      <Section title={t("inspector.edge.ends")}>
         <dl className={styles.facts}>
-          <dt>{t("forms.edge.from")}</dt>
+          <dt>{t("inspector.edge.from")}</dt>
           <dd>
             <button
               type="button"
@@ -66,7 +70,7 @@ export function InspectorEdge({ path, target, specs }: { path: BodyPath; target:
               {source}
             </button>
           </dd>
-          <dt>{t("forms.edge.to")}</dt>
+          <dt>{t("inspector.edge.to")}</dt>
           <dd>
             <button type="button" className={styles.jump} onClick={() => focusNode(flatId(path, to.node), to.port)}>
               {target}
@@ -75,19 +79,19 @@ export function InspectorEdge({ path, target, specs }: { path: BodyPath; target:
           </dd>
           {places > 1 && (
             <>
-              <dt>{t("forms.edge.place")}</dt>
+              <dt>{t("inspector.edge.place")}</dt>
               <dd className={styles.place}>
-                {t("forms.edge.placeOf", { place: (to.index ?? 0) + 1, count: places })}
+                {t("inspector.edge.placeOf", { place: (to.index ?? 0) + 1, count: places })}
                 <IconButton
                   size="s"
-                  label={t("forms.edge.earlier")}
+                  label={t("inspector.edge.earlier")}
                   icon={<ArrowUp size={13} />}
                   disabled={readOnly || to.index === 0}
                   onClick={() => move(-1)}
                 />
                 <IconButton
                   size="s"
-                  label={t("forms.edge.later")}
+                  label={t("inspector.edge.later")}
                   icon={<ArrowDown size={13} />}
                   disabled={readOnly || to.index === places - 1}
                   onClick={() => move(1)}
@@ -97,9 +101,9 @@ export function InspectorEdge({ path, target, specs }: { path: BodyPath; target:
           )}
         </dl>
       </Section>
-      <Section title={t("forms.edge.facts")}>
+      <Section title={t("inspector.edge.facts")}>
         {facts.length === 0 ? (
-          <p className={styles.faint}>{t("forms.edge.noFacts")}</p>
+          <p className={styles.faint}>{t("inspector.edge.noFacts")}</p>
         ) : (
           <dl className={styles.facts}>
             {facts.map(([name, value]) => (
@@ -120,7 +124,7 @@ export function InspectorEdge({ path, target, specs }: { path: BodyPath; target:
             icon={<Unlink size={13} />}
             onClick={() => currentDoc().edit("forms.edit.disconnect", (before) => disconnect(before, path, target))}
           >
-            {t("forms.edge.remove")}
+            {t("inspector.edge.remove")}
           </Button>
         </div>
       )}

@@ -5,6 +5,8 @@ import { setMode } from "../graph/edit/nodes";
 import { setSetting } from "../graph/edit/settings";
 import { sameJson } from "../graph/normal";
 import { type NodeShape, type SettingView, type SpecIndex, shapeOf } from "../graph/ports";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/inspector.json";
 import { useCheck } from "../state/check";
 import { useSession } from "../state/session";
 import { currentDoc, useBody, useDoc, useGraph } from "../state/tabs";
@@ -13,6 +15,8 @@ import { FieldFrame } from "../widgets/FieldFrame";
 import { labelOf } from "../widgets/label";
 import { ValueWidget } from "../widgets/ValueWidget";
 import styles from "./Inspector.module.css";
+
+addTexts(english);
 
 export interface Common {
   setting: SettingView;
@@ -62,7 +66,7 @@ export function InspectorMany({ path, nodes, specs }: { path: BodyPath; nodes: r
   return (
     <div className={styles.inspector}>
       <header className={styles.head}>
-        <h2 className={styles.title}>{t("forms.many.title", { count: nodes.length })}</h2>
+        <h2 className={styles.title}>{t("inspector.many.title", { count: nodes.length })}</h2>
         <ul className={styles.chips}>
           {nodes.map((node) => (
             <li key={node}>
@@ -73,18 +77,18 @@ export function InspectorMany({ path, nodes, specs }: { path: BodyPath; nodes: r
           ))}
         </ul>
       </header>
-      <Section title={t("forms.inspector.settings")}>
+      <Section title={t("inspector.settings")}>
         <div className={styles.fields}>
-          <Field label={t("forms.inspector.mode")}>
+          <Field label={t("inspector.mode")}>
             <Segments
-              label={t("forms.inspector.mode")}
+              label={t("inspector.mode")}
               value={shown}
               onChange={(next: Mode) =>
                 currentDoc().edit("forms.edit.mode", (before) =>
                   setMode(before, path, nodes, next === "on" ? null : next, specs),
                 )
               }
-              options={options.map((one) => ({ value: one, label: t(`forms.mode.${one}`) }))}
+              options={options.map((one) => ({ value: one, label: t(`inspector.mode.${one}`) }))}
             />
           </Field>
           {common.map(({ setting, same }) => (
@@ -94,7 +98,7 @@ export function InspectorMany({ path, nodes, specs }: { path: BodyPath; nodes: r
               code={setting.name}
               help={setting.schema.description ?? ""}
               problems={[]}
-              actions={same ? undefined : <Badge>{t("forms.many.mixed")}</Badge>}
+              actions={same ? undefined : <Badge>{t("inspector.many.mixed")}</Badge>}
             >
               {(ids) => (
                 <ValueWidget
@@ -111,7 +115,7 @@ export function InspectorMany({ path, nodes, specs }: { path: BodyPath; nodes: r
               )}
             </FieldFrame>
           ))}
-          {common.length === 0 && <p className={styles.faint}>{t("forms.many.nothing")}</p>}
+          {common.length === 0 && <p className={styles.faint}>{t("inspector.many.nothing")}</p>}
         </div>
       </Section>
     </div>

@@ -7,6 +7,8 @@ import { renameNode, setMode, setStream, setTitle } from "../graph/edit/nodes";
 import { EditError } from "../graph/error";
 import { type NodeShape, type SettingView, type SpecIndex, shapeOf } from "../graph/ports";
 import { draws } from "../graph/specs";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/inspector.json";
 import { isAtField, useCheck, useProblems } from "../state/check";
 import { useSession } from "../state/session";
 import { currentDoc, useBody, useDoc, useGraph, useTabs } from "../state/tabs";
@@ -19,6 +21,8 @@ import styles from "./Inspector.module.css";
 import { InspectorPorts } from "./InspectorPorts";
 import { InspectorProblems } from "./InspectorProblems";
 import { InspectorRun } from "./InspectorRun";
+
+addTexts(english);
 
 /** The last wish to see a port that was granted; a wish is granted once, however often the panel is drawn. */
 let served = 0;
@@ -75,7 +79,7 @@ export function InspectorNode({ path, node, specs }: NodeProps) {
           {shape.spec?.doc && (
             <IconButton
               size="s"
-              label={t("forms.inspector.help")}
+              label={t("inspector.help")}
               icon={<CircleHelp size={15} />}
               pressed={help}
               aria-expanded={help}
@@ -85,12 +89,10 @@ export function InspectorNode({ path, node, specs }: NodeProps) {
         </div>
         <p className={styles.type}>
           <code>{entry.type}</code>
-          {shape.spec && <span>{t("forms.inspector.version", { version: entry.version, pack: shape.spec.pack })}</span>}
-          {entry.mode && <Badge tone="warn">{t(`forms.mode.${entry.mode}`)}</Badge>}
+          {shape.spec && <span>{t("inspector.version", { version: entry.version, pack: shape.spec.pack })}</span>}
+          {entry.mode && <Badge tone="warn">{t(`inspector.mode.${entry.mode}`)}</Badge>}
         </p>
-        {shape.kind === "unknown" && (
-          <p className={styles.warning}>{t("forms.inspector.unknown", { type: entry.type })}</p>
-        )}
+        {shape.kind === "unknown" && <p className={styles.warning}>{t("inspector.unknown", { type: entry.type })}</p>}
         {shape.spec?.help && (
           <p className={styles.lead}>
             <Prose text={shape.spec.help} />
@@ -113,7 +115,7 @@ function Enter({ path, node, type }: { path: BodyPath; node: string; type: strin
   const setPath = useTabs((state) => state.setPath);
   return (
     <Button size="s" icon={<SquareArrowOutUpRight size={13} />} onClick={() => setPath([...path, node])}>
-      {t("forms.inspector.enter", { name: graphName(type) ?? type })}
+      {t("inspector.enter", { name: graphName(type) ?? type })}
     </Button>
   );
 }
@@ -161,7 +163,7 @@ function Settings({ path, node, shape, unfolded, onUnfold }: SettingsProps) {
   );
   return (
     <>
-      {plain.length > 0 && <Section title={t("forms.inspector.settings")}>{fields(plain)}</Section>}
+      {plain.length > 0 && <Section title={t("inspector.settings")}>{fields(plain)}</Section>}
       {[...named].map(([group, settings]) => (
         <Section key={group} title={group}>
           {fields(settings)}
@@ -172,7 +174,7 @@ function Settings({ path, node, shape, unfolded, onUnfold }: SettingsProps) {
           title={t("forms.inspector.advanced")}
           open={unfolded}
           onOpenChange={onUnfold}
-          note={changed > 0 ? <Badge>{t("forms.inspector.changed", { count: changed })}</Badge> : undefined}
+          note={changed > 0 ? <Badge>{t("inspector.changed", { count: changed })}</Badge> : undefined}
         >
           {fields(advanced)}
         </Section>
@@ -206,9 +208,9 @@ function Identity({ path, node, entry, shape, specs }: NodeProps & { entry: Node
   };
 
   return (
-    <Section title={t("forms.inspector.identity")} defaultOpen={false}>
+    <Section title={t("inspector.identity")} defaultOpen={false}>
       <div className={styles.fields}>
-        <Field htmlFor={`${prefix}-title`} label={t("forms.inspector.title")} help={t("forms.inspector.titleHelp")}>
+        <Field htmlFor={`${prefix}-title`} label={t("inspector.title")} help={t("inspector.titleHelp")}>
           <DraftText
             id={`${prefix}-title`}
             text={entry.title ?? ""}
@@ -221,8 +223,8 @@ function Identity({ path, node, entry, shape, specs }: NodeProps & { entry: Node
         </Field>
         <Field
           htmlFor={`${prefix}-id`}
-          label={t("forms.inspector.id")}
-          help={t("forms.inspector.idHelp")}
+          label={t("inspector.id")}
+          help={t("inspector.idHelp")}
           error={refusal ? t(refusal.key, refusal.values) : undefined}
         >
           <DraftText
@@ -240,24 +242,20 @@ function Identity({ path, node, entry, shape, specs }: NodeProps & { entry: Node
             }}
           />
         </Field>
-        <Field label={t("forms.inspector.mode")} help={t(`forms.mode.${entry.mode ?? ON}Help`)}>
+        <Field label={t("inspector.mode")} help={t(`inspector.mode.${entry.mode ?? ON}Help`)}>
           <Segments
-            label={t("forms.inspector.mode")}
+            label={t("inspector.mode")}
             value={entry.mode ?? ON}
             onChange={(mode: Mode) =>
               currentDoc().edit("forms.edit.mode", (graph) =>
                 setMode(graph, path, [node], mode === ON ? null : mode, specs),
               )
             }
-            options={modes.map((mode) => ({ value: mode, label: t(`forms.mode.${mode}`) }))}
+            options={modes.map((mode) => ({ value: mode, label: t(`inspector.mode.${mode}`) }))}
           />
         </Field>
         {shape.kind !== "subgraph" && draws(shape.spec ?? undefined) && (
-          <Field
-            htmlFor={`${prefix}-stream`}
-            label={t("forms.inspector.stream")}
-            help={t("forms.inspector.streamHelp")}
-          >
+          <Field htmlFor={`${prefix}-stream`} label={t("inspector.stream")} help={t("inspector.streamHelp")}>
             <DraftText
               id={`${prefix}-stream`}
               text={entry.stream ?? ""}
@@ -270,7 +268,7 @@ function Identity({ path, node, entry, shape, specs }: NodeProps & { entry: Node
         )}
         {entry.in !== undefined && (
           <p className={styles.inside}>
-            <CornerDownRight size={13} aria-hidden /> {t("forms.inspector.inside", { owner: entry.in })}
+            <CornerDownRight size={13} aria-hidden /> {t("inspector.inside", { owner: entry.in })}
           </p>
         )}
       </div>

@@ -23,10 +23,10 @@ export function InspectorPorts({ path, node, shape, specs }: PortsProps) {
   const sides = (["inputs", "entries", "exits", "outputs"] as const).filter((side) => shape[side].length > 0);
   if (sides.length === 0) return null;
   return (
-    <Section title={t("forms.inspector.ports")}>
+    <Section title={t("inspector.ports")}>
       {sides.map((side) => (
         <div key={side} className={styles.side}>
-          <h3 className={styles.sideName}>{t(`forms.inspector.${side}`)}</h3>
+          <h3 className={styles.sideName}>{t(`inspector.${side}`)}</h3>
           <ul className={styles.ports}>
             {shape[side].map((port) => (
               <Port key={port.address} path={path} node={node} port={port} ports={shape[side]} specs={specs} />
@@ -63,10 +63,10 @@ function Port({ path, node, port, ports, specs }: PortProps) {
         <PortShape shape={info?.shape} color={info?.color} filled={port.wires.length > 0} many={port.many} />
         <span className={styles.portName}>{port.name}</span>
         <code className={styles.portType}>{port.type}</code>
-        {port.stray && <span className={styles.missing}>{t("forms.port.stray")}</span>}
-        {missing && <span className={styles.missing}>{t("forms.port.missing")}</span>}
+        {port.stray && <span className={styles.missing}>{t("inspector.port.stray")}</span>}
+        {missing && <span className={styles.missing}>{t("inspector.port.missing")}</span>}
         {target && port.optional && port.wires.length === 0 && (
-          <span className={styles.faint}>{t("forms.port.optional")}</span>
+          <span className={styles.faint}>{t("inspector.port.optional")}</span>
         )}
         <Promote path={path} node={node} port={port} />
       </div>
@@ -75,9 +75,11 @@ function Port({ path, node, port, ports, specs }: PortProps) {
           <Prose text={port.help} />
         </p>
       )}
-      {parts !== "" && <p className={styles.portHelp}>{t("forms.port.parts", { parts })}</p>}
-      {wins !== "" && <p className={styles.portHelp}>{t("forms.port.partsWin", { parts: wins })}</p>}
-      {port.promoted !== null && <p className={styles.faint}>{t("forms.port.promoted", { name: port.promoted })}</p>}
+      {parts !== "" && <p className={styles.portHelp}>{t("inspector.port.parts", { parts })}</p>}
+      {wins !== "" && <p className={styles.portHelp}>{t("inspector.port.partsWin", { parts: wins })}</p>}
+      {port.promoted !== null && (
+        <p className={styles.faint}>{t("inspector.port.promoted", { name: port.promoted })}</p>
+      )}
       {ends.length > 0 && (
         <ul className={styles.ends}>
           {ends.map((end) => {
@@ -88,7 +90,7 @@ function Port({ path, node, port, ports, specs }: PortProps) {
                 <button
                   type="button"
                   className={styles.jump}
-                  aria-label={t(target ? "forms.port.from" : "forms.port.to", { port: port.name, end })}
+                  aria-label={t(target ? "inspector.port.from" : "inspector.port.to", { port: port.name, end })}
                   onClick={() => focusNode(flatId(path, other), name)}
                 >
                   {target ? "← " : "→ "}

@@ -11,7 +11,7 @@ export function InspectorProblems({ problems, flat }: { problems: readonly Probl
   const focusNode = useSession((state) => state.focusNode);
   if (problems.length === 0) return null;
   return (
-    <ul className={styles.problems} aria-label={t("forms.inspector.problems")}>
+    <ul className={styles.problems} aria-label={t("inspector.problems")}>
       {problems.map((problem) => {
         const Icon = problem.severity === "error" ? CircleAlert : TriangleAlert;
         const place = placeOfProblem(problem);

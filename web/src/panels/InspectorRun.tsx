@@ -24,7 +24,7 @@ export function InspectorRun({ flat }: { flat: string }) {
   if (!run && !picture) return null;
   const Icon = run ? ICONS[run.state] : CircleDashed;
   return (
-    <Section title={t("forms.inspector.run")}>
+    <Section title={t("inspector.run")}>
       <div className={styles.fields}>
         {run && (
           <p className={styles.runState} data-state={run.state}>
@@ -35,7 +35,7 @@ export function InspectorRun({ flat }: { flat: string }) {
         )}
         {run?.state === "running" && run.total !== undefined && (
           <>
-            <Progress value={run.value ?? 0} max={run.total} label={t("forms.inspector.progress")} />
+            <Progress value={run.value ?? 0} max={run.total} label={t("inspector.progress")} />
             <p className={styles.faint}>{t("forms.inspector.of", { value: run.value ?? 0, total: run.total })}</p>
           </>
         )}
@@ -56,7 +56,7 @@ export function InspectorRun({ flat }: { flat: string }) {
           </div>
         )}
         {run?.traceback && <Traceback text={run.traceback} />}
-        {picture && <img className={styles.picture} src={picture} alt={t("forms.inspector.picture", { node: flat })} />}
+        {picture && <img className={styles.picture} src={picture} alt={t("inspector.picture", { node: flat })} />}
       </div>
     </Section>
   );

@@ -76,7 +76,7 @@ export function FileList({ entries, problem, chosen, empty, onChoose, onOpen, on
       className={styles.list}
       role="listbox"
       tabIndex={0}
-      aria-label={t("forms.picker.files")}
+      aria-label={t("picker.files")}
       aria-activedescendant={at < 0 ? undefined : `${id}-${at}`}
       onKeyDown={keyDown}
     >

@@ -2,6 +2,8 @@ import { ArrowUp, ChevronRight, FolderUp, RefreshCw, Search, Upload as UploadIco
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { FileEntry } from "../api/schema";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/picker.json";
 import { Button, IconButton, Progress, Segments, TextField } from "../ui";
 import { Dialog } from "../ui/Dialog";
 import type { Dropped } from "./dropped";
@@ -12,6 +14,8 @@ import { crumbsOf, joinUri, nameOf, parentOf, splitUri } from "./uri";
 import { useFileDrop } from "./useFileDrop";
 import { forgetListings, useListing } from "./useListing";
 import { useUpload } from "./useUpload";
+
+addTexts(english);
 
 interface FilePickerProps {
   title: string;
@@ -82,13 +86,13 @@ export function FilePicker(props: FilePickerProps) {
       open
       onOpenChange={(is) => !is && props.onClose()}
       size="l"
-      title={t(write ? "forms.picker.where" : "forms.picker.title", { name: props.title })}
+      title={t(write ? "picker.where" : "picker.title", { name: props.title })}
       footer={
         <>
           <output className={styles.result}>{result ?? ""}</output>
           <Button onClick={props.onClose}>{t("forms.cancel")}</Button>
           <Button variant="primary" disabled={result === null} onClick={() => result && props.onPick(result)}>
-            {t(result === folder ? "forms.picker.thisFolder" : "forms.picker.choose")}
+            {t(result === folder ? "picker.thisFolder" : "picker.choose")}
           </Button>
         </>
       }
@@ -96,7 +100,7 @@ export function FilePicker(props: FilePickerProps) {
       <div ref={root} className={styles.picker} data-over={over || undefined}>
         <div className={styles.bar}>
           <Segments
-            label={t("forms.picker.roots")}
+            label={t("picker.roots")}
             value={splitUri(folder)?.root ?? ""}
             onChange={(root) => go(joinUri(root))}
             options={roots.map((root) => ({ value: root, label: `${root}:` }))}
@@ -124,12 +128,12 @@ export function FilePicker(props: FilePickerProps) {
         <div className={styles.bar}>
           <IconButton
             size="s"
-            label={t("forms.picker.up")}
+            label={t("picker.up")}
             icon={<ArrowUp size={14} />}
             disabled={parentOf(folder) === null}
             onClick={() => go(parentOf(folder) ?? folder)}
           />
-          <nav className={styles.crumbs} aria-label={t("forms.picker.place")}>
+          <nav className={styles.crumbs} aria-label={t("picker.place")}>
             {crumbsOf(folder).map((crumb, index) => (
               <span key={crumb} className={styles.crumb}>
                 {index > 0 && <ChevronRight size={12} aria-hidden />}
@@ -148,14 +152,14 @@ export function FilePicker(props: FilePickerProps) {
               size="s"
               lead={<Search size={13} />}
               value={query}
-              aria-label={t("forms.picker.search")}
-              placeholder={t("forms.picker.search")}
+              aria-label={t("picker.search")}
+              placeholder={t("picker.search")}
               onChange={(event) => setQuery(event.currentTarget.value)}
             />
           </span>
           <IconButton
             size="s"
-            label={t("forms.picker.refresh")}
+            label={t("picker.refresh")}
             icon={<RefreshCw size={13} />}
             onClick={() => {
               forgetListings();
@@ -176,7 +180,7 @@ export function FilePicker(props: FilePickerProps) {
             entries={shown}
             problem={upload.problem ?? problem}
             chosen={chosen?.uri ?? null}
-            empty={t(query ? "forms.picker.noMatch" : "forms.picker.empty")}
+            empty={t(query ? "picker.noMatch" : "picker.empty")}
             onChoose={choose}
             onOpen={open}
             onUp={() => go(parentOf(folder) ?? folder)}
@@ -186,8 +190,8 @@ export function FilePicker(props: FilePickerProps) {
           <TextField
             value={name}
             mono
-            aria-label={t("forms.picker.name")}
-            placeholder={t("forms.picker.name")}
+            aria-label={t("picker.name")}
+            placeholder={t("picker.name")}
             onChange={(event) => setName(event.currentTarget.value)}
           />
         ) : (
