@@ -53,7 +53,10 @@ it("shows a model as one cable, and its parts where somebody wants them", async 
   await editor.resting(editor.port("draw.denoiser", "target"));
   await page.mouse.move(from.x + 30, from.y + 150);
   await page.mouse.up();
+  const search = page.getByRole("dialog", { name: "Add a node" });
+  await search.getByText("takes Denoiser").waitFor();
   await page.keyboard.press("Escape");
+  await search.waitFor({ state: "hidden" });
   await editor.port("draw.denoiser", "target").waitFor({ state: "detached" });
 
   await page.mouse.move(from.x, from.y);

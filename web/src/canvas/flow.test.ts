@@ -28,6 +28,25 @@ function absolute(nodes: FlowNode[], id: string): { x: number; y: number; w: num
   };
 }
 
+test("the parts of a bundle make their node larger, and one that is opened for a wire lies over all others", () => {
+  const graph: GraphFile = {
+    ...realGraph("quickstart/generate"),
+    nodes: { load: { type: "model.load", version: 1 }, other: { type: "model.load", version: 1 } },
+    edges: {},
+    interface: {},
+    view: {},
+  };
+  const drawn = (more: Partial<Scene>) => {
+    const [load] = flowNodes(scene(graph, more)) as CardNode[];
+    return [load?.data.shape.outputs.length, load?.zIndex, load?.initialHeight];
+  };
+  const [few, low, short] = drawn({});
+  const [many, high, tall] = drawn({ opened: new Set(["load.model"]), lifted: new Set(["load"]) });
+  expect([few, many, low, high]).toEqual([1, 5, LAYER.node, LAYER.nodeSelected]);
+  expect(Number(tall)).toBeGreaterThan(Number(short));
+  expect(drawn({ opened: new Set(["other.model"]), lifted: new Set(["other"]) })).toEqual([few, low, short]);
+});
+
 describe.each(GRAPHS)("%s", (name) => {
   const graph = realGraph(name);
   const nodes = flowNodes(scene(graph));

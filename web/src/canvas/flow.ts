@@ -66,6 +66,8 @@ export interface Scene {
   sizes: ReadonlyMap<string, Size>;
   /** Ports for bundles ("node.port") whose parts are in sight. */
   opened?: ReadonlySet<string>;
+  /** Nodes over all others: a wire is held that may end at ports which came into sight for it. */
+  lifted?: ReadonlySet<string>;
 }
 
 /** Everything of one body as the canvas draws it; owners of regions stand before what lies in them. */
@@ -122,7 +124,12 @@ function cardNode(scene: Scene, { id, entry, shape, box, owner, outer, region, d
     id,
     type,
     position,
-    zIndex: type === "region" ? LAYER.region * Math.min(depth, DEEPEST) : LAYER.node,
+    zIndex:
+      type === "region"
+        ? LAYER.region * Math.min(depth, DEEPEST)
+        : scene.lifted?.has(id)
+          ? LAYER.nodeSelected
+          : LAYER.node,
     ...(owner !== null && { parentId: owner }),
     ...sized,
     data: { path: scene.path, flat: flatId(scene.path, id), entry, shape, collapsed, region },

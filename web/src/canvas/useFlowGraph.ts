@@ -2,7 +2,7 @@ import { applyNodeChanges, type EdgeChange, type NodeChange } from "@xyflow/reac
 import { useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { GraphFile } from "../api/schema";
-import { type BodyPath, flatId } from "../graph/body";
+import { type BodyPath, flatId, ownerOf } from "../graph/body";
 import type { Size } from "../graph/geometry";
 import type { SpecIndex } from "../graph/specs";
 import { problemsOf, useCheck } from "../state/check";
@@ -36,7 +36,8 @@ export function useFlowGraph(graph: GraphFile, path: BodyPath, specs: SpecIndex)
     void grown; // sizes have changed in place
     const here = flatId(path, "");
     const own = parts.flatMap((port) => (port.startsWith(here) ? port.slice(here.length) : []));
-    return { graph, path, specs, check, sizes: sizes.current, opened: new Set([...own, ...(opens ?? [])]) };
+    const opened = new Set([...own, ...(opens ?? [])]);
+    return { graph, path, specs, check, sizes: sizes.current, opened, lifted: new Set(opens?.map(ownerOf)) };
   }, [graph, path, specs, check, parts, opens, grown]);
   const derived = useMemo(() => flowNodes(scene), [scene]);
   const labels = useMemo(() => {

@@ -45,6 +45,16 @@ export function flatId(path: BodyPath, node: string): string {
   return path.length === 0 ? node : `${path.join("/")}/${node}`;
 }
 
+/**
+ * The node that is drawn for one that ran or was checked: "after" for "after/denoiser", which the engine put in its place
+ * for one part of a bundle. Of any other node the same flat id.
+ */
+export function drawnId(graph: GraphFile, flat: string): string {
+  const ids = flat.split("/");
+  const path = validPath(graph, ids.slice(0, -1));
+  return flatId(path, ids[path.length] ?? flat);
+}
+
 /** The node of a body. Throws "graph.error.node". */
 export function nodeIn(body: Body, id: string): NodeEntry {
   const entry = Object.hasOwn(body.nodes, id) ? body.nodes[id] : undefined;

@@ -32,6 +32,14 @@ it("a value is written on the outermost instance that gives it", () => {
   expect(at(nested({ promoted: false }), "steps")).toEqual({ node: "outer/inner/sampler", port: "steps" });
 });
 
+it("what is said of a node that the engine put in for a part of a bundle is said of the node that is drawn", () => {
+  const graph = nested({});
+  graph.graphs.one!.nodes.after = { type: "flow.after", version: 1 };
+  const inner = { node: "outer/inner/after/denoiser", port: "trained" };
+  expect(typedAt(graph, inner)).toEqual({ node: "outer/inner/after", port: "trained" });
+  expect(typedAt(graph, { node: "other/denoiser", port: undefined })).toEqual({ node: "other", port: undefined });
+});
+
 it("a wire into the instance counts, what is not promoted stays inside, and so does what names no port", () => {
   const wired = { ...nested({}), edges: { "outer.count": "number.out" } };
   expect(at(wired, "steps")).toEqual({ node: "outer", port: "count" });

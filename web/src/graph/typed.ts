@@ -1,5 +1,5 @@
 import type { GraphFile } from "../api/schema";
-import { type BodyPath, bodyAt, promotedAs } from "./body";
+import { type BodyPath, bodyAt, drawnId, promotedAs } from "./body";
 
 /** A node, by its flat id, and a port of it. */
 export interface Place {
@@ -12,9 +12,10 @@ export interface Place {
  * around it, or from the instance around that: it is the field there that must be changed, not the one inside.
  */
 export function typedAt(graph: GraphFile, { node, port }: Place): Place {
-  if (port === undefined) return { node, port };
-  const path = node.split("/");
-  let [name, id] = [port, path.pop() ?? node];
+  const drawn = drawnId(graph, node);
+  if (port === undefined) return { node: drawn, port };
+  const path = drawn.split("/");
+  let [name, id] = [port, path.pop() ?? drawn];
   for (;;) {
     const here = { node: [...path, id].join("/"), port: name };
     const instance = path.pop();

@@ -29,7 +29,7 @@ export function InspectorProblems({ problems, flat }: { problems: readonly Probl
                 </button>
               )}
               <p>
-                {problem.port && problem.node === flat && <code>{problem.port}: </code>}
+                {other === null && place?.port && <code>{place.port}: </code>}
                 {problem.message}
               </p>
               {problem.hint && <p className={styles.hint}>{problem.hint}</p>}

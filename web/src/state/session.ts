@@ -1,6 +1,7 @@
 import { create } from "zustand";
 import type { DialogKind, DialogKinds } from "../dialogs/kinds";
-import { useTabs } from "./tabs";
+import { drawnId } from "../graph/body";
+import { currentDoc, useTabs } from "./tabs";
 
 export type DockTab = "problems" | "data" | "runs" | "loss" | "gallery" | "log";
 export type LeftTab = "palette" | "outline" | "files";
@@ -123,7 +124,7 @@ export const useSession = create<Session>()((set, get) => ({
     }),
   focus: null,
   focusNode: (flat, port) => {
-    const path = flat.split("/");
+    const path = drawnId(currentDoc().getState().graph, flat).split("/");
     const node = path.pop() ?? flat;
     useTabs.getState().setPath(path);
     set({ view: "graph", selection: new Set([node]), selectedEdges: new Set(), focus: { node, port, at: ++counter } });
