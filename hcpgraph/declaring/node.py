@@ -9,9 +9,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import uuid4
 
 from ..errors import SpecError
@@ -269,6 +271,12 @@ _MISSING = object()
 
 
 def _setting_type(hint: Any) -> str:
+    """The type of the wires that may feed it; `int | Literal["auto"]` takes numbers, for such words are written."""
+    if get_origin(hint) is Annotated:
+        return _setting_type(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        kinds = [kind for kind in get_args(hint) if get_origin(kind) is not Literal]
+        hint = reduce(or_, kinds) if kinds else hint
     try:
         return describe(hint)
     except SpecError:

@@ -31,6 +31,7 @@ def full(
     *,
     strength: Annotated[float, Field(ge=0, le=1), Slider(step=0.01)] = 0.05,
     pick: Literal["a", "b"] = "a",
+    size: Annotated[int, Field(ge=8)] | Literal["auto"] = "auto",
     must: int,
 ) -> Pair[T, list[int]]:
     """A first line.
@@ -45,6 +46,7 @@ def full(
         late: A lazy one.
         strength: How much.
         pick: Which.
+        size: A number, or as it is elsewhere.
         must: Has no default.
 
     Returns:
@@ -72,10 +74,10 @@ def test_a_function_becomes_a_spec_and_stays_itself():
         ("left", "$T", "What is on the left."),
         ("right", "list[int]", ""),
     ]
-    assert spec.defaults == {"strength": 0.05, "pick": "a"} and spec.required == {"must"}
+    assert spec.defaults == {"strength": 0.05, "pick": "a", "size": "auto"} and spec.required == {"must"}
     assert spec.settings["strength"]["x-widget"] == {"kind": "slider", "step": 0.01}
     assert spec.settings["strength"]["maximum"] == 1 and spec.settings["pick"]["enum"] == ["a", "b"]
-    assert spec.setting_types == {"strength": "float", "pick": "str", "must": "int"}
+    assert spec.setting_types == {"strength": "float", "pick": "str", "size": "int", "must": "int"}
     assert spec.takes_ctx and spec.multi and spec.pure and not spec.body
     assert NodeSpec.from_json(spec.to_json()) == spec
 

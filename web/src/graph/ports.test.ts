@@ -48,7 +48,7 @@ describe("shapeOf", () => {
     expect(shape.outputs.map((port) => [port.name, port.type])).toEqual([["images", "Images"]]);
     const guidance = shape.settings.find((setting) => setting.name === "guidance")!;
     expect(guidance.isDefault).toBe(false);
-    expect(guidance.schema.type).toBe("number");
+    expect(guidance.type).toBe("float");
     const reset = { ...graph, nodes: { ...graph.nodes, [draw]: { ...graph.nodes[draw]!, settings: {} } } };
     const inner = shapeOf(reset, [], draw, specs).settings.find((setting) => setting.name === "guidance")!;
     expect([inner.value, inner.isDefault]).toEqual([graph.graphs.draw!.nodes.sample!.settings!.guidance, true]);
