@@ -13,7 +13,7 @@ def same_kind(prediction: Prediction, target: Target) -> None:
         raise GraphError(
             "E_PREDICTION",
             f"the model predicts {prediction.kind}, the target is {target.kind}",
-            hint="wire the schedule of the same model.load to diffusion.target",
+            hint="wire one process to diffusion.target and diffusion.predict, or put diffusion.convert between",
         )
 
 
