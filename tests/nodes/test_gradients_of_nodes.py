@@ -60,6 +60,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 FLOW = {"Process": RectifiedFlow(), "Timesteps": Timesteps(torch.tensor([0.1, 0.5]))}
 OTHERS: dict[str, dict[str, Any]] = {"loss.weighting": FLOW}
 """Nodes that want another process than that of the model."""
+NO_PICTURES = "text.encode"
+"""The text encoder of SD 1.x takes no pictures, which are all that could carry gradients into it."""
 LOOKED_AT = {"image.grid"}
 """Pictures of it are made to be looked at; on the way to a loss the first pass names it."""
 
@@ -74,7 +76,9 @@ def concerned() -> list[str]:
     found = []
     for id, spec in sorted(registry.specs.items()):
         through = (any(port.ref.name in TENSORS for port in side) for side in (spec.inputs, spec.outputs))
-        if all(through) and not spec.body and not id.startswith("flow."):  # what hands on whatever it gets
+        if (
+            all(through) and not spec.body and not id.startswith("flow.") and id != NO_PICTURES
+        ):  # what hands on whatever it gets
             found.append(id)
     return found
 

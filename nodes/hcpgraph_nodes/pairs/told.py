@@ -17,6 +17,7 @@ HANDED = {
     "model.load_part": "model",
     "model.reference": "model",
     "model.trainable": "model",
+    "condition.": "conditioning",
     "controlnet.apply": "denoiser",
     "vae.calibrate": "vae",
     "data.latents": "data",
