@@ -5,6 +5,8 @@ import { useTranslation } from "react-i18next";
 import { bodyAt, ownerOf } from "../graph/body";
 import { isTarget, type PortView, portsOf, shapeOf } from "../graph/ports";
 import { typeInfo } from "../graph/specs";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/chooser.json";
 import { useSpecs } from "../state/specs";
 import { currentDoc, currentPath } from "../state/tabs";
 import { announce, PortShape } from "../ui";
@@ -12,6 +14,8 @@ import styles from "./Chooser.module.css";
 import { connectContext, held, makeWire } from "./connecting";
 import { focusElement } from "./stage";
 import { type Chooser as Choice, useCanvas } from "./store";
+
+addTexts(english);
 
 /** A list of ports to finish a wire with: everything that is legal, nothing else. Works by keyboard alone. */
 export function Chooser() {
@@ -31,12 +35,12 @@ export function Chooser() {
       <Popover.Portal>
         <Popover.Content
           className={styles.content}
-          aria-label={t("canvas.connect.title")}
+          aria-label={t("chooser.title")}
           align="start"
           sideOffset={4}
           collisionPadding={12}
           onCloseAutoFocus={(event) => event.preventDefault()}
-          onEscapeKeyDown={() => announce(t("canvas.connect.cancelled"))}
+          onEscapeKeyDown={() => announce(t("chooser.cancelled"))}
         >
           <PortList key={choice.from ?? choice.node} choice={choice} close={close} />
         </Popover.Content>
@@ -82,8 +86,8 @@ function PortList({ choice, close }: { choice: Choice; close: () => void }) {
   });
   const label =
     choice.from === null
-      ? t("canvas.connect.fromNode", { node: choice.node })
-      : t(choice.side === "source" ? "canvas.connect.to" : "canvas.connect.from", { port: choice.from });
+      ? t("chooser.fromNode", { node: choice.node })
+      : t(choice.side === "source" ? "chooser.to" : "chooser.from", { port: choice.from });
   return (
     <Command className={styles.command} label={label} shouldFilter={false} loop>
       <div className={styles.input}>
@@ -92,14 +96,14 @@ function PortList({ choice, close }: { choice: Choice; close: () => void }) {
           autoFocus
           value={query}
           onValueChange={setQuery}
-          placeholder={t("canvas.connect.filter")}
+          placeholder={t("chooser.filter")}
           onKeyDown={(event) => {
             if (event.key === "Enter" && event.nativeEvent.isComposing) event.stopPropagation();
           }}
         />
       </div>
       <Command.List className={styles.list} label={label}>
-        <Command.Empty className={styles.empty}>{t("canvas.connect.none")}</Command.Empty>
+        <Command.Empty className={styles.empty}>{t("chooser.none")}</Command.Empty>
         {found.map((offer) => {
           const info = typeInfo(specs, offer.port.type);
           return (
@@ -116,7 +120,7 @@ function PortList({ choice, close }: { choice: Choice; close: () => void }) {
               </span>
               <span className={styles.type}>
                 {offer.port.wires.length > 0 && isTarget(offer.port.side) && !offer.port.many
-                  ? t("canvas.connect.replaces")
+                  ? t("chooser.replaces")
                   : offer.port.type}
               </span>
             </Command.Item>

@@ -28,6 +28,8 @@ import { useTranslation } from "react-i18next";
 import { bareTarget, splitTarget } from "../graph/body";
 import { listSize } from "../graph/edit/base";
 import { reorderWire } from "../graph/edit/wires";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/menus.json";
 import { commandById, runCommand } from "../state/commands";
 import { useSession } from "../state/session";
 import { currentPath, useBody, useDoc, useTabs } from "../state/tabs";
@@ -39,12 +41,14 @@ import styles from "./Menus.module.css";
 import { currentFlow } from "./stage";
 import { type CanvasMenu, useCanvas } from "./store";
 
+addTexts(english);
+
 /** The right-click menus of the canvas: of a node, a wire, the empty canvas, a selection, a frame or a note. */
 export function Menus() {
   const { t } = useTranslation();
   const menu = useCanvas((state) => state.menu);
   return (
-    <MenuAt at={menu?.at ?? null} onClose={() => useCanvas.setState({ menu: null })} label={t("canvas.menu.label")}>
+    <MenuAt at={menu?.at ?? null} onClose={() => useCanvas.setState({ menu: null })} label={t("menus.label")}>
       {menu && <Items menu={menu} />}
     </MenuAt>
   );
@@ -83,13 +87,13 @@ function PaneItems({ menu, readOnly }: { menu: CanvasMenu; readOnly: boolean }) 
       {!readOnly && (
         <>
           <MenuItem icon={<Search size={14} />} shortcut="/" onSelect={search}>
-            {t("canvas.menu.add")}
+            {t("menus.add")}
           </MenuItem>
           <MenuItem icon={<StickyNote size={14} />} shortcut="Shift+N" onSelect={() => act.addNoteAt(canvas)}>
             {t("canvas.do.note")}
           </MenuItem>
           <MenuItem icon={<Frame size={14} />} onSelect={() => act.frameSelection(canvas)}>
-            {t("canvas.menu.frameHere")}
+            {t("menus.frameHere")}
           </MenuItem>
           <MenuItem
             icon={<ClipboardPaste size={14} />}
@@ -142,12 +146,12 @@ function NodeItems({ id, readOnly }: { id: string; readOnly: boolean }) {
           <Do id="canvas.connect" icon={<Spline size={14} />} />
           {entry.in !== undefined && (
             <MenuItem icon={<LogOut size={14} />} onSelect={act.takeOut}>
-              {t("canvas.menu.takeOut", { region: entry.in })}
+              {t("menus.takeOut", { region: entry.in })}
             </MenuItem>
           )}
           {region && sized && (
             <MenuItem icon={<MoveDiagonal size={14} />} onSelect={() => act.fitRegion(id)}>
-              {t("canvas.menu.fitRegion")}
+              {t("menus.fitRegion")}
             </MenuItem>
           )}
           <Do id="canvas.frame" icon={<Frame size={14} />} />
@@ -184,7 +188,7 @@ function SelectionItems({ readOnly }: { readOnly: boolean }) {
       <Do id="canvas.duplicate" />
       <Do id="canvas.duplicateWired" />
       <MenuSeparator />
-      <MenuSub label={t("canvas.menu.align")} icon={<AlignHorizontalDistributeCenter size={14} />}>
+      <MenuSub label={t("menus.align")} icon={<AlignHorizontalDistributeCenter size={14} />}>
         <Do id="canvas.alignLeft" />
         <Do id="canvas.alignCenter" />
         <Do id="canvas.alignRight" />
@@ -220,36 +224,36 @@ function WireItems({ menu }: { menu: CanvasMenu }) {
   return (
     <>
       <MenuItem icon={<Plus size={14} />} onSelect={() => act.addOnWire(menu.id, menu.at, menu.canvas)}>
-        {t("canvas.menu.addOnWire")}
+        {t("menus.addOnWire")}
       </MenuItem>
       <MenuItem icon={<Spline size={14} />} onSelect={() => act.rerouteWire(menu.id, menu.canvas)}>
-        {t("canvas.menu.reroute")}
+        {t("menus.reroute")}
       </MenuItem>
       {index !== null && last > 0 && (
         <>
           <MenuItem icon={<ArrowUp size={14} />} disabled={index === 0} onSelect={() => move(index - 1)}>
-            {t("canvas.menu.earlier")}
+            {t("menus.earlier")}
           </MenuItem>
           <MenuItem icon={<ArrowDown size={14} />} disabled={index === last} onSelect={() => move(index + 1)}>
-            {t("canvas.menu.later")}
+            {t("menus.later")}
           </MenuItem>
         </>
       )}
       <MenuSeparator />
       <MenuItem icon={<Trash2 size={14} />} danger shortcut="Delete" onSelect={() => act.removeWires([menu.id])}>
-        {t("canvas.menu.deleteWire")}
+        {t("menus.deleteWire")}
       </MenuItem>
     </>
   );
 }
 
 const COLOUR_KEYS = {
-  grey: "canvas.colour.grey",
-  blue: "canvas.colour.blue",
-  green: "canvas.colour.green",
-  amber: "canvas.colour.amber",
-  red: "canvas.colour.red",
-  violet: "canvas.colour.violet",
+  grey: "menus.colour.grey",
+  blue: "menus.colour.blue",
+  green: "menus.colour.green",
+  amber: "menus.colour.amber",
+  red: "menus.colour.red",
+  violet: "menus.colour.violet",
 };
 
 function ExtraItems({ readOnly }: { readOnly: boolean }) {
@@ -258,7 +262,7 @@ function ExtraItems({ readOnly }: { readOnly: boolean }) {
   return (
     <>
       <Do id="canvas.rename" icon={<Pencil size={14} />} />
-      <MenuSub label={t("canvas.menu.colour")} icon={<Palette size={14} />}>
+      <MenuSub label={t("menus.colour")} icon={<Palette size={14} />}>
         {COLOURS.map((colour) => (
           <MenuItem
             key={colour}

@@ -2,6 +2,8 @@ import { CircleAlert, Group, Layers } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { LayersReply } from "../api/schema";
 import { flatId } from "../graph/body";
+import { addTexts } from "../i18n";
+import english from "../i18n/en/layers.json";
 import { useGraph } from "../state/tabs";
 import { Button, Popover, Spinner } from "../ui";
 import { replaced } from "./rows";
@@ -9,6 +11,8 @@ import { TextRows } from "./TextRows";
 import type { WidgetProps } from "./types";
 import { useLayerCount } from "./useLayerCount";
 import styles from "./widgets.module.css";
+
+addTexts(english);
 
 /** Which layers a plugin changes: selectors, how many layers they match, and which. */
 export function LayersField(props: WidgetProps) {
@@ -28,19 +32,19 @@ export function LayersField(props: WidgetProps) {
     const reply = patterns.length === 1 ? all : each.get(pattern);
     if (!reply || pending) return null;
     if (patterns.length > 1 && reply.matched > 0) {
-      return <p className={styles.faint}>{t("forms.layers.row", { count: reply.matched })}</p>;
+      return <p className={styles.faint}>{t("layers.row", { count: reply.matched })}</p>;
     }
     return reply.near.length > 0 ? <NearMisses names={reply.near} onUse={(name) => use(pattern, name)} /> : null;
   };
 
   return (
     <div className={styles.stack}>
-      <TextRows {...props} items={patterns} mono add={t("forms.layers.add")} below={compact ? undefined : below} />
+      <TextRows {...props} items={patterns} mono add={t("layers.add")} below={compact ? undefined : below} />
       {node && (
         <div className={styles.under} role="status">
           {pending || !all ? (
             <span className={styles.faint}>
-              <Spinner size={12} /> {t("forms.layers.counting")}
+              <Spinner size={12} /> {t("layers.counting")}
             </span>
           ) : (
             <>
@@ -67,21 +71,21 @@ function Matched({ reply }: { reply: LayersReply }) {
   }
   return (
     <Popover
-      label={t("forms.layers.names")}
+      label={t("layers.names")}
       trigger={
         <Button size="s" variant="ghost" icon={<Layers size={13} />}>
-          {t("forms.layers.matched", { matched: reply.matched, total: reply.total })}
+          {t("layers.matched", { matched: reply.matched, total: reply.total })}
         </Button>
       }
     >
       <ul className={styles.names}>
         {reply.names.map((name) => (
           <li key={name}>
-            <code>{name || t("forms.layers.whole")}</code>
+            <code>{name || t("layers.whole")}</code>
           </li>
         ))}
         {reply.matched > reply.names.length && (
-          <li className={styles.faint}>{t("forms.layers.more", { count: reply.matched - reply.names.length })}</li>
+          <li className={styles.faint}>{t("layers.more", { count: reply.matched - reply.names.length })}</li>
         )}
       </ul>
     </Popover>
@@ -95,10 +99,10 @@ function Groups({ groups, onUse }: { groups: LayersReply["groups"]; onUse: (name
   if (names.length === 0) return null;
   return (
     <Popover
-      label={t("forms.layers.groups")}
+      label={t("layers.groups")}
       trigger={
         <Button size="s" variant="ghost" icon={<Group size={13} />}>
-          {t("forms.layers.groups")}
+          {t("layers.groups")}
         </Button>
       }
     >
@@ -108,7 +112,7 @@ function Groups({ groups, onUse }: { groups: LayersReply["groups"]; onUse: (name
             <Button size="s" variant="ghost" className={styles.nearName} onClick={() => onUse(name)}>
               {name}
             </Button>{" "}
-            <span className={styles.faint}>{t("forms.layers.row", { count })}</span>
+            <span className={styles.faint}>{t("layers.row", { count })}</span>
           </li>
         ))}
       </ul>
@@ -120,7 +124,7 @@ function NearMisses({ names, onUse }: { names: readonly string[]; onUse: (name: 
   const { t } = useTranslation();
   return (
     <div className={styles.near}>
-      <span className={styles.faint}>{t("forms.layers.near")}</span>
+      <span className={styles.faint}>{t("layers.near")}</span>
       {names.map((name) => (
         <Button key={name} size="s" variant="ghost" className={styles.nearName} onClick={() => onUse(name)}>
           {name}
