@@ -59,7 +59,7 @@ class Guided:
             """The outputs of several sides: in one call where their conditions go into one batch."""
             if len(sides) > 1 and not all(self._share(sides[0], other) for other in sides[1:]):
                 return [run(model, [each])[0] for each in sides]
-            told = model.with_inputs(progress=progress._replace(copies=len(sides)))
+            told = model.with_inputs(progress=Progress(progress.begin, progress.end, len(sides)))
             if len(sides) == 1:
                 return [self.family.predict(told, sample, timestep, sides[0])]
             samples = torch.cat([sample] * len(sides))
