@@ -1,5 +1,6 @@
 """`python -m docs.generate` from the root of the repository."""
 
-from . import errors
+from . import errors, parts
 
 errors.write()
+parts.write()

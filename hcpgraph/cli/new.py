@@ -35,7 +35,10 @@ def command(name: str, file: Path | None, empty: bool) -> None:
         _refuse_existing(target)
         load(name).save(target)
     else:
-        source = find(name).path
+        template = find(name)
+        source = template.path
+        if template.notice:
+            said(template.notice)
         target = file or Path(source.name)
         _refuse_existing(target)
         try:

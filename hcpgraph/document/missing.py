@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import GraphErrors, hidden, suggest
-from .shipped import names
+from .shipped import moved, names, notice
 
 KINDS = (".json", ".png", ".safetensors")
 """Endings of files that carry graphs."""
@@ -35,10 +35,12 @@ def beside(path: Path, kinds: tuple[str, ...]) -> str | None:
 
 
 def _meant(path: Path) -> str | None:
+    asked = path.as_posix().removesuffix(".json").removeprefix("graphs/")
+    if (old := moved(asked)) is not None:
+        return notice(old)
     if meant := beside(path, KINDS):
         return meant
     known = names()
-    asked = path.as_posix().removesuffix(".json").removeprefix("graphs/")
     fitting = [name for name in known if asked in (name, name.rpartition("/")[2])]
     if len(fitting) > 1:
         return f"did you mean one of the templates {' and '.join(fitting)}?"

@@ -148,7 +148,9 @@ def guidance_has_two_sides(view: Any) -> list[Problem]:
 
 @rule
 def sizes_are_read(view: Any) -> list[Problem]:
-    """Sizes of pictures have no effect on a family whose denoiser does not read them."""
+    """Sizes that do not come with the batch have no effect on a family whose denoiser does not read them."""
+    if any(giver.type in ("data.batch", "data.latent_batch") for giver in view.givers("sizes")):
+        return []
     family = view.facts.get("denoiser", {}).get("family")
     if view.type != "diffusion.predict" or "sizes" not in view.connected or family not in table.families():
         return []

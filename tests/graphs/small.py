@@ -35,8 +35,9 @@ def small(graph: hcpgraph.Graph) -> dict[str, Any]:
 
 
 def furnish(root: Path, sd15: Path, sdxl: Path) -> None:
-    """Both models; pictures of things and of their class, some with captions; conditions and masks for the first."""
+    """Both models, the first also where graphs look for one; pictures of things and of their class, some with captions; conditions and masks for the first."""
     shutil.copytree(sd15, root / "models/sd15")
+    shutil.copytree(sd15, root / "models/model")
     shutil.copytree(sdxl, root / "models/sdxl")
     for name, count in {"pictures": 3, "subject": 3, "style": 3, "class": 2, "conditions": 3, "masks": 3}.items():
         folder = root / "data" / name

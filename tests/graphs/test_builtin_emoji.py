@@ -99,7 +99,7 @@ def test_the_graph_that_goes_on_is_the_training_graph_with_another_start():
         kept = {name: value for name, value in base["nodes"][id].get("settings", {}).items() if name != "path"}
         assert kept.items() <= more["nodes"][id].get("settings", {}).items(), id
     renamed = {
-        target: source.replace("new.", "base.").replace("vae.out", "base.vae")
+        target: source.replace("new.", "base.").replace("vae.out", "base.model")
         for target, source in base["edges"].items()
     }
     assert more["edges"] == renamed

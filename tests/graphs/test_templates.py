@@ -8,10 +8,12 @@ from PIL import Image
 import hcpgraph
 from hcpgraph.checking.analyse import analyse, default_roots
 from hcpgraph.document.overrides import with_settings
+from hcpgraph.document.shipped import MOVED, names
+from hcpgraph.document.templates import find
 
 GRAPHS = Path(__file__).resolve().parents[2] / "graphs"
-FILES = sorted(GRAPHS.rglob("*.json"))
-COUNT = 41
+FILES = list(names(GRAPHS).values())
+COUNT = 29
 FEWER = {"steps": 50, "before.count": 2, "after.count": 2, "prompts.texts": ["grinning cat", "cat"]}
 
 
@@ -31,6 +33,14 @@ def validation(heard: list[dict], node: str) -> list[float]:
 
 def test_no_graph_is_left_out_of_this_file():
     assert len(FILES) == COUNT
+
+
+def test_the_name_of_a_graph_that_is_gone_finds_what_took_its_place():
+    assert set(MOVED.values()) <= set(names(GRAPHS)) and not set(MOVED) & set(names(GRAPHS))
+    for old, new in MOVED.items():
+        found = find(old)
+        assert found.name == new and old in found.notice and new in found.notice
+    assert find("lora_sdxl").name == "train/lora" and find("train/lora").notice == ""
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

@@ -74,6 +74,7 @@ def unread(port: str) -> list[tuple[str, str | None, str]]:
         ("vp", "process.shift", {}, wrong("E_SCHEDULE", "process")),
         ("flow", "process.shift", {}, []),
         ("vp", "loss.weighting", {}, wrong("E_SCHEDULE", "process")),
+        ("vp", "loss.weighting", {"scheme": "min_snr"}, []),
         ("flow", "loss.weighting", {}, []),
         ("vp", "loss.weighting", {"scheme": "none"}, []),
         ("edm", "loss.weighting", {}, wrong("E_SCHEDULE", "process")),

@@ -69,7 +69,7 @@ TABLE: dict[str, Any] = {
         "steps": 25,
         "guidance": 7.5,
         "distribution": "uniform",
-        "weighting": "none",
+        "weighting": "min_snr",
     },
     "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
 }

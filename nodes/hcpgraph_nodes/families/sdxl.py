@@ -76,7 +76,7 @@ TABLE: dict[str, Any] = {
         "steps": 25,
         "guidance": 5.0,
         "distribution": "uniform",
-        "weighting": "none",
+        "weighting": "min_snr",
     },
     "groups": {"denoiser": ["unet"], "text_encoder": ["clip"], "vae": ["kl_vae"], "controlnet": ["unet"]},
 }

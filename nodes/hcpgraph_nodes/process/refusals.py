@@ -22,6 +22,10 @@ def no_signal(kind: str) -> str:
     return f"the schedule leaves no signal at its last timestep, where {kind} predictions give no finite picture"
 
 
+FLOW_WEIGHTINGS = ("sigma_sqrt", "cosmap", "sigma_squared")
+"""Schemes of `loss.weighting` that only flows have."""
+
+
 def no_weighting(kind: str) -> str:
     """The weightings of SD 3 are functions of a flow's share of noise."""
     return f"these weightings are for a rectified flow, and the process is of the kind {kind}"

@@ -29,9 +29,9 @@ def process_can_change(view: Any) -> list[Problem]:
     facts = view.facts.get("process", {})
     kind = facts.get("process")
     if view.type == "loss.weighting":
-        weighs = view.settings.get("scheme") not in ("auto", "none")
-        wrong = weighs and kind not in (None, "flow") and refusals.no_weighting(kind)
-        return [error(view, "E_SCHEDULE", "process", wrong, "use loss.min_snr")] if wrong else []
+        of_flows = view.settings.get("scheme") in refusals.FLOW_WEIGHTINGS
+        wrong = of_flows and kind not in (None, "flow") and refusals.no_weighting(kind)
+        return [error(view, "E_SCHEDULE", "process", wrong, "take min_snr")] if wrong else []
     if view.type == "process.shift":
         wrong = kind not in (None, "flow") and refusals.no_shift(kind)
         return [error(view, "E_SCHEDULE", "process", wrong, "take process.flow")] if wrong else []
