@@ -61,6 +61,7 @@ _looked_up = lru_cache(maxsize=65536)(_found)
 
 
 def _describe(error: Any) -> tuple[str, str]:
+    error = _meant(error)
     name = str(error.absolute_path[0]) if error.absolute_path else ""
     inner = "".join(f"[{part!r}]" for part in list(error.absolute_path)[1:])
     value = json.dumps(error.instance)
@@ -84,8 +85,22 @@ def _describe(error: Any) -> tuple[str, str]:
     return name, f"{told}, but{inner and f' {inner}'} is {value}"
 
 
+def _meant(error: Any) -> Any:
+    """What is wrong in the one form of several whose type a value has: of `int | Literal["auto"]` a number that is too
+    small; else the error as it is."""
+    forms: dict[Any, list[Any]] = {}
+    for fault in error.context or ():
+        forms.setdefault(fault.schema_path[0], []).append(fault)
+    near = [faults[0] for faults in forms.values() if not any(_is_other(fault) for fault in faults)]
+    return near[0] if error.validator == "anyOf" and len(near) == 1 else error
+
+
+def _is_other(fault: Any) -> bool:
+    return fault.validator in ("type", "const") and not fault.path
+
+
 def _forms(wanted: Any) -> str:
-    return ", ".join(str(form.get("type", form.get("enum", form.get("const", "…")))) for form in wanted)
+    return ", ".join(str(form.get("const", form.get("type", form.get("enum", "…")))) for form in wanted)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -30,6 +30,7 @@ SETTINGS = {
     "items": Annotated[list[int], Field(max_length=3), Hint(advanced=True)],
     "table": dict[str, float],
     "either": int | str,
+    "auto": Annotated[int, Field(ge=1)] | Literal["auto"],
     "deep": Nested,
     "nested": list[list[bool] | None],
 }
@@ -48,7 +49,7 @@ def _declare_all():
 
 EVERYTHING = _declare_all()
 GOOD = {"whole": 1, "real": 1.5, "maybe": None, "text": "abc", "coded": "ab", "flag": True, "word": "a", "one_of": 1,
-        "items": [1], "table": {}, "either": "x", "deep": {}, "nested": [[True], None]}  # fmt: skip
+        "items": [1], "table": {}, "either": "x", "auto": "auto", "deep": {}, "nested": [[True], None]}  # fmt: skip
 
 SCALARS = (
     st.none()
@@ -88,3 +89,14 @@ def test_every_missing_and_every_wrong_setting_is_told():
     assert {port for code, port in told if code == "E_SETTING_MISSING"} == missing
     assert told["E_SETTING", "whole"].message == "must be at most 9, but is 99"
     assert told["E_SETTING_UNKNOWN", "reel"].hint == "did you mean 'real'?"
+
+
+def test_a_value_of_one_of_several_forms_is_told_by_that_form():
+    def told(name, value):
+        (problem,) = setting_rules.check(EVERYTHING.spec, "n", {**GOOD, name: value}, ())
+        return problem.message
+
+    assert told("auto", 0) == "must be at least 1, but is 0"
+    assert told("auto", "many") == 'fits none of the allowed forms: integer, auto, but is "many"'
+    assert told("either", 1.5) == "fits none of the allowed forms: integer, string, but is 1.5"
+    assert told("nested", [[1]]) == "must be boolean, but [0][0] is 1"
