@@ -44,7 +44,7 @@ describe("shapeOf", () => {
     const draw = Object.keys(graph.nodes).find((id) => graph.nodes[id]?.type === "graph:draw")!;
     const shape = shapeOf(graph, [], draw, specs);
     expect(shape.kind).toBe("subgraph");
-    expect(shape.inputs.map((port) => port.name)).toContain("denoiser");
+    expect(shape.inputs.find((port) => port.name === "model")?.declared).toBe("Model");
     expect(shape.outputs.map((port) => [port.name, port.type])).toEqual([["images", "Images"]]);
     const guidance = shape.settings.find((setting) => setting.name === "guidance")!;
     expect(guidance.isDefault).toBe(false);

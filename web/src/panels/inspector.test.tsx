@@ -50,8 +50,8 @@ describe("a node", () => {
     await inspect();
     expect(screen.getByRole("heading", { level: 2 }).textContent).toBe(realSpecs().byId.get("plugin.lora")?.title);
     expect(screen.getByText(realSpecs().byId.get("plugin.lora")?.help ?? "")).toBeTruthy();
-    await user.click(screen.getByRole("button", { name: "model comes from model.denoiser: go there" }));
-    expect(useSession.getState().focus).toMatchObject({ node: "model", port: "denoiser" });
+    await user.click(screen.getByRole("button", { name: "model comes from model.model: go there" }));
+    expect(useSession.getState().focus).toMatchObject({ node: "model", port: "model" });
   });
 
   it("says which wire wins where a whole model and a part of it come in", async () => {
@@ -150,6 +150,7 @@ describe("settings", () => {
 
 describe("several nodes", () => {
   it("have their common settings edited together, in one step", async () => {
+    open(realGraph("train/lora_text_encoder"));
     select("lora", "text_lora");
     await inspect();
     const box = screen.getByRole("spinbutton", { name: "Rank" });
@@ -161,9 +162,10 @@ describe("several nodes", () => {
   });
 
   it("say where they differ, and leave out what a wire feeds", () => {
+    open(realGraph("train/lora_text_encoder"));
     const shapes = ["lora", "text_lora"].map((id) => shapeOf(graphNow(), [], id, realSpecs()));
     const same = Object.fromEntries(commonSettings(shapes).map((one) => [one.setting.name, one.same]));
-    expect(same).toMatchObject({ layers: true, rank: false, alpha: false });
+    expect(same).toMatchObject({ bias: true, layers: false, rank: false, alpha: false });
     currentDoc().edit("test", (graph) => ({ ...graph, edges: { ...graph.edges, "lora.rank": "x.out" } }));
     const wired = ["lora", "text_lora"].map((id) => shapeOf(graphNow(), [], id, realSpecs()));
     expect(commonSettings(wired).map((one) => one.setting.name)).not.toContain("rank");
@@ -173,6 +175,7 @@ describe("several nodes", () => {
 describe("a wire", () => {
   it("says its ends, moves in a list and goes", async () => {
     const user = userEvent.setup();
+    open(realGraph("train/lora_text_encoder"));
     useSession.getState().setSelection([], ["save.adapter.0"]);
     await inspect();
     expect(screen.getByRole("button", { name: "done.out" })).toBeTruthy();

@@ -119,7 +119,7 @@ describe("SettingField", () => {
     const box = screen.getByRole("spinbutton", { name: "Steps" });
     write(box, "9");
     expect(settings("watch").steps).toBe(9);
-    expect(currentDoc().getState().graph.graphs.draw?.nodes.sample?.settings?.steps).toBe(25);
+    expect(currentDoc().getState().graph.graphs.draw?.nodes.sample?.settings?.steps).toBe("auto");
   });
 
   it("cannot be edited in a document that is read only", () => {
