@@ -70,5 +70,5 @@ def test_a_wire_is_offered_if_and_only_if_the_engine_takes_it(name: str, tries: 
         else:
             # The engine asks for types only where there is no circle.
             assert one["why"] in {REFUSED[code] for code in refused} or "E_CYCLE" in codes, f"{wire}: {sorted(codes)}"
-    reasons = {"type", "scope", "cycle"} if name.startswith("quickstart") else {"type", "scope"}
+    reasons = {"type", "scope", "cycle"} if name == "train/scratch" else {"type", "scope"}
     assert {None, *(f"graph.connect.{reason}" for reason in reasons)} <= seen
