@@ -32,7 +32,7 @@ def expand(flat: Flat, registry: Registry, resolve: Resolve) -> None:
         registry: Node types, port types, and the probes that say what a node changes.
         resolve: Turns `root:relative` into a path, for probes.
     """
-    if not any(info.parts for info in registry.types.values()):
+    if not _has_bundles(flat, registry):
         return
     order = sort(replace(flat, problems=[]))
     bundles = sources_of_bundles(flat, order, registry.types)
@@ -45,6 +45,14 @@ def expand(flat: Flat, registry: Registry, resolve: Resolve) -> None:
 def _split(name: str) -> Source:
     id, _, port = name.rpartition(".")
     return id, port
+
+
+def _has_bundles(flat: Flat, registry: Registry) -> bool:
+    """Whether any node gives a bundle of its own; others only hand one on."""
+    kinds = {name for name, info in registry.types.items() if info.parts}
+    specs = {node.type: node.spec for node in flat.nodes.values() if node.spec is not None}
+    ports = (port for spec in specs.values() for port in (*spec.gives, *spec.outputs, *spec.entries))
+    return any(port.ref.name in kinds or any(arg.name in kinds for arg in port.ref.args) for port in ports)
 
 
 class _Expansion:
@@ -260,7 +268,7 @@ class _Expansion:
         every = [self._parts(source) for source in sources]
         self.copied[node.id] = []
         common = [part for part in every[0] if all(part in parts for parts in every)]
-        made = dict(every[0])
+        made = {part: every[0][part] for part in common if all(parts[part] == every[0][part] for parts in every)}
         for part in common:
             if part not in could:
                 continue
@@ -367,22 +375,20 @@ class _Expansion:
     # Leaving
 
     def _leave(self) -> None:
-        """Outputs of the graph are whole; a node that stands there once a part is gone, unless nobody reads it."""
+        """Outputs of the graph are whole; of a node that nobody reads every copy is there."""
         flat = self.flat
         flat.outputs = {name: self._whole(source, None, f"={name}") for name, source in flat.outputs.items()}
         flat.bundles |= {_split(name): flat.bundles[s] for name, s in flat.exports.items() if s in flat.bundles}
         flat.exports = {name: source for name, source in flat.exports.items() if source not in flat.bundles}
         for id, copies in self.copied.items():
+            if not any(copy in flat.nodes for copy in copies):
+                for copy in copies:
+                    self._use((copy, ""))
             made = [copy for copy in copies if copy in flat.nodes]
-            node = flat.nodes[id]
-            if made:
-                del flat.nodes[id]
-                flat.children[node.parent].remove(id)
-                flat.instances[id] = node.type
-                flat.exports |= {f"{id}.{part.rpartition('/')[2]}": (part, self._first(node)) for part in made}
-            else:
-                for name, sources in node.inputs.items():
-                    node.inputs[name] = [self._whole(source, node.parent, id) for source in sources]
+            node = flat.nodes.pop(id)
+            flat.children[node.parent].remove(id)
+            flat.instances[id] = node.type
+            flat.exports |= {f"{id}.{part.rpartition('/')[2]}": (part, self._first(node)) for part in made}
 
     def _first(self, node: FlatNode) -> str:
         assert node.spec is not None

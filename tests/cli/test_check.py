@@ -160,7 +160,7 @@ def quickstart() -> Graph:
     step.add(
         "text.template", "sentence", templates=["a photo of {caption}", "{caption}, {pt}", "{pt}"], words={"pt": "sks"}
     )
-    step.add("data.caption_dropout", "dropout", probability=0.3)
+    step.set("dropout.probability", 0.3)
     step.add("test.heard", "heard")
     step.connect("batch.captions", "sentence.captions")
     step.connect("sentence.out", "dropout.captions")
@@ -196,8 +196,8 @@ def test_what_the_encoder_does_not_read_and_words_that_never_come_are_told(works
     step.set("sentence.templates", ["{caption}" + ", fur" * 34 + ", (cat:1.2), the end"])
     (model,) = (id for id, node in graph.nodes.items() if node.type == "model.load")
     graph.add("word.new", "word", name="<w>")
-    graph.connect(f"{model}.text_encoder", "word.model")
-    graph.connect("word.model", "step.text_encoder")
+    graph.connect(f"{model}.model", "word.model")
+    graph.connect("word.model", "lora.model")
     warned = {one["code"]: one for one in made(graph, workspace, samples=0)["loaders"][0]["warnings"]}
     told = warned["W_TEXT_CUT"]["count"], warned["W_PROMPT_WEIGHTS"]["count"]
     assert told[0] == told[1] > 0 and "the end" in warned["W_TEXT_CUT"]["message"]

@@ -97,9 +97,28 @@ def test_a_node_that_hands_on_stands_there_once_a_half_that_is_read(workspace):
     assert set(run(g, workspace, targets=["d"]).outputs) == {"d.left", "d.right"}
 
 
-def test_without_readers_it_gets_the_pair_as_one_value(workspace):
+def test_without_readers_it_stands_there_once_every_half(workspace):
     g = graph({"m": MAKE, "c": "pair.copy"}, {"c.pair": "m.pair"})
-    assert found(g, workspace).flat.nodes["c"].inputs == {"pair": [("c/m-pair", "pair")]}
+    done = run(g, workspace)
+    assert done.outputs["c/left.out"].said == "(lx)" and done.outputs["c/right.out"].said == "(rx)"
+
+
+def test_a_choice_between_pairs_is_one_between_halves(workspace):
+    nodes = {
+        "m": MAKE,
+        "n": ("pair.make", {"name": "y"}),
+        "j": "pair.join",
+        "choose": ("toy.choose", {"take": "b"}),
+        "l": "pair.left",
+    }
+    edges = {"j.left": "n.left", "choose.a": "m.pair", "choose.b": "j.pair", "l.left": "choose.out"}
+    g = graph(nodes, edges)
+    done = run(g, workspace, targets=["l"])
+    assert done.outputs["l.out"] == "ly" and "m" not in done.ran
+    g.add("pair.say", "right")
+    g.edges |= {"p.pair": "choose.out", "right.half": "p.right"}
+    g.add("pair.split", "p")
+    assert ("E_BUNDLE_PART", "right.half") in codes(g), "one of the two has no right half"
 
 
 def test_join_takes_halves_from_where_they_are(workspace):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,9 +109,15 @@ def test_sizes_for_a_family_that_does_not_read_them(tmp_path: Path, name: str, c
     class View:
         node, type, connected = "n", "diffusion.predict", frozenset({"sizes"})
         facts = {"denoiser": {"family": name}}
+        giver = "value.list"
+
+        def givers(self, port):
+            return [SimpleNamespace(type=self.giver)]
 
     assert [(problem.code, problem.severity) for problem in sizes_are_read(View())] == [(c, "warning") for c in codes]
-    View.connected = frozenset()
+    View.giver = "data.batch"
+    assert sizes_are_read(View()) == [], "they come with every batch"
+    View.giver, View.connected = "value.list", frozenset()
     assert sizes_are_read(View()) == []
 
 

@@ -322,9 +322,14 @@ def test_a_layout_has_a_place_for_the_adapter(kind, settings, layout, wrong):
 
 
 def test_a_file_of_hcp_is_for_one_component():
+    for name, wrong in (("lora", 0), ("lora_text_encoder", 1)):
+        g = hcpgraph.load(ROOT / f"graphs/train/{name}.json")
+        assert not told(g, "E_ADAPTER")
+        g.set("save.layout", "hcp")
+        assert len(told(g, "E_ADAPTER")) == wrong
     g = hcpgraph.load(ROOT / "graphs/train/lora.json")
-    assert not told(g, "E_ADAPTER")
     g.set("save.layout", "hcp")
+    g.set("lora.layers", ["@attention", "text_encoder:@attention"])
     assert len(told(g, "E_ADAPTER")) == 1
 
 

@@ -82,4 +82,7 @@ def _text_config(path: Path) -> list[dict[str, Any]]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text("utf-8")))
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name} is no JSON object") from error

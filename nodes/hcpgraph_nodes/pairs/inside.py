@@ -8,6 +8,7 @@ from typing import Any
 from hcpgraph.errors import Problem
 
 from ..families.table import said
+from ..selectors import components
 from .told import error, number, origin, warning
 
 WORD_ENDINGS = {"safetensors": ".safetensors", "diffusers": ".safetensors", "a1111": ".pt"}
@@ -46,10 +47,17 @@ def layout_has_a_place(view: Any) -> list[Problem]:
         what = None if made is None else _without_place(made, layout)
         if what is not None:
             found.append(error(view, "E_ADAPTER", "layout", f"the {layout} layout has no place for {what}", hint))
-    if layout == "hcp" and view.wires.get("adapter", 0) > 1:
-        message = f"a file of HCP-Diffusion is for one component, and {view.wires['adapter']} adapters are wired"
+    if layout == "hcp" and (count := sum(_components(giver) for giver in view.givers("adapter"))) > 1:
+        message = f"a file of HCP-Diffusion is for one component, and adapters of {count} are wired"
         found.append(error(view, "E_ADAPTER", "layout", message, "save each into a file of its own"))
     return found
+
+
+def _components(giver: Any) -> int:
+    """How many components an adapter is for, as far as its selectors say."""
+    made = giver if giver.type.startswith("plugin.") else origin(giver, "value", "plugin.")
+    selectors = made.settings.get("layers") if made is not None else None
+    return len(components(selectors)) if isinstance(selectors, list) else 1
 
 
 def _without_place(adapter: Any, layout: str) -> str | None:
