@@ -1,26 +1,27 @@
-"""The Python face of the engine: `validate`, `plan` and `run`. The CLI, the server and the tests are thin over it."""
+"""The Python face of the engine: `validate`, `plan` and `run`. The CLI, the server and the tests are thin over it.
+
+What only planning and running need is imported there: a check takes about half a second, most of it imports.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from .checking.analyse import Analysis, analyse, default_roots
 from .declaring.registry import Registry, default_registry
-from .device import pick_device
 from .document.graph import Graph
-from .document.overrides import with_settings
 from .document.reading import load
-from .document.required_files import locate
 from .errors import GraphErrors, Problem, did_you_mean
-from .fingerprint import Fingerprints
 from .paths import Roots
-from .planning.begun import planned, settled
-from .planning.plan import Plan
-from .running.options import Given, Options
-from .running.record import Result, execute
+
+if TYPE_CHECKING:
+    from .fingerprint import Fingerprints
+    from .planning.plan import Plan
+    from .running.options import Given, Options
+    from .running.record import Result
 
 GraphLike = Graph | str | os.PathLike[str]
 
@@ -73,6 +74,9 @@ def plan(graph: GraphLike, options: Options | None = None, **given: Unpack[Given
     Raises:
         GraphErrors: the graph or the call is wrong, or a target does not exist.
     """
+    from .document.overrides import with_settings
+    from .running.options import Options
+
     asked = (options or Options()).given(**given)
     registry = default_registry(asked.packs)
     changed = with_settings(
@@ -94,6 +98,13 @@ def run(graph: GraphLike, options: Options | None = None, **given: Unpack[Given]
     Raises:
         GraphErrors: the graph or the call is wrong; nothing was run or written.
     """
+    from .device import pick_device
+    from .document.overrides import with_settings
+    from .document.required_files import locate
+    from .planning.begun import settled
+    from .running.options import Options
+    from .running.record import execute
+
     asked = (options or Options()).given(**given)
     registry, places = default_registry(asked.packs), asked.places
     changed = with_settings(
@@ -112,6 +123,9 @@ def run(graph: GraphLike, options: Options | None = None, **given: Unpack[Given]
 
 
 def _planned(analysis: Analysis, asked: Options, prints: Fingerprints, *, known_only: bool = False) -> Plan:
+    from .device import pick_device
+    from .planning.begun import planned
+
     return planned(
         analysis,
         asked.places,
@@ -126,6 +140,8 @@ def _planned(analysis: Analysis, asked: Options, prints: Fingerprints, *, known_
 
 
 def _prints(places: Roots) -> Fingerprints:
+    from .fingerprint import Fingerprints
+
     return Fingerprints(places.root("cache") / "fingerprints.sqlite")
 
 
