@@ -72,7 +72,9 @@ async function draw(name, title, colorScheme) {
   });
   await page.goto(server.url);
   await page.getByRole("button", { name: "Templates", exact: true }).click();
-  await page.getByRole("dialog", { name: "Templates" }).getByRole("button", { name: title }).first().click();
+  // Its card begins with the title, which others may have in their texts.
+  const begins = new RegExp(`^\\s*${title.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![+\\w])`);
+  await page.getByRole("dialog", { name: "Templates" }).getByRole("button", { name: begins }).first().click();
   await page.getByRole("navigation", { name: "Open graphs" }).getByText(title).first().waitFor();
   await page.setViewportSize(DRAWN);
   await page.addStyleTag({ content: ALONE });
