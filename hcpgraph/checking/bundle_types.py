@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ..declaring.registry import Registry
 from ..declaring.spec import PortSpec
 from ..types import ANY, Lattice, TypeRef, accepts, substitute
 from .flat import Flat, Source, owns
@@ -47,3 +48,11 @@ def _bind(
     for port in ports:
         for source in wired.get(port.name, ()):
             accepts(lattice, port.ref, types.get(source, ANY), bound)
+
+
+def has_bundles(flat: Flat, registry: Registry) -> bool:
+    """Whether any node gives a bundle of its own; others only hand one on."""
+    kinds = {name for name, info in registry.types.items() if info.parts}
+    specs = {node.type: node.spec for node in flat.nodes.values() if node.spec is not None}
+    ports = (port for spec in specs.values() for port in (*spec.gives, *spec.outputs, *spec.entries))
+    return any(port.ref.name in kinds or any(arg.name in kinds for arg in port.ref.args) for port in ports)

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..declaring.registry import Registry
 from ..declaring.spec import NodeSpec, PortSpec
 from ..types import TypeInfo, TypeRef, accepts
-from .bundle_types import sources_of_bundles
+from .bundle_types import has_bundles, sources_of_bundles
 from .flat import Flat, FlatNode, Source, owns
 from .order import BEGIN, Order, sort
 
@@ -32,7 +32,7 @@ def expand(flat: Flat, registry: Registry, resolve: Resolve) -> None:
         registry: Node types, port types, and the probes that say what a node changes.
         resolve: Turns `root:relative` into a path, for probes.
     """
-    if not _has_bundles(flat, registry):
+    if not has_bundles(flat, registry):
         return
     order = sort(replace(flat, problems=[]))
     bundles = sources_of_bundles(flat, order, registry.types)
@@ -47,14 +47,6 @@ def _split(name: str) -> Source:
     return id, port
 
 
-def _has_bundles(flat: Flat, registry: Registry) -> bool:
-    """Whether any node gives a bundle of its own; others only hand one on."""
-    kinds = {name for name, info in registry.types.items() if info.parts}
-    specs = {node.type: node.spec for node in flat.nodes.values() if node.spec is not None}
-    ports = (port for spec in specs.values() for port in (*spec.gives, *spec.outputs, *spec.entries))
-    return any(port.ref.name in kinds or any(arg.name in kinds for arg in port.ref.args) for port in ports)
-
-
 class _Expansion:
     """The pass over all nodes, givers first.
 
@@ -63,6 +55,7 @@ class _Expansion:
         values: Sources that give a bundle as one value.
         waiting: Nodes that are put in once something reads them, by id.
         joins: Where a bundle was made one value already.
+        unread: Nodes that join or take apart, and that nobody needs as all their parts come from elsewhere.
         apart: Outputs of nodes that take bundles apart -> the bundle, the part, and its source if it has one.
     """
 
@@ -76,6 +69,7 @@ class _Expansion:
         self.copied: dict[str, list[str]] = {}
         self.joins: dict[tuple[Source, str | None], Source] = {}
         self.apart: dict[Source, tuple[Source, str, Source | None]] = {}
+        self.unread: dict[str, Parts] = {}
 
     def go(self, order: Order) -> None:
         flat = self.flat
@@ -98,7 +92,8 @@ class _Expansion:
     # Reading
 
     def _begin(self, node: FlatNode, spec: NodeSpec) -> None:
-        self._taken_apart(node, spec)
+        if self._taken_apart(node, spec):
+            return
         for port in spec.takes:
             sources = node.inputs.pop(port.name, None)
             if sources:
@@ -115,15 +110,18 @@ class _Expansion:
             self._variable(node, spec, name, ports)
         node.inputs = self._past_splits(node, node.inputs)
 
-    def _taken_apart(self, node: FlatNode, spec: NodeSpec) -> None:
+    def _taken_apart(self, node: FlatNode, spec: NodeSpec) -> bool:
+        """Whether a node takes a bundle apart whose parts are known: then nobody needs it."""
         if not any(info.split == node.type for info in self.registry.types.values()):
-            return
+            return False
         sources = node.inputs.get(spec.inputs[0].name, ())
         if sources and (kind := self.flat.bundles.get(sources[0])):
             parts = self._parts(sources[0])
             names = self.registry.types[kind].parts
             self.apart |= {(node.id, part): (sources[0], part, parts.get(part)) for part in names}
-            self.flat.idle.add(node.id)
+            self.unread[node.id] = {part: source for part, source in parts.items() if part in names}
+            return True
+        return False
 
     def _past_splits(self, node: FlatNode, ports: dict[str, list[Source]]) -> dict[str, list[Source]]:
         """Wires from a node that takes a bundle apart come from where the part does."""
@@ -311,7 +309,7 @@ class _Expansion:
             info = self.registry.types[kind]
             if node.type == info.join:
                 self.of[source] = {part: node.inputs[part][0] for part in info.parts if node.inputs.get(part)}
-                self.flat.idle.add(node.id)
+                self.unread[node.id] = self.of[source]
             elif source not in self.of:
                 self.values.add(source)
 
@@ -349,7 +347,7 @@ class _Expansion:
             return source
         giver = self.flat.nodes.get(source[0])
         if giver is not None and giver.spec is not None and giver.type == self.registry.types[kind].join:
-            self.flat.idle.discard(giver.id)
+            self.unread.pop(giver.id, None)
             return source
         if (source, parent) not in self.joins:
             id = f"{near}/{source[0].replace('/', '-')}-{source[1]}"
@@ -385,10 +383,17 @@ class _Expansion:
                 for copy in copies:
                     self._use((copy, ""))
             made = [copy for copy in copies if copy in flat.nodes]
-            node = flat.nodes.pop(id)
-            flat.children[node.parent].remove(id)
-            flat.instances[id] = node.type
-            flat.exports |= {f"{id}.{part.rpartition('/')[2]}": (part, self._first(node)) for part in made}
+            port = self._first(flat.nodes[id])
+            self._replaced(id, {copy.rpartition("/")[2]: (copy, port) for copy in made})
+        for id, parts in self.unread.items():
+            self._replaced(id, {part: source for part, source in parts.items() if source[0] in flat.nodes})
+
+    def _replaced(self, id: str, parts: Parts) -> None:
+        """A node is gone, and stands for where its parts come from, as the instance of a subgraph does."""
+        node = self.flat.nodes.pop(id)
+        self.flat.children[node.parent].remove(id)
+        self.flat.instances[id] = node.type
+        self.flat.exports |= {f"{id}.{part}": source for part, source in parts.items()}
 
     def _first(self, node: FlatNode) -> str:
         assert node.spec is not None

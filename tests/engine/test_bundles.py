@@ -138,6 +138,18 @@ def test_a_half_that_is_missing_is_told_where_it_is_wanted(workspace):
     assert "pair.join" in problems(g)[0].hint
 
 
+def test_a_join_that_nobody_needs_reads_no_weights(workspace):
+    """What is trained may be joined before training: readers read its parts, and the join nothing."""
+    g = graph({"m": MAKE, "n": ("pair.make", {"name": "y"}), "j": "pair.join", "c": "pair.copy", "r": "pair.read"},
+              {"j.base": "m.pair", "j.right": "n.pair", "c.pair": "j.pair", "r.pair": "c.out"})  # fmt: skip
+    flat = found(g, workspace).flat
+    assert set(flat.nodes) == {"m", "n", "c/left", "c/right", "r"} and flat.instances == {
+        "j": "pair.join",
+        "c": "pair.copy",
+    }
+    assert set(run(g, workspace, targets=["j"]).outputs) == {"j.left", "j.right"}
+
+
 def test_split_gives_halves_from_where_they_are(workspace):
     g = graph({"m": MAKE, "c": "pair.change", "p": "pair.split", "l": "pair.left", "s": "pair.say", "j": "pair.join"},
               {"c.pair": "m.pair", "p.pair": "c.pair", "l.left": "p.left", "s.half": "p.right"})  # fmt: skip

@@ -91,7 +91,7 @@ def test_the_model_is_the_average_around_the_vae_of_part_one(emoji):
         workspace / "out/emoji/base.png", workspace=workspace, targets=["unet_averaged", "unet"], record=False
     )
     assert cached.status == "done", cached.failed
-    averaged = cached.outputs["unet_averaged.out"].root.module.state_dict()
+    averaged = cached.outputs["unet_averaged.denoiser"].root.module.state_dict()
     last = cached.outputs["unet.model"].root.module.state_dict()
     assert all(torch.equal(averaged[key].half(), saved[key]) for key in saved)
     assert any(not torch.equal(last[key].half(), saved[key]) for key in saved)
