@@ -29,9 +29,13 @@ it("speaks Chinese everywhere once it is switched, nodes and their help included
     for (const { title } of Object.values(body.nodes)) if (title) OWN.add(title);
     for (const { title } of body.view.frames ?? []) OWN.add(title);
   }
-  // A setting is called in the form what it is called in the file and on the command line; its help is translated.
+  // A setting and its choices are called in the form what they are called in the file and on the command line; their
+  // help is translated.
   for (const { schema } of specs.values()) {
-    for (const name of Object.keys(schema.properties ?? {})) OWN.add(labelOf(name));
+    for (const [name, setting] of Object.entries(schema.properties ?? {})) {
+      OWN.add(labelOf(name));
+      for (const value of setting.enum ?? []) OWN.add(String(value));
+    }
   }
   await allChinese(editor, "the graph");
 
