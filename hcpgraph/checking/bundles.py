@@ -140,15 +140,9 @@ class _Expansion:
     def _spread(self, node: FlatNode, spec: NodeSpec, port: PortSpec, source: Source) -> None:
         """A port that stands for others: each gets its part, unless something is wired to it."""
         if source not in self.flat.bundles:
-            giver = self.flat.nodes[source[0]]
-            info = self.registry.types[port.type]
-            kind = self._declared(giver, source[1])
-            fitting = [own for part, own in port.parts.items() if info.parts[part] == kind]
-            if fitting:  # one part alone
-                node.inputs.setdefault(fitting[0], [source])
-            else:
-                message = f"takes {port.type}, but {'.'.join(source)} gives {kind or 'something else'}"
-                self.flat.error("E_TYPE", message, node.id, port.name, f"wire a {port.type} to it")
+            message = f"takes {port.type}, but {'.'.join(source)} gives something else"
+            hint = f"wire a {port.type} to it, or a part of one to {', '.join(port.parts.values())}"
+            self.flat.error("E_TYPE", message, node.id, port.name, hint)
             return
         parts = self._parts(source)
         for part, own in port.parts.items():
@@ -158,10 +152,6 @@ class _Expansion:
                 node.inputs[own] = [self._use(parts[part])]
             elif not spec.input[own].optional:
                 self._lacks(node, own, source, part)
-
-    def _declared(self, giver: FlatNode, port: str) -> str | None:
-        known = giver.spec.output.get(port) or giver.spec.entry.get(port) if giver.spec else None
-        return known.ref.required().name if known else None
 
     def _plain(self, node: FlatNode, port: PortSpec) -> None:
         """A port of a fixed type: of a bundle it gets the part of its type, or all of it."""
@@ -180,8 +170,7 @@ class _Expansion:
             return self._whole(source, parent or node.parent, node.id)
         found = self._parts(source).get(wanted[0])
         if found is None:
-            if not port.optional:
-                self._lacks(node, port.name, source, wanted[0])
+            self._lacks(node, port.name, source, wanted[0])
             return None
         return self._use(found)
 

@@ -196,6 +196,15 @@ def test_other_values_do_not_go_into_a_port_for_pairs():
     g = graph({"n": ("toy.number", {"value": 1}), "r": "pair.read", "l": "pair.left", "m": MAKE},
               {"r.pair": "n.out", "l.left": "m.right"})  # fmt: skip
     assert {("E_TYPE", "r.pair"), ("E_TYPE", "l.left")} <= set(codes(g))
+    g.edges = {"r.pair": "m.left"}
+    assert ("E_TYPE", "r.pair") in codes(g), "half of a pair is wired to the port of the half"
+
+
+def test_a_half_that_an_optional_port_was_wired_for_is_not_left_out_without_a_word():
+    g = graph(
+        {"m": MAKE, "j": "pair.join", "r": "pair.read"}, {"j.left": "m.left", "r.pair": "m.pair", "r.more": "j.pair"}
+    )
+    assert codes(g) == [("E_BUNDLE_PART", "r.more")]
 
 
 def test_a_pair_is_one_value_in_lists_regions_and_outputs(workspace):

@@ -286,3 +286,21 @@ def test_selectors_of_a_part_that_layers_does_not_name_are_refused(place: Path) 
     g = graph({"lora": ("plugin.lora", settings)}, {"lora.model": "model.model"})
     done = hcpgraph.run(g, workspace=place)
     assert "E_LAYERS" in str(done.failed["lora"]) and "vae" in str(done.failed["lora"])
+
+
+@pytest.mark.parametrize(
+    ("type", "settings"), [("plugin.loha", {"rank": 2}), ("plugin.lokr", {}), ("plugin.full", {"bias": False})]
+)
+def test_every_adapter_goes_to_two_parts_and_off_one_of_them(type: str, settings: dict[str, Any], place: Path) -> None:
+    both = {"layers": ["@attention", "text_encoder:@attention"], **settings}
+    nodes = {
+        "lora": (type, both),
+        "save": ("plugin.save", {"path": "out:both.safetensors"}),
+        "off": ("plugin.without", {}),
+    }
+    edges = {"lora.model": "model.model", "save.adapter.0": "lora.adapter"}
+    edges |= {"apart.model": "lora.model", "off.model": "apart.text_encoder", "off.adapter": "lora.adapter"}
+    done = run(graph({**nodes, "apart": ("model.split", {})}, edges), place, "save", "off.out")
+    keys = load_file(place / "out/both.safetensors")
+    assert {key.partition("_")[2].partition("_")[0] for key in keys} == {"unet", "te"}
+    assert done.outputs["off.out"].stack == (), "its own part of the adapter is taken off"

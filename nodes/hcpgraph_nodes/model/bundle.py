@@ -77,5 +77,5 @@ def part_context(ctx: Context, name: str) -> Context:
     """The context of a node for one part of several: draws and parameter groups of its own, but for the denoiser."""
     if name == "denoiser":
         return ctx
-    node, stream = f"{ctx.node}.{name}", f"{ctx.stream}/{name}"
+    node, stream = f"{ctx.node}/{name}", f"{ctx.stream}/{name}"
     return Context(node, ctx.run, ctx.scope, stream=stream, key=ctx.key, kin=ctx.kin, reads=ctx.reads)

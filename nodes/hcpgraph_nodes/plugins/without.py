@@ -30,7 +30,8 @@ def without(model: M, adapter: Adapter) -> Annotated[M, Facts(family=Port("model
     """
     if isinstance(model, Model):
         return model.changed({each.component: without(model.part(each.component), each) for each in adapter.each})
-    component(model)
+    name = component(model)
+    adapter = next((each for each in adapter.each if each.component == name), adapter)
     if adapter.plugin not in model.stack:
         raise GraphError(
             "E_NOT_ATTACHED",
