@@ -275,3 +275,10 @@ def test_an_edited_file_is_read_again(registry, tmp_path):
 def test_reading_texts_needs_no_torch():
     code = "import sys, hcpgraph.server.helpers.locales; assert 'torch' not in sys.modules and 'hcpgraph_nodes' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_palette_has_a_name_for_every_category(language, registry):
+    texts = json.loads((Path(__file__).resolve().parents[2] / f"web/src/i18n/{language}/shell.json").read_text("utf-8"))
+    own = {id.partition(".")[0] for id, spec in registry.specs.items() if spec.pack == "hcpgraph_nodes"}
+    assert {name for name in own if f"shell.category.{name}" not in texts} == set()
