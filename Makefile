@@ -27,7 +27,7 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,datasets,albumentations,pictures,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,datasets,albumentations,pictures,gguf,sentencepiece,dev,docs]'
 	@touch $@ $(VENV)/.demo
 
 install-demo: $(VENV)/.demo
