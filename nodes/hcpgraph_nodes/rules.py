@@ -25,7 +25,7 @@ from .adapter_files import parts
 from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
-from .families import auto, contradiction, file_marks, image_conditions, part_probe, table
+from .families import auto, contradiction, file_marks, image_conditions, part_probe, small, table
 from .pairs import counts, files, inside, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
@@ -269,6 +269,9 @@ def small_model_sizes(view: Any) -> list[Problem]:
     if view.type != "model.new":
         return []
     s = view.settings
+    if table.said(s.get("family"), "configured"):
+        found = small.unread(s.get("family"), s)
+        return [] if found is None else [replace(found, node=view.node)]
     pairs = [("text_width", s.get("text_width"), "text_heads", s.get("text_heads"))]
     pairs += [("channels", size, "heads", s.get("heads")) for size in s.get("channels") or []]
     skipped = table.said(s.get("family"), "skipped") or 0

@@ -13,7 +13,6 @@ from hcpgraph_nodes.optim.optimizer import Optimizer
 from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.train.averaged import averaged
 from hcpgraph_nodes.types import Conditioning, NoisyLatents, Timesteps, Trained
-from hcpgraph_nodes.words.block import EMBEDDING
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -24,6 +23,7 @@ from hcpgraph.testing import context
 from ..graphs.hand_written import drawn
 
 DECAY, POWER = 0.8, 0.9
+EMBEDDING = "text_model.embeddings.token_embedding"
 STEPS = 6
 
 

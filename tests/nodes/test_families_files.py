@@ -171,7 +171,7 @@ def test_default_sizes_are_those_of_the_released_models(name: str) -> None:
             networks.text_model(part, config)
             for part, config in zip(implementation.texts, text_configs(sizes), strict=True)
         ]
-        modules = [networks.unet(unet_config(sizes)), *texts, networks.vae(vae_config(sizes))]
+        modules = [networks.unet(unet_config(sizes)), *texts, networks.autoencoder("AutoencoderKL", vae_config(sizes))]
     assert [sum(p.numel() for p in module.parameters()) for module in modules] == {
         "sd15": [859_520_964, 123_060_480, 83_653_863],
         "sd2": [865_910_724, 340_387_840, 83_653_863],

@@ -88,9 +88,9 @@ def test_it_is_known_probed_and_run(place: Path, workspace: Path) -> None:
     model = workspace / "models/strange"
     assert "stranger" not in families() and probe_family(model) == "sd15"
     registry = hcpgraph.default_registry([place])
-    assert probe_family(model) == "stranger" and list(families()) == ["sd15", "sd2", "sdxl", "stranger"]
+    assert probe_family(model) == "stranger" and "stranger" in families()
     shown = registry.shown(registry.specs["model.load"])["properties"]["family"]
-    assert shown["enum"] == ["auto", "sd15", "sd2", "sdxl", "stranger"]
+    assert shown["enum"] == ["auto", *families()]
     result = hcpgraph.run(drawing(), targets=["lora"], packs=[place], workspace=workspace)
     assert result.status == "done", result.failed
     adapted = result.outputs["lora.model"]

@@ -32,7 +32,7 @@ OLD = re.compile(r".*(attn[12]\.to_(q|k|v|out\.0)|self_attn\.(q|k|v|out)_proj)$"
 def released(request: pytest.FixtureRequest) -> dict[str, Handle]:
     """The parts of a released model as they are on paper."""
     of = family(request.param)
-    made = of.new(of.sizes, Placement(torch.device("meta")), "epsilon", lambda _: 0)
+    made = of.new(of.sizes, {}, Placement(torch.device("meta")), "epsilon", lambda _: 0)
     parts = {component(part): part for part in made if isinstance(part, Handle)}
     with torch.device("meta"):
         for part in parts.values():

@@ -12,6 +12,7 @@ import torch
 from hcpgraph_nodes.denoiser.load import load_denoiser
 from hcpgraph_nodes.families import ldm_file
 from hcpgraph_nodes.families.part_probe import probe_denoiser, probe_text_encoder
+from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.families.table import families
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.text.encode import encode_text
@@ -23,7 +24,7 @@ import hcpgraph
 from hcpgraph import Graph, GraphError
 from hcpgraph.testing import context
 
-FAMILIES = sorted(families())
+FAMILIES = sorted(name for name in families() if family(name).sizes)
 UNET = "model.diffusion_model."
 COMFY = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}
 

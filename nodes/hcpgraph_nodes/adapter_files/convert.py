@@ -144,7 +144,7 @@ def _released(source: Source, family: str | None) -> Mapping[str, Handle]:
     made = implementation(name)
     with init_empty_weights():
         placement = Placement(torch.device("meta"))
-        denoiser, text_encoder, *_ = made.new(made.sizes, placement, "epsilon", lambda part: 0)
+        denoiser, text_encoder = made.outline(placement)
         for handle in (denoiser, text_encoder):
             assert handle.root.module is not None  # read now, while weights stay empty
     return {DENOISER: denoiser, TEXT: text_encoder}

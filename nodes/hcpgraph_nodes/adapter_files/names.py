@@ -50,6 +50,7 @@ NETWORKS = {
     "": Network(("clip_l", "clip_h"), ("lora_te_", "lora_te1_")),
     "text_encoder.": Network(("clip_l",), hcp=("clip_B.", "clip_L.")),
     "text_encoder_2.": Network(("clip_g",), hcp=("clip_bigG.",)),
+    "text_encoder_3.": Network(("t5xxl",), hcp=()),
 }
 """Beginning of a layer's name in a text encoder -> its spellings."""
 
@@ -70,7 +71,7 @@ class Spelling:
     def __init__(self, family: str, unet: Mapping[str, Any]) -> None:
         self.family: Any = implementation(family)
         self._renamed = (said(family, "adapters") or {}).get("original_names", False)
-        self._unet = UNetNames(unet) if unet else None
+        self._unet = UNetNames(unet) if "down_block_types" in unet else None
 
     def kohya(self, component: str, path: str) -> str:
         """The stem in kohya's layout.

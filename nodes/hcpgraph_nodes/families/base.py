@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -28,8 +28,8 @@ class Family(Protocol):
         """As in its `TABLE`."""
 
     @property
-    def sizes(self) -> Sizes:
-        """Of the released model."""
+    def sizes(self) -> Sizes | None:
+        """Of the released model; None where a model is made by the configurations of its parts."""
 
     @property
     def skipped(self) -> int:
@@ -119,21 +119,47 @@ class Family(Protocol):
             GraphError: E_PREDICTION, E_NO_SAFETENSORS, E_MODEL_FOLDER, E_MODEL_CLASS, and at first use E_WEIGHTS.
         """
 
-    def load_text_encoder(self, paths: Sequence[Path], placement: Placement) -> TextEncoder:
+    def load_text_encoder(self, paths: Sequence[Path], placement: Placement, config: Path | None = None) -> TextEncoder:
         """Text networks without the rest of a model.
 
         Args:
             paths: One place that has all of them, or one for each: a folder of a network or of a whole model, or a
                 .safetensors file of networks or of a whole model.
             placement: Where the weights go.
+            config: A diffusers folder that has the tokenizers, and may have configurations, of networks in files.
 
         Raises:
             GraphError: E_SETTING (another number of places), E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS,
-                E_WEIGHTS, also at first use.
+                E_TOKENIZER (nothing has the tokenizer), E_WEIGHTS, also at first use.
         """
 
-    def new(self, sizes: Sizes, placement: Placement, prediction_type: str, seed: Callable[[str], int]) -> Components:
-        """Handles of an untrained model; `seed` gives that of the initial weights of a component."""
+    def new(
+        self,
+        sizes: Sizes | None,
+        config: Mapping[str, Mapping[str, Any]],
+        placement: Placement,
+        prediction_type: str | None,
+        seed: Callable[[str], int],
+    ) -> Components:
+        """Handles of an untrained model.
+
+        Args:
+            sizes: Its sizes, of families that have such; None: those of the family's smallest model.
+            config: Component of a diffusers folder -> entries of its configuration, which win.
+            placement: Where the weights go.
+            prediction_type: What it is to predict; None: as the released model does.
+            seed: Seed of the initial weights of a component.
+
+        Raises:
+            GraphError: E_SETTING, a component that the family does not have, a prediction that its process does not
+                make; at first use E_MODEL_CLASS, configurations that do not go together.
+        """
+
+    def outline(self, placement: Placement) -> tuple[Denoiser, TextEncoder]:
+        """Denoiser and text encoder in the released sizes, untrained: for the names and sizes of their layers."""
+
+    def released_configs(self) -> Sequence[Mapping[str, Any]]:
+        """The configurations of the released model's denoiser and text networks."""
 
     def save(self, folder: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]) -> None:
         """Write a folder that the family's pipeline in diffusers loads, with the weights of the roots."""
@@ -204,6 +230,19 @@ class Family(Protocol):
 
     def without_image(self, denoiser: Denoiser, conditioning: Conditioning) -> Conditioning | None:
         """The side of guidance without the picture that leads the other sides; None: there is none to be without."""
+
+    def guides(self, scale: float) -> bool:
+        """Whether a scale of guidance asks for the negative side at all."""
+
+    def guided(self, output: Tensor, without: Tensor, scale: float, begin: float) -> Tensor:
+        """What guidance makes of the outputs (B, C, h, w) of the positive and the negative side.
+
+        Args:
+            output: Of the positive side.
+            without: Of the negative one.
+            scale: Of guidance.
+            begin: Where sampling is, from 0 to 1.
+        """
 
     def image_channels(self, vae: Vae, images: Tensor) -> Tensor:
         """What a denoiser reads beside its latents of pictures (B, 3, H, W) in [0, 1]: channels (B, C, h, w)."""

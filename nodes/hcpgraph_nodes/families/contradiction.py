@@ -14,7 +14,7 @@ from .part_probe import probe_denoiser, probe_text_encoder
 from .probe import probe_family
 from .table import families, interface
 
-PATHS = ("path", "path_2")
+PATHS = ("path", "path_2", "path_3")
 """Settings of loaders that name what they read."""
 LOADERS: dict[str, tuple[Callable[[Sequence[Path]], str | None], str | None]] = {
     "model.load": (lambda paths: probe_family(*paths), None),

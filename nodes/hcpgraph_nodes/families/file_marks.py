@@ -73,7 +73,8 @@ def new_process_fact(name: str) -> Callable[[Mapping[str, Any], Callable[[str], 
     """The same of `model.new`: the process of its family."""
 
     def probe(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> Any:
-        config = {"prediction_type": settings.get("prediction_type")}
+        asked, own = settings.get("prediction_type"), said(settings.get("family"), "predicts") or "epsilon"
+        config = {"prediction_type": own if asked == "auto" else asked}
         return process_facts(config, said(settings.get("family"), "process")).get(name)
 
     return probe

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from .base import Family
-from .sizes import text_configs, unet_config
 
 MEANT = (
     "block_out_channels",
@@ -18,6 +17,13 @@ MEANT = (
     "cross_attention_dim",
     "hidden_size",
     "num_hidden_layers",
+    "num_layers",
+    "num_single_layers",
+    "num_attention_heads",
+    "n_layers",
+    "n_heads",
+    "dim",
+    "d_model",
 )
 """The entries of a network's configuration that make it another network than the released one."""
 FACTOR = "_vae_scale_factor"
@@ -32,7 +38,7 @@ def is_released(family: Family, config: Mapping[str, Any]) -> bool:
         config: The component's configuration, or several by the name of a network; empty: it is the released one.
     """
     networks = list(config.values()) if config and all(isinstance(each, Mapping) for each in config.values()) else []
-    known = ({"transformer_layers_per_block": 1} | unet_config(family.sizes), *text_configs(family.sizes))
+    known = family.released_configs()
     return not config or all(any(_equal(each, one) for one in known) for each in networks or [config])
 
 

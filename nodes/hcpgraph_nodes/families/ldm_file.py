@@ -79,6 +79,15 @@ def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
     return private.vae_weights(state, config)
 
 
+def vae_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The sizes of the VAE's tensors in such a file, by their names without prefix."""
+    with _opened(path) as file:
+        keys = list(file.keys())
+        whole = any(key.startswith(VAE) for key in keys)
+        own = [key for key in keys if key.startswith(VAE)] if whole else keys
+        return {key.removeprefix(VAE): tuple(file.get_slice(key).get_shape()) for key in own}
+
+
 def text_place(path: Path, prefixes: Sequence[str], name: str) -> tuple[str, bool]:
     """What the keys of a text network begin with in a file, and whether they are OpenCLIP's.
 

@@ -22,7 +22,7 @@ from ..model.handles import Handle
 from .weights import build
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers import UNet2DConditionModel
 
 TABLE = {
     "table": "layer_groups",
@@ -122,10 +122,11 @@ def unet(config: Config) -> UNet2DConditionModel:
     return made
 
 
-def vae(config: Config) -> AutoencoderKL:
-    from diffusers import AutoencoderKL
+def autoencoder(cls: str, config: Config) -> nn.Module:
+    """An untrained autoencoder of a class of diffusers."""
+    import diffusers
 
-    made: AutoencoderKL = AutoencoderKL.from_config(dict(config))
+    made: nn.Module = getattr(diffusers, cls).from_config(dict(config))
     return made
 
 
@@ -210,6 +211,17 @@ def seeded(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Module]:
             return make()
 
     return made
+
+
+def refuse_strange(config: Iterable[str], known: Sequence[str], family: str) -> None:
+    """For configurations of components that a family does not have.
+
+    Raises:
+        GraphError: E_SETTING.
+    """
+    if strange := sorted(set(config) - set(known)):
+        message = f"{family} has no {', '.join(strange)}"
+        raise GraphError("E_SETTING", message, port="config", hint=f"its parts are {', '.join(known)}")
 
 
 def base_state(handle: Handle, dtype: torch.dtype) -> State:

@@ -48,9 +48,10 @@ def denoiser_config(path: Path) -> dict[str, Any] | None:
         inside = next((path / name for name in ("unet", "transformer") if (path / name).is_dir()), path)
         return _json(inside / "config.json")
     header = safetensors_header(path)
-    written = (written_configs(header.get("__metadata__", {})) or {}).get("unet")
-    if written is not None:
-        return {"_class_name": "UNet2DConditionModel", **written}
+    written = written_configs(header.get("__metadata__", {})) or {}
+    for name, kind in (("unet", {"_class_name": "UNet2DConditionModel"}), ("transformer", {})):
+        if name in written:
+            return {**kind, **written[name]}
     beside = path.parent / "config.json"
     return _json(beside) if FIRST[1] in header and beside.is_file() else None
 

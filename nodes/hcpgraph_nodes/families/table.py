@@ -9,6 +9,9 @@ which make it known to every node:
   `text`, `controlnet` are equal;
 * `process`: the kind of forward process, `vp`, `edm` or `flow`, of models that `model.new` makes and of single files
   that do not describe their scheduler;
+* `predicts`: what a table of timesteps of the released model predicts, where that is not `epsilon`;
+* `configured`: `model.new` makes its models by configurations alone, not by sizes of a UNet; `latent_multiple`: of what
+  the sides of its latents are multiples;
 * `conditions`: the parts of a conditioning beside the text that its denoisers can read, as `Conditioning` names them;
 * `reads_sizes`: its denoiser reads the sizes of pictures; `zero_negative`: it may do without a negative prompt, for its
   models can say that zeros stand for it; `skipped`: last layers of a text network that it leaves out;

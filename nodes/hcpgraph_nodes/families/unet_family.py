@@ -24,11 +24,12 @@ from ..types import Conditioning, Process
 from ..words import tokens
 from . import file_marks, ldm_file, networks, schedule
 from .base import Components, Prefixes
+from .guiding import PlainGuidance
 from .identity import FACTOR
 from .image_conditions import ASIDE, INPAINT, of_config
 from .image_conditions import CHANNELS as BESIDE
 from .kl_vae import DIFFUSION
-from .networks import Config
+from .networks import Config, refuse_strange
 from .pixel_vae import fill, pixel_vae_config
 from .saving import save_folder, save_single
 from .sizes import Sizes, text_configs, unet_config, vae_config
@@ -65,7 +66,7 @@ class Made:
     zeros: bool
 
 
-class UNetFamily(UNetParts):
+class UNetFamily(UNetParts, PlainGuidance):
     """Base of the families; a family is one subclass and one object of it.
 
     Attributes:
@@ -192,28 +193,43 @@ class UNetFamily(UNetParts):
         )
         return self._handles(made, placement)
 
-    def new(self, sizes: Sizes, placement: Placement, prediction_type: str, seed: Callable[[str], int]) -> Components:
-        """Handles of an untrained model.
-
-        Args:
-            sizes: Its sizes.
-            placement: Where the weights go.
-            prediction_type: What it is to predict.
-            seed: Seed of the initial weights of a component.
-        """
-        unet, texts = unet_config(sizes), text_configs(sizes)
+    def new(
+        self,
+        sizes: Sizes | None,
+        config: Mapping[str, Config],
+        placement: Placement,
+        prediction_type: str | None,
+        seed: Callable[[str], int],
+    ) -> Components:
+        """Handles of an untrained model, see `base.Family`."""
+        sizes = sizes or self.sizes
+        refuse_strange(config, ("unet", "vae", *(part.name for part in self.texts)), self.name)
+        unet: Config = {**unet_config(sizes), **config.get("unet", {})}
+        texts = tuple(
+            {**each, **config.get(part.name, {})} for part, each in zip(self.texts, text_configs(sizes), strict=True)
+        )
         pixels = not sizes.vae_channels
-        vae = pixel_vae_config(sizes.resolution, sizes.scaling_factor) if pixels else vae_config(sizes)
-        make_vae = networks.seeded(partial(networks.vae, vae), seed("vae"))
+        vae: Config = pixel_vae_config(sizes.resolution, sizes.scaling_factor) if pixels else vae_config(sizes)
+        vae = {**vae, **config.get("vae", {})}
+        make_vae = networks.seeded(partial(self.vae_made, vae), seed("vae"))
         made = Made(
             (unet, networks.seeded(partial(networks.unet, unet), seed("denoiser"))),
             (texts, networks.seeded(partial(networks.text_networks, self.texts, texts), seed("text_encoder"))),
             (vae, (lambda: fill(make_vae())) if pixels else make_vae),
-            dict(self.schedule) | {"prediction_type": prediction_type},
+            dict(self.schedule) | {"prediction_type": prediction_type or "epsilon"},
             tuple(self.tokenizer(part, text, None) for part, text in zip(self.texts, texts, strict=True)),
             self.released_zeros({}),
         )
         return self._handles(made, placement)
+
+    def outline(self, placement: Placement) -> tuple[Denoiser, TextEncoder]:
+        """See `base.Family`."""
+        denoiser, text_encoder, *_ = self.new(self.sizes, {}, placement, None, lambda part: 0)
+        return denoiser, text_encoder
+
+    def released_configs(self) -> tuple[Config, ...]:
+        """See `base.Family`."""
+        return {"transformer_layers_per_block": 1} | unet_config(self.sizes), *text_configs(self.sizes)
 
     def _described(
         self, folder: Path | None, written: Mapping[str, Mapping[str, Any]] | None = None, name: str = ""

@@ -21,7 +21,7 @@ from .clip_bpe import clip_tokenizer
 from .identity import FACTOR
 from .kl_vae import DIFFUSION, KlVae
 from .networks import Config, State, TextPart
-from .sizes import SCHEDULE, text_configs, unet_config
+from .sizes import SCHEDULE, Sizes, text_configs, unet_config, vae_config
 from .weights import build, checked_config, read_config, read_folder
 
 TRANSFORMER = "model"
@@ -52,14 +52,20 @@ class UNetParts(KlVae):
     """What a family does with its UNet and its text networks, each on its own.
 
     Attributes:
+        sizes: The released model's.
         texts: The text networks.
         schedule: The forward process of the released model.
         file_prediction: What a single file that does not say it is taken to predict; None: that would be a guess.
     """
 
+    sizes: ClassVar[Sizes]
     texts: ClassVar[tuple[TextPart, ...]]
     schedule: ClassVar[Mapping[str, Any]] = SCHEDULE
     file_prediction: ClassVar[str | None] = "epsilon"
+
+    @property
+    def vae_released(self) -> Config:
+        return vae_config(self.sizes)
 
     def load_denoiser(
         self,
@@ -82,7 +88,7 @@ class UNetParts(KlVae):
         module = self.unet_module(found.config, found.read)
         return self.denoiser_handle({**found.config, **told}, module, forward, placement), forward
 
-    def load_text_encoder(self, paths: Sequence[Path], placement: Placement) -> TextEncoder:
+    def load_text_encoder(self, paths: Sequence[Path], placement: Placement, config: Path | None = None) -> TextEncoder:
         """Text networks alone, see `base.Family`."""
         alone = len(paths) == len(self.texts)
         if not alone and (len(paths) > 1 or (paths[0].is_dir() and not (paths[0] / self.texts[0].name).is_dir())):
@@ -94,7 +100,7 @@ class UNetParts(KlVae):
             )
         sources = list(paths) * (len(self.texts) // len(paths))
         found = [
-            self._text(part, index, source, alone=alone)
+            self._text(part, index, source, config, alone=alone)
             for index, (part, source) in enumerate(zip(self.texts, sources, strict=True))
         ]
         configs, reads, tokenizers = zip(*found, strict=True)
@@ -134,7 +140,14 @@ class UNetParts(KlVae):
     ) -> TextEncoder:
         """The handle of the text networks, which are one module."""
         clips = tuple(
-            Clip(part.name, part.prefix, Tokens(tokenizer), config)
+            Clip(
+                part.name,
+                part.prefix,
+                Tokens(tokenizer),
+                config,
+                config["max_position_embeddings"] - 2,
+                spelled=part.comfy,
+            )
             for part, tokenizer, config in zip(self.texts, tokenizers, configs, strict=True)
         )
         return TextEncoder(
@@ -186,7 +199,7 @@ class UNetParts(KlVae):
         )
 
     def _text(
-        self, part: TextPart, index: int, path: Path, *, alone: bool
+        self, part: TextPart, index: int, path: Path, described: Path | None, *, alone: bool
     ) -> tuple[Config, Callable[[], State], Callable[[], Any]]:
         """Configuration, weights and tokenizer of one text network, which may lie alone in a file."""
         if path.is_dir():
@@ -200,15 +213,16 @@ class UNetParts(KlVae):
             own = self.tokenizer(part, config, None) if found is None else partial(networks.read_tokenizer, found)
             return config, partial(read_folder, folder, TRANSFORMER), own
         written = (file_marks.written_configs(ldm_file.marks(path)[0]) or {}).get(part.name)
-        config = (
-            text_configs(self.sizes)[index]
-            if written is None
-            else checked_config(written, f"the header of {path.name}", part.cls)
-        )
+        if described is not None and (described / part.name / "config.json").is_file():
+            config = read_config(described / part.name, "config.json", part.cls)
+        elif written is None:
+            config = text_configs(self.sizes)[index]
+        else:
+            config = checked_config(written, f"the header of {path.name}", part.cls)
         prefixes = (part.single, f"text_encoders.{part.comfy}.transformer.", *([""] if alone else []))
         prefix, open_clip = ldm_file.text_place(path, prefixes, part.name)
         read = partial(ldm_file.text_state, path, prefix, config, open_clip=open_clip)
-        return config, read, self.tokenizer(part, config, None)
+        return config, read, self.tokenizer(part, config, described)
 
     def assumed(self, path: Path, tell: Callable[[str], None]) -> str:
         """What a file that does not say it is taken to predict.

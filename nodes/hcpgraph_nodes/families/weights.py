@@ -141,7 +141,7 @@ def _shards(path: Path) -> list[str]:
 
 def build(
     make: Callable[[], nn.Module],
-    state: Mapping[str, torch.Tensor],
+    state: Mapping[str, torch.Tensor] | Callable[[Mapping[str, torch.Size]], Mapping[str, torch.Tensor]],
     what: str,
     rename: Callable[[str], str] = lambda name: name,
 ) -> nn.Module:
@@ -149,7 +149,7 @@ def build(
 
     Args:
         make: Makes the module.
-        state: Tensors by their names in files.
+        state: Tensors by their names in files; or what gives them, told the sizes that the module wants.
         what: Name of the component for messages.
         rename: Run-time name -> name in files.
 
@@ -171,6 +171,8 @@ def build(
             hint="give the configuration that was saved with the weights",
         ) from error
     own = {rename(key): (key, value.shape) for key, value in module.state_dict().items()}
+    if callable(state):
+        state = state({name: shape for name, (_, shape) in own.items()})
     found = {
         "missing": [key for key in own if key not in state],
         "unknown": [key for key in state if key not in own],

@@ -33,9 +33,15 @@ class Clip:
         prefix: What the names of its layers begin with; empty where it is the only one.
         tokens: Its tokenizer.
         config: Its configuration.
+        room: Tokens of a text that it reads, without those that are added to it.
+        embedding: The layer in which tokens become vectors, without the prefix.
+        spelled: What ComfyUI calls it, as files of words do.
     """
 
     name: str
     prefix: str
     tokens: Tokens
     config: Mapping[str, Any]
+    room: int
+    embedding: str = "text_model.embeddings.token_embedding"
+    spelled: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from hcpgraph.widgets import Hint, RowPicker, Seed
 from ..families.clip_bpe import FULL, SMALLEST
 from ..families.registry import family as implementation
 from ..families.sizes import Sizes, TextSizes
+from ..families.small import SMALL, unread
 from ..families.table import NAME
 from ..types import Process
 from .bundle import Model
@@ -54,29 +55,31 @@ def new_model(
     ctx: Context,
     *,
     family: Annotated[str, RowPicker(table=NAME, primary=True)] = "sd15",
-    resolution: Annotated[int, Field(ge=8, le=4096), Hint(primary=True)] = 64,
-    channels: Annotated[list[Channels], Field(min_length=1, max_length=8), Hint(group="UNet")] = [32, 64],  # noqa: B006
-    layers: Annotated[int, Field(ge=1, le=8), Hint(group="UNet")] = 1,
-    attention: Annotated[list[Annotated[int, Field(ge=0, le=7)]] | None, Hint(group="UNet")] = None,
-    heads: Annotated[Size, Hint(group="UNet")] = 4,
-    text_width: Annotated[Size, Hint(group="Text")] = 64,
-    text_layers: Annotated[int, Field(ge=1, le=64), Hint(group="Text")] = 2,
-    text_heads: Annotated[Size, Hint(group="Text")] = 4,
-    text_length: Annotated[int, Field(ge=3, le=1024), Hint(group="Text")] = 77,
-    vocab_size: Annotated[int, Field(ge=SMALLEST, le=FULL), Hint(group="Text")] = 8192,
-    vae_channels: Annotated[list[Channels], Field(max_length=8), Hint(group="VAE")] = [],  # noqa: B006
-    latent_channels: Annotated[int, Field(ge=1, le=64), Hint(group="VAE")] = 4,
-    scaling_factor: Annotated[Annotated[float, Field(gt=0)] | None, Hint(group="VAE")] = None,
-    prediction_type: Literal["epsilon", "v_prediction", "sample"] = "epsilon",
+    resolution: Annotated[int, Field(ge=8, le=4096), Hint(primary=True)] = SMALL["resolution"],
+    channels: Annotated[list[Channels], Field(min_length=1, max_length=8), Hint(group="UNet")] = SMALL["channels"],
+    layers: Annotated[int, Field(ge=1, le=8), Hint(group="UNet")] = SMALL["layers"],
+    attention: Annotated[list[Annotated[int, Field(ge=0, le=7)]] | None, Hint(group="UNet")] = SMALL["attention"],
+    heads: Annotated[Size, Hint(group="UNet")] = SMALL["heads"],
+    text_width: Annotated[Size, Hint(group="Text")] = SMALL["text_width"],
+    text_layers: Annotated[int, Field(ge=1, le=64), Hint(group="Text")] = SMALL["text_layers"],
+    text_heads: Annotated[Size, Hint(group="Text")] = SMALL["text_heads"],
+    text_length: Annotated[int, Field(ge=3, le=1024), Hint(group="Text")] = SMALL["text_length"],
+    vocab_size: Annotated[int, Field(ge=SMALLEST, le=FULL), Hint(group="Text")] = SMALL["vocab_size"],
+    vae_channels: Annotated[list[Channels], Field(max_length=8), Hint(group="VAE")] = SMALL["vae_channels"],
+    latent_channels: Annotated[int, Field(ge=1, le=64), Hint(group="VAE")] = SMALL["latent_channels"],
+    scaling_factor: Annotated[Annotated[float, Field(gt=0)] | None, Hint(group="VAE")] = SMALL["scaling_factor"],
+    config: Annotated[dict[str, dict[str, Any]], Hint(advanced=True)] = {},  # noqa: B006
+    prediction_type: Literal["auto", "epsilon", "v_prediction", "sample"] = "auto",
     checkpointing: Annotated[bool, Hint(advanced=True)] = False,
     seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed()] = 0,
 ) -> NewModel:
-    """Make an untrained model of the shape of Stable Diffusion 1.x, 2.x or XL, in any size.
+    """Make an untrained model of any family, in any size, of the classes that diffusers and transformers have for it.
 
-    AutoencoderKL, CLIPTextModel and UNet2DConditionModel of diffusers and transformers, CLIP's real tokenizer, and the
-    schedule of the released model. Equal settings give equal weights. Without VAE channels the latents are the pixels
-    themselves (an AutoencoderKL that changes nothing), so that small pictures can be learnt without training a VAE
-    first.
+    Stable Diffusion 1.x, 2.x and XL are made by the settings of UNet, Text and VAE, with CLIP's real tokenizer. Without
+    VAE channels the latents are the pixels themselves (an AutoencoderKL that changes nothing), so that small pictures
+    can be learnt without training a VAE first. A family of diffusion transformers begins tiny, `config` makes it
+    larger, and where text networks have no tokenizer that a package carries, every letter or byte is a token. The
+    schedule is that of the released model. Equal settings give equal weights.
 
     Args:
         family: Model family. The UNet of sdxl also reads the sizes of the picture and a pooled embedding; its second
@@ -95,7 +98,10 @@ def new_model(
         vae_channels: VAE channels, one number a resolution; each step halves the sides. Empty: latents are pixels.
         latent_channels: Channels of the latents; always 3 where the latents are pixels.
         scaling_factor: Latents are multiplied by it; none given: 1 for pixels, else that of the released model.
-        prediction_type: What the denoiser is to predict.
+        config: Component of a diffusers folder -> entries of its configuration, such as
+            `{"transformer": {"num_layers": 2}}`; they win over all other settings.
+        prediction_type: What the denoiser is to predict; auto: as the released model does, of SD 2.x the noise. A flow
+            is predicted by models of a flow alone.
         checkpointing: Recompute the denoiser's activations in backward: less memory, about a third more time, the
             same gradients.
         seed: Seed of the initial weights.
@@ -108,10 +114,22 @@ def new_model(
         schedule: The forward process.
 
     Raises:
-        GraphError: E_SIZE, sizes that do not fit each other; E_PACKAGE, the CLIP vocabulary is missing.
+        GraphError: E_SIZE, sizes that do not fit each other; E_SETTING, sizes of a UNet for a family without one, or a
+            component that the family does not have; E_PACKAGE, the CLIP vocabulary is missing; at first use
+            E_MODEL_CLASS, configurations that do not go together.
     """
-    pixels = not vae_channels
     made = implementation(family)
+    placement = Placement(ctx.device, ctx.dtype, checkpointing)
+    kind = None if prediction_type == "auto" else prediction_type
+    (own,) = ctx.row_seeds(seed)
+    given = {name: value for name, value in locals().items() if name in SMALL}
+    if made.sizes is None:
+        if strange := unread(family, given):
+            raise GraphError("E_SETTING", strange.message, port=strange.port, hint=strange.hint)
+        return NewModel(
+            *named(ctx, made.new(None, config, placement, kind, lambda component: stream_seed(own, component)))
+        )
+    pixels = not vae_channels
     text = made.sizes.texts[0]
     texts = [TextSizes(text_width, text_layers, text_heads, text.act, text_width, text.padding)]
     if len(made.sizes.texts) > 1:
@@ -142,7 +160,5 @@ def new_model(
         scaling_factor=scaling_factor or (1.0 if pixels else made.sizes.scaling_factor),
         resolution=resolution,
     )
-    placement = Placement(ctx.device, ctx.dtype, checkpointing)
-    (own,) = ctx.row_seeds(seed)
-    parts = made.new(sizes, placement, prediction_type, lambda component: stream_seed(own, component))
+    parts = made.new(sizes, config, placement, kind, lambda component: stream_seed(own, component))
     return NewModel(*named(ctx, parts))

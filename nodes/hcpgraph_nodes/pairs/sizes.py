@@ -8,6 +8,7 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from ..families.table import said
 from .told import error, number, origin, warning
 
 
@@ -15,12 +16,14 @@ def pictures_fit_the_model(view: Any) -> list[Problem]:
     """The sides of `sample.empty_latents` are multiples of what the VAE makes one latent of."""
     if view.type != "sample.empty_latents":
         return []
-    factor = _factor(origin(view, "vae"))
+    factor, squares = _factor(origin(view, "vae")), _squares(view)
+    factor = None if factor is None else factor * squares
     sides = [side for side in (number(view, "width"), number(view, "height")) if side is not None]
     if factor is None or not any(side % factor for side in sides):
         return []
-    message = f"{' × '.join(map(str, sides))} pixels do not fit a VAE that makes one latent of {factor} pixels"
-    return [error(view, "E_SIZE", "width", message, f"use multiples of {factor}; the UNet halves the latents further")]
+    message = f"{' × '.join(map(str, sides))} pixels do not fit a model that makes squares of {factor} pixels"
+    further = "" if squares > 1 else "; the UNet halves the latents further"
+    return [error(view, "E_SIZE", "width", message, f"use multiples of {factor}{further}")]
 
 
 def pictures_are_usual(view: Any) -> list[Problem]:
@@ -37,9 +40,16 @@ def pictures_are_usual(view: Any) -> list[Problem]:
     return [warning(view, "W_SIZE", "latents", message, f"take about {usual} × {usual} pixels in all")]
 
 
+def _squares(view: Any) -> int:
+    """Latents a side that the denoiser of the VAE's family takes at once."""
+    return said(view.facts.get("vae", {}).get("family"), "latent_multiple") or 1
+
+
 def _factor(source: Any | None) -> int | None:
     """Pixels a side that one latent stands for."""
     if source is None:
+        return None
+    if said(source.settings.get("family"), "configured"):
         return None
     if source.type in ("model.new", "vae.new"):
         channels = source.settings.get("vae_channels" if source.type == "model.new" else "channels")

@@ -46,7 +46,7 @@ def denoise(
     *,
     sampler: Annotated[Literal["auto", Sampler], Hint(primary=True)] = "dpmpp_2m_karras",
     steps: Annotated[Annotated[int, Field(ge=1, le=1000)] | Auto, Slider(step=1)] = 25,
-    guidance: Annotated[Annotated[float, Field(ge=1, le=100)] | Auto, Slider(step=0.5)] = 7.5,
+    guidance: Annotated[Annotated[float, Field(ge=0, le=100)] | Auto, Slider(step=0.5)] = 7.5,
     image_guidance: Annotated[float, Field(ge=1, le=100), Slider(step=0.1, advanced=True)] = 1.0,
     eta: Annotated[float, Field(ge=0, le=1), Slider(step=0.05, advanced=True)] = 0.0,
     seed: Annotated[int, Field(ge=0, le=SEED_MAX), Seed(primary=True)] = 0,
@@ -71,7 +71,8 @@ def denoise(
         sampler: Solver and noise schedule. A rectified flow has euler, heun, lcm, unipc and dpmpp ones without
             karras, EDM has euler and the dpmpp_2m ones. auto: that of the denoiser's family.
         steps: Denoising steps; solvers of second order run the model twice a step. auto: as its family does.
-        guidance: Scale of classifier-free guidance; 1 runs the positive condition alone. auto: as its family does.
+        guidance: Scale of classifier-free guidance; 1 runs the positive condition alone, of Z-Image, which counts from
+            there, 0. auto: as its family does.
         image_guidance: Scale of the guidance by the picture of condition.image, for models such as InstructPix2Pix; 1:
             the picture leads both sides alike.
         eta: Share of fresh noise in DDIM; other samplers do not read it.

@@ -45,7 +45,7 @@ class Guided:
     def __call__(self, sample: Tensor, timestep: Any, progress: Progress) -> Tensor:
         """The output (B, C, h, w) at a timestep.
 
-        Two sides: n + s (p - n); source: Ho & Salimans 2022, https://arxiv.org/abs/2207.12598. With a picture on the
+        Two sides are put together as the family does. With a picture on the
         sides p and n, and b without it: b + s (p - n) + s_I (n - b); source: Brooks et al. 2023,
         https://arxiv.org/abs/2211.09800 (equation 3).
 
@@ -75,7 +75,7 @@ class Guided:
             return outputs[0]
         *bare, without, output = outputs
         if not bare:
-            return without + self.scale * (output - without)
+            return self.family.guided(output, without, self.scale, progress.begin)
         return bare[0] + self.scale * (output - without) + self.image_scale * (without - bare[0])
 
     def _share(self, first: Conditioning, second: Conditioning) -> bool:
@@ -111,10 +111,11 @@ def guided(
     positive, given = sides
     apart = image_scale != 1
     negative = bare = None
-    if scale > 1 or apart:
+    guides = family.guides(scale)
+    if guides or apart:
         against = family.no_prompt(other, positive) if given is None else given
         if against is None:
-            more = f"guidance {scale:g}" if scale > 1 else f"image_guidance {image_scale:g}"
+            more = f"guidance {scale:g}" if guides else f"image_guidance {image_scale:g}"
             raise GraphError(
                 "E_NO_NEGATIVE",
                 f"{more} compares with a negative prompt, and none is wired",

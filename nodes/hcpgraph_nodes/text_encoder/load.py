@@ -21,7 +21,9 @@ def load_text_encoder(
     *,
     path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
     path_2: Annotated[str | None, ModelPicker(suffixes=(".safetensors",))] = None,
+    path_3: Annotated[str | None, ModelPicker(suffixes=(".safetensors",))] = None,
     family: Annotated[str, RowPicker(table=NAME, also=("auto",))] = "auto",
+    config: Annotated[str | None, ModelPicker(kind_of="folder", advanced=True)] = None,
 ) -> Annotated[
     TextEncoder,
     Facts(
@@ -32,8 +34,9 @@ def load_text_encoder(
 ]:
     """Open a text encoder without the rest of a model, such as files of ComfyUI's text_encoders.
 
-    Of a whole model nothing else is read. A family with two text networks, such as SDXL, has both in one place or one
-    in each: clip_l in path, clip_g in path_2. The tokenizer is that of the folder or beside it; files have CLIP's.
+    Of a whole model nothing else is read. A family with several text networks, such as SDXL, has them in one place or
+    one in each, in the order of diffusers: clip_l in path, clip_g in path_2. The tokenizer is that of the folder or
+    beside it, or of `config`; files of CLIP's networks have CLIP's.
     Weights are read when they are first used, in the precision of the run, and are frozen until a node makes them
     trainable. Only safetensors are read; no network is used.
 
@@ -41,20 +44,26 @@ def load_text_encoder(
         path: The folder of a text network as diffusers saved it, or of a whole model; or a .safetensors file of text
             networks or of a whole model.
         path_2: The second text network of the family, if it lies elsewhere.
+        path_3: The third one, such as T5 of Stable Diffusion 3, which may do without.
         family: Model family; auto reads it from the files. Files that are of another one are refused.
+        config: For files of networks other than CLIP's: a diffusers folder of the family with their tokenizers, and for
+            unusual sizes with their configurations. Weights in it are not read.
 
     Returns:
-        out: The text encoder with its tokenizer; the two of SDXL are one.
+        out: The text encoder with its tokenizers; the networks of a family are one.
 
     Raises:
-        GraphError: E_FAMILY, E_SETTING (path_2 of a family with one network, or missing), E_MODEL_FOLDER,
+        GraphError: E_FAMILY, E_SETTING (more paths than networks, or fewer), E_TOKENIZER, E_MODEL_FOLDER,
             E_MODEL_CLASS, E_NO_SAFETENSORS, E_WEIGHTS; at first use E_WEIGHTS, E_NOT_FINITE.
     """
-    paths = [path] if path_2 is None else [path, path_2]
+    if path_3 is not None and path_2 is None:
+        raise GraphError("E_SETTING", "path_3 without path_2", port="path_2", hint="give the second text network too")
+    paths = [each for each in (path, path_2, path_3) if each is not None]
     sources = [ctx.path(each) for each in paths]
     refuse_other("text_encoder.load", family, sources, " and ".join(paths))
     name = probe_text_encoder(sources) if family == "auto" else family
     if name is None:
         raise GraphError("E_FAMILY", f"'{path}' is no text encoder of a known family", port="path", hint="set family")
-    encoder: TextEncoder = implementation(name).load_text_encoder(sources, Placement(ctx.device, ctx.dtype))
+    described = None if config is None else ctx.path(config)
+    encoder: TextEncoder = implementation(name).load_text_encoder(sources, Placement(ctx.device, ctx.dtype), described)
     return named(ctx, (encoder,))[0]

@@ -23,8 +23,6 @@ from ..model.handles import TextEncoder, Weights
 from ..model.root import twin
 from ..plugins.base import Plugin, WrapPluginBlock, placed
 
-EMBEDDING = "text_model.embeddings.token_embedding"
-
 
 class WordBlock(WrapPluginBlock):
     """The vectors of a word at the token embedding of one text network.
@@ -76,7 +74,7 @@ class Word(Weights):
 
 def layer(clip: Clip) -> str:
     """The name of a text network's token embedding."""
-    return clip.prefix + EMBEDDING
+    return clip.prefix + clip.embedding
 
 
 def words_of(text_encoder: TextEncoder, clip: Clip) -> tuple[WordBlock, ...]:

@@ -36,7 +36,7 @@ def ids(text_encoder: TextEncoder, clip: Clip, texts: Sequence[str]) -> Tensor:
         clip: One of its networks.
         texts: B prompts.
     """
-    tokenizer, length = clip.tokens.tokenizer, clip.config["max_position_embeddings"]
+    tokenizer, length = clip.tokens.tokenizer, clip.room + 2
     words = words_of(text_encoder, clip)
     if not words:
         plain = tokenizer(list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt")

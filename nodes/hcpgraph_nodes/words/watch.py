@@ -60,7 +60,7 @@ def _cut(text_encoder: TextEncoder, texts: Sequence[str]) -> Iterable[tuple[str,
     """Texts that are longer than a network reads, each with how long it is and what is lost."""
     told: set[str] = set()
     for clip in text_encoder.clips:
-        words, room = words_of(text_encoder, clip), clip.config["max_position_embeddings"] - 2
+        words, room = words_of(text_encoder, clip), clip.room
         most = max(map(len, words), default=1)
         long = [text for text in texts if most * len(text.encode()) > room and text not in told]
         for text, body in zip(long, bodies(clip.tokens.tokenizer, words, long) if long else (), strict=True):

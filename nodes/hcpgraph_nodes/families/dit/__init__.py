@@ -1,0 +1,1 @@
+"""What the families of diffusion transformers share: networks, layouts of files, prompts, opening and writing."""

@@ -1,0 +1,205 @@
+"""The networks that a family of diffusion transformers is made of: their classes, sizes and places in files.
+
+Classes are chosen here and never by a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from ... import private
+from ..networks import NOT_TEXT_CONFIG, Config, State, text_layer
+from ..weights import build
+from .layout import Layout, Shapes, Sized
+
+TEXT = "text_encoder"
+Rename = Callable[[str], str]
+
+
+def same(name: str) -> str:
+    """A layer that files call as it is called in the module."""
+    return name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """One network of a family.
+
+    Attributes:
+        name: Its component in a diffusers folder.
+        cls: Its class in diffusers.
+        released: The configuration of the released model.
+        tiny: What is different in the one that `model.new` makes.
+        layout: Gives its names in the authors' files for a configuration; None: those of diffusers.
+        files: What its names begin with in a file of a whole model, the first as we write it.
+        sized: What the sizes of its tensors, by their original names or those in diffusers, say of its configuration.
+    """
+
+    name: str
+    cls: str
+    released: Config
+    tiny: Config
+    layout: Callable[[Config], Layout] | None = None
+    files: tuple[str, ...] = ()
+    sized: Sized = lambda shapes: {}
+
+    @property
+    def library(self) -> str:
+        return "diffusers"
+
+    @property
+    def stem(self) -> str:
+        """The name of its weights in a folder."""
+        return "diffusion_pytorch_model"
+
+    def small(self, changed: Config) -> Config:
+        """The configuration of an untrained network, with changed entries."""
+        return {**self.released, **self.tiny, **changed}
+
+    def make(self, config: Config) -> nn.Module:
+        """The network with weights of the library's own draw."""
+        import diffusers
+
+        made: nn.Module = getattr(diffusers, self.cls).from_config(dict(config))
+        return made
+
+    def current(self, state: State) -> State:
+        """Weights by their names in files as they are today; older releases may have called some otherwise."""
+        return state
+
+    def built(self, config: Config, read: Callable[[Shapes], State]) -> nn.Module:
+        """The network with the weights that `read` gives by their names in diffusers, told the sizes of its own."""
+        what = self.name.replace("_", " ")
+        return build(partial(self.make, config), lambda shapes: self.current(read(shapes)), what, self.layer)
+
+    def layer(self, name: str) -> str:
+        """The name in files of a layer or parameter."""
+        return name
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextNetwork(Network):
+    """A text network.
+
+    Attributes:
+        tokenizer: Its tokenizer's component in a folder.
+        tokenizer_cls: The tokenizer's class in transformers.
+        make_tokenizer: Makes the tokenizer of an untrained network of a configuration.
+        known_tokenizer: Whether that is the released model's, so that files without one can be opened.
+        embedding: The layer in which tokens become vectors.
+        length: Tokens of a prompt that the family gives it.
+        around: How many of them are not the user's: start, end, a template.
+        comfy: What ComfyUI calls it.
+        kohya: What stands for it in kohya's keys; none: they have no place for it.
+        peft: Whether diffusers reads adapters of it.
+        optional: Whether a model may lack it.
+        tied: Parameters that are others: name -> which one.
+        older: What names begin with in older files -> what they begin with today.
+    """
+
+    tokenizer: str
+    tokenizer_cls: str
+    make_tokenizer: Callable[[Config], Any]
+    known_tokenizer: bool = False
+    embedding: str
+    length: int
+    around: int = 0
+    comfy: str = ""
+    kohya: str = ""
+    peft: bool = True
+    optional: bool = False
+    tied: Mapping[str, str] = field(default_factory=dict)
+    older: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def library(self) -> str:
+        return "transformers"
+
+    @property
+    def stem(self) -> str:
+        return "model"
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its layers begin with in the text encoder."""
+        return f"{self.name}."
+
+    @property
+    def clip(self) -> bool:
+        return self.cls.startswith("CLIP")
+
+    def make(self, config: Config) -> nn.Module:
+        import transformers
+
+        known = {name: value for name, value in config.items() if name not in NOT_TEXT_CONFIG}
+        settings = getattr(transformers, self.cls).config_class(**known)
+        return private.text_network(self.cls, settings)
+
+    def current(self, state: State) -> State:
+        found = {self.layer(self._renamed(name)): value for name, value in state.items()}
+        for name, source in self.tied.items():
+            value = found.get(name, found.get(source))
+            if value is not None:
+                found |= {name: value, source: value}
+        return found
+
+    def built(self, config: Config, read: Callable[[Shapes], State]) -> nn.Module:
+        made = super().built(config, read)
+        if self.tied:
+            tied: Any = made
+            tied.tie_weights()
+        return made
+
+    def layer(self, name: str) -> str:
+        return text_layer(name) if self.clip else name
+
+    def _renamed(self, name: str) -> str:
+        for old, new in self.older.items():
+            if name.startswith(old):
+                return new + name.removeprefix(old)
+        return name
+
+
+class TextNetworks(nn.Module):
+    """The text networks of a model as one module; its children have the names of their components."""
+
+    def __init__(self, networks: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        for name, network in networks.items():
+            self.add_module(name, network)
+
+    def forward(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """What one of them gives."""
+        return self.get_submodule(name)(*args, **kwargs)
+
+
+def named_layer(networks: Iterable[TextNetwork]) -> Rename:
+    """Run-time name -> name in files, of the layers of a text encoder with these networks."""
+    known = {network.name: network for network in networks}
+
+    def rename(name: str) -> str:
+        network, _, layer = name.partition(".")
+        return known[network].prefix + known[network].layer(layer) if layer else name
+
+    return rename
+
+
+def count(shapes: Shapes, beginning: str) -> int:
+    """How many numbers stand behind a beginning of names, such as `double_blocks.`."""
+    return len({name.removeprefix(beginning).partition(".")[0] for name in shapes if name.startswith(beginning)})
+
+
+def first(shapes: Shapes, *names: str) -> Sequence[int] | None:
+    """The size of the first of these tensors that there is."""
+    return next((shapes[name] for name in names if name in shapes), None)
+
+
+def untied(network: Network, state: Mapping[str, Tensor]) -> State:
+    """The weights without those that are others."""
+    tied = network.tied if isinstance(network, TextNetwork) else {}
+    return {name: value for name, value in state.items() if name not in tied}
