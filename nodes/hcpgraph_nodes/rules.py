@@ -25,7 +25,7 @@ from .adapter_files import parts
 from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family
 from .diffusion.guide_rule import scale_needs_timesteps
-from .families import auto, contradiction, file_marks, image_conditions, part_probe, small, table
+from .families import auto, contradiction, file_marks, image_conditions, part_probe, small, table, text_probe
 from .pairs import counts, files, inside, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
@@ -86,7 +86,7 @@ for _name in ("latents", "text"):
     prober(_name)(interface(_name))
 PARTS: dict[str, Callable[[list[Path]], str | None]] = {
     "denoiser": lambda paths: part_probe.probe_denoiser(paths[0]),
-    "text_encoder": part_probe.probe_text_encoder,
+    "text_encoder": text_probe.probe_text_encoder,
 }
 """Component -> what tells the family of its files."""
 

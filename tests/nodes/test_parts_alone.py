@@ -11,9 +11,10 @@ import pytest
 import torch
 from hcpgraph_nodes.denoiser.load import load_denoiser
 from hcpgraph_nodes.families import ldm_file
-from hcpgraph_nodes.families.part_probe import probe_denoiser, probe_text_encoder
+from hcpgraph_nodes.families.part_probe import probe_denoiser
 from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.families.table import families
+from hcpgraph_nodes.families.text_probe import probe_text_encoder
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.text.encode import encode_text
 from hcpgraph_nodes.text_encoder.load import load_text_encoder

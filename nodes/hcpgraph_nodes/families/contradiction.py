@@ -10,9 +10,10 @@ from typing import Any
 from hcpgraph.errors import GraphError, Problem
 
 from ..controlnet.probe import probe_control
-from .part_probe import probe_denoiser, probe_text_encoder
+from .part_probe import probe_denoiser
 from .probe import probe_family
 from .table import families, interface
+from .text_probe import may_be, probe_text_encoder
 
 PATHS = ("path", "path_2", "path_3")
 """Settings of loaders that name what they read."""
@@ -31,6 +32,8 @@ def other_family(node: str, named: str, *paths: Path) -> str | None:
     if named not in families():
         return None
     probe, shared = LOADERS[node]
+    if node == "text_encoder.load" and named in may_be(paths):
+        return None
     found = probe(paths)
     if found == named or (shared and interface(found, shared) == interface(named, shared) is not None):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ PREFIX = "model.diffusion_model."
 FIRST = ("input_blocks.0.0.weight", "conv_in.weight")
 LAST = ("out.2.weight", "conv_out.weight")
 """A UNet's first and last layer, in the original layout and in that of diffusers."""
-TOKENS = "token_embedding.weight"
 
 
 def probe_denoiser(path: Path) -> str | None:
@@ -26,18 +25,6 @@ def probe_denoiser(path: Path) -> str | None:
         if path.is_dir():
             return probe_family(path)
         return family_of_header("denoiser_file", _unet_names(safetensors_header(path))) or probe_family(path)
-    except UNREADABLE:
-        return None
-
-
-def probe_text_encoder(paths: Sequence[Path]) -> str | None:
-    """The family of text networks, in one place or one place each; None if it is not recognised."""
-    try:
-        if len(paths) == 1 and (found := probe_family(paths[0])):
-            return found
-        configs = [_text_config(path) for path in paths]
-        networks = sum(len(found) for found in configs)
-        return family_of_config("text_encoder", {**configs[0][0], "networks": networks}) if networks else None
     except UNREADABLE:
         return None
 
@@ -72,14 +59,6 @@ def _unet_names(header: Mapping[str, Any]) -> dict[str, Any]:
     """The tensors of a UNet by their names without prefix."""
     inside = {name.removeprefix(PREFIX): value for name, value in header.items() if name.startswith(PREFIX)}
     return inside or dict(header)
-
-
-def _text_config(path: Path) -> list[dict[str, Any]]:
-    """What is known of the text networks in one place, one entry each."""
-    if path.is_dir():
-        return [_json(path / "config.json")]
-    widths = [value["shape"][1] for name, value in safetensors_header(path).items() if name.endswith(TOKENS)]
-    return [{"hidden_size": width} for width in sorted(widths)]
 
 
 def _json(path: Path) -> dict[str, Any]:

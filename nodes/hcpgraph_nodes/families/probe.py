@@ -8,7 +8,7 @@ rank is meant, none if two families have it. The rank is the number of condition
 * `file`, of .safetensors checkpoints: `keys`, beginnings of which each is that of some tensor's name; `without`,
   beginnings that no name has; `shapes`, name -> sizes, null for any.
 * `controlnet`, `denoiser`, of a configuration: `config`, entries of it. `text_encoder` too, where `networks` counts as
-  an entry: how many networks go together.
+  an entry: how many networks go together, and `kinds` (`text_probe`).
 * `denoiser_file`, as `file`, of a file of the denoiser alone: names without `model.diffusion_model.`.
 """
 
@@ -70,6 +70,11 @@ def family_of_config(kind: str, config: Mapping[str, Any]) -> str | None:
     return _best(kind, lambda mark: _entries(config, mark.get("config", {})))
 
 
+def families_of_config(kind: str, config: Mapping[str, Any]) -> frozenset[str]:
+    """The families that have a mark of this kind which a configuration meets."""
+    return frozenset(_ranks(kind, lambda mark: _entries(config, mark.get("config", {}))))
+
+
 def _best(kind: str, met: Callable[[Mark], int | None]) -> str | None:
     """The family with the mark of the highest rank.
 
@@ -77,6 +82,13 @@ def _best(kind: str, met: Callable[[Mark], int | None]) -> str | None:
         kind: Where the marks stand in the tables.
         met: How many conditions a mark has, None if they are not met.
     """
+    ranks = _ranks(kind, met)
+    highest = [name for name, rank in ranks.items() if rank == max(ranks.values())]
+    return highest[0] if len(highest) == 1 else None
+
+
+def _ranks(kind: str, met: Callable[[Mark], int | None]) -> dict[str, int]:
+    """Families with marks that are met, and the highest rank of each."""
     ranks: dict[str, int] = {}
     for name, row in families().items():
         for mark in row.values.get(kind, ()):
@@ -86,8 +98,7 @@ def _best(kind: str, met: Callable[[Mark], int | None]) -> str | None:
                 continue
             if count is not None:
                 ranks[name] = max(ranks.get(name, -1), mark.get("rank", count))
-    highest = [name for name, rank in ranks.items() if rank == max(ranks.values())]
-    return highest[0] if len(highest) == 1 else None
+    return ranks
 
 
 def _folder(path: Path) -> str | None:

@@ -36,7 +36,10 @@ TABLE: dict[str, Any] = {
         {"keys": ["joint_blocks.0.context_block."]},
         {"keys": ["transformer_blocks.0.attn.add_q_proj.", "pos_embed.proj."]},
     ],
-    "text_encoder": [{"config": {"networks": 3}}],
+    "text_encoder": [
+        {"config": {"kinds": ["clip", "clip", "t5"]}, "rank": 2},
+        {"config": {"kinds": ["clip", "clip"]}, "rank": 1},
+    ],
     "process": "flow",
     "configured": True,
     "latent_multiple": 2,

@@ -53,7 +53,7 @@ TABLE: dict[str, Any] = {
     "process": "vp",
     "denoiser": [{"config": {"_class_name": "UNet2DConditionModel", "addition_embed_type": "text_time"}, "rank": 3}],
     "denoiser_file": [{"keys": ["label_emb.", "input_blocks."]}, {"keys": ["add_embedding.", "down_blocks."]}],
-    "text_encoder": [{"config": {"networks": 2}}],
+    "text_encoder": [{"config": {"kinds": ["clip", "clip"]}, "rank": 2}],
     "interfaces": {"latents": "sdxl", "text": "sdxl", "controlnet": "sdxl"},
     "conditions": ["image_channels"],
     "text_networks": 2,

@@ -8,9 +8,9 @@ from hcpgraph import Context, Facts, GraphError, Probe, node
 from hcpgraph.widgets import ModelPicker, RowPicker
 
 from ..families.contradiction import refuse_other
-from ..families.part_probe import probe_text_encoder
 from ..families.registry import family as implementation
 from ..families.table import NAME
+from ..families.text_probe import probe_text_encoder
 from ..model.handles import TextEncoder, named
 from ..model.root import Placement
 
