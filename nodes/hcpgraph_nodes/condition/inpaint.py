@@ -31,8 +31,9 @@ def inpaint(
     """Lead a model for inpainting by a picture and a mask that says what of it is painted anew.
 
     Such a model reads the mask and the latents of the picture without what is masked beside the noisy latents (9
-    channels of Stable Diffusion). A mask counts where it is 0.5 or more; on the latents it has the value of the nearest
-    pixel, as in diffusers. In sample.denoise the negative side gets the same picture.
+    channels of Stable Diffusion, FLUX.1 Fill). A mask counts where it is 0.5 or more; on the latents of a UNet it has
+    the value of the nearest pixel, as in diffusers, and FLUX.1 reads every pixel of it. In sample.denoise the negative
+    side gets the same picture.
 
     Args:
         conditioning: The text.
@@ -42,7 +43,7 @@ def inpaint(
         mode: Whether latents are drawn from the VAE's posterior, as in diffusers, or are its mean.
 
     Returns:
-        out: The conditioning with the part `image_channels` (B, 1 + C, h, w).
+        out: The conditioning with the part `image_channels` (B, C', h, w): mask and latents, as the family reads them.
 
     Raises:
         GraphError: E_BATCH, other numbers of pictures, masks and texts; E_CONDITION, masks of another size.
@@ -64,5 +65,5 @@ def inpaint(
     if mode == "sample":
         mean = mean + deviation * normal_rows(ctx, mean.shape, images.keys if len(images.data) == count else None)
     latents = implementation.statistics(vae).normalise(mean)
-    small = torch.nn.functional.interpolate(painted, size=latents.shape[-2:])
-    return conditioning.rows(count).with_parts(**{CHANNELS: torch.cat([small.to(latents), latents], dim=1)})
+    beside = implementation.inpaint_channels(latents, painted.to(latents))
+    return conditioning.rows(count).with_parts(**{CHANNELS: beside})

@@ -7,7 +7,7 @@ from typing import Any
 from hcpgraph.errors import Problem
 
 from ..families import table
-from ..families.image_conditions import CHANNELS, INPAINT, MADE_BY, NONE, TOKENS
+from ..families.image_conditions import CHANNELS, INPAINT, MADE_BY, NONE, OR, TOKENS
 from ..pairs.told import error
 
 READERS = {"diffusion.predict": ("conditioning",), "sample.denoise": ("positive",)}
@@ -31,21 +31,23 @@ def conditions_are_read(view: Any) -> list[Problem]:
         if given in PARTS and known is not None and PARTS[given] not in known:
             message = f"a denoiser of the family {family} reads no picture by {given}"
             found.append(error(view, "E_PARTS", port, message, "take condition.image away, or change by"))
-        elif reads is not None and given is not None and given != reads and {reads, given} <= {NONE, *PARTS}:
-            found.append(_other(view, port, reads, given))
+        elif reads is not None and given in (NONE, *PARTS):
+            accepted = reads.split(OR)
+            if given not in accepted and {*accepted} <= {NONE, *PARTS}:
+                found.append(_other(view, port, accepted, given))
     return found
 
 
-def _other(view: Any, port: str, reads: str, given: str) -> Problem:
+def _other(view: Any, port: str, reads: list[str], given: str) -> Problem:
     has = "the conditioning has no picture" if given == NONE else f"the conditioning is of {MADE_BY[given]}"
-    if reads == NONE:
+    if NONE in reads:
         message, hint = (
-            f"the denoiser reads no picture, and {has}",
+            f"the denoiser reads no picture{' beside its latents' if len(reads) > 1 else ''}, and {has}",
             f"take {MADE_BY[given]} away, or load another model",
         )
     else:
-        message = f"the denoiser reads what {MADE_BY[reads]} makes, and {has}"
-        hint = f"put {MADE_BY[reads]} behind text.encode"
+        own = OR.join(MADE_BY[each] for each in reads)
+        message, hint = f"the denoiser reads what {own} makes, and {has}", f"put {own} behind text.encode"
     return error(view, "E_CHANNELS", port, message, hint)
 
 

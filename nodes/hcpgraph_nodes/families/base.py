@@ -247,6 +247,14 @@ class Family(Protocol):
     def image_channels(self, vae: Vae, images: Tensor) -> Tensor:
         """What a denoiser reads beside its latents of pictures (B, 3, H, W) in [0, 1]: channels (B, C, h, w)."""
 
+    def inpaint_channels(self, latents: Tensor, masks: Tensor) -> Tensor:
+        """What a denoiser for inpainting reads beside its latents: channels (B, C', h, w).
+
+        Args:
+            latents: Those of the pictures without what is masked, (B, C, h, w), as the denoiser sees them.
+            masks: Of the pictures' sizes (B, 1, H, W): 1 where they are painted anew, else 0.
+        """
+
     def encode_image(self, vae: Vae, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the latents of pictures (B, 3, H, W) in [0, 1], not normalised."""
 

@@ -1,4 +1,4 @@
-"""How pictures lead a UNet: by channels beside those of the noisy latents (torch-free)."""
+"""How pictures lead a denoiser: by channels beside those of the noisy latents, or as tokens (torch-free)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .part_probe import unet_channels
+from .part_probe import denoiser_channels, probe_denoiser, unet_channels
+from .table import said
 
 NONE, INPAINT, CHANNELS, TOKENS = "none", "inpaint", "channels", "tokens"
+OR = " or "
+"""Between what a denoiser takes either of, as a model that reads reference pictures, but needs none."""
 ASIDE = "take the wire away; condition.image and condition.inpaint lead models that read pictures beside the latents"
 MADE_BY = {INPAINT: "condition.inpaint", CHANNELS: "condition.image", TOKENS: "condition.image by tokens"}
 """What a denoiser reads -> the node that makes it."""
@@ -34,7 +37,27 @@ def of_config(config: Mapping[str, Any]) -> str | None:
     return kind(config.get("in_channels", 4), config.get("out_channels", 4))
 
 
+def of_ratio(pictures: Mapping[str, Any], reads: int, gives: int) -> str | None:
+    """What pictures a denoiser of a family reads.
+
+    Args:
+        pictures: The entry `pictures` of the family's table.
+        reads: Channels that it reads.
+        gives: Channels that it gives.
+    """
+    kinds = pictures["kinds"]
+    times = kinds.get(str(reads // gives)) if reads % gives == 0 else None
+    found = times or (kinds.get("more") if reads > gives else None)
+    return None if found is None else str(found)
+
+
 def image_fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
     """The fact `image` of the denoiser at `path`: what pictures it reads, None where that is not known."""
     path = settings.get("path")
-    return kind(*unet_channels(resolve(path))) if isinstance(path, str) else None
+    if not isinstance(path, str):
+        return None
+    source = resolve(path)
+    family = probe_denoiser(source)
+    if (pictures := said(family, "pictures")) is not None:
+        return of_ratio(pictures, *denoiser_channels(source, pictures["reads"], pictures["gives"]))
+    return None if said(family, "configured") else kind(*unet_channels(source))

@@ -153,6 +153,13 @@ class KlVae:
         """
         return self.encode_image(vae, images)[0]
 
+    def inpaint_channels(self, latents: Tensor, masks: Tensor) -> Tensor:
+        """The mask at the nearest pixels, then the latents, see `base.Family`.
+
+        Source: Rombach et al. 2022, https://arxiv.org/abs/2112.10752; StableDiffusionInpaintPipeline in diffusers.
+        """
+        return torch.cat([torch.nn.functional.interpolate(masks, size=latents.shape[-2:]), latents], dim=1)
+
     def decode(self, vae: Vae, latents: Tensor) -> Tensor:
         """Pictures (B, 3, H, W), float32 in [0, 1], of scaled latents."""
         return cut(self.reconstruct(vae, latents))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,24 @@ def unet_channels(path: Path) -> tuple[int, int]:
     names = _unet_names(safetensors_header(path))
     first, last = (next(names[name] for name in known if name in names)["shape"] for known in (FIRST, LAST))
     return first[1], last[0]
+
+
+def denoiser_channels(path: Path, first: Sequence[str], last: Sequence[str]) -> tuple[int, int]:
+    """The channels that a denoiser reads and gives, as its configuration or its tensors say.
+
+    Args:
+        path: Its folder, that of a whole model, or a .safetensors file.
+        first: Names of tensors whose second size is what it reads.
+        last: Names of tensors whose first size is what it gives.
+    """
+    config = denoiser_config(path)
+    if config is not None and "in_channels" in config:
+        return config["in_channels"], config.get("out_channels") or config["in_channels"]
+    names = _unet_names(safetensors_header(path))
+    reads, gives = (next((names[each]["shape"] for each in known if each in names), None) for known in (first, last))
+    if reads is None or gives is None:
+        raise ValueError(f"{path.name} has neither {first} nor {last}")
+    return reads[1], gives[0]
 
 
 def _unet_names(header: Mapping[str, Any]) -> dict[str, Any]:

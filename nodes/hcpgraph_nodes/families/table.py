@@ -13,6 +13,9 @@ which make it known to every node:
 * `configured`: `model.new` makes its models by configurations alone, not by sizes of a UNet; `latent_multiple`: of what
   the sides of its latents are multiples;
 * `conditions`: the parts of a conditioning beside the text that its denoisers can read, as `Conditioning` names them;
+* `pictures`: how the channels of its denoisers tell which pictures they read: `reads` and `gives`, names of tensors
+  whose second and first size are the channels that one reads and gives; `kinds`, how many times more it reads than it
+  gives, or `more` for any other share -> what that means, see `image_conditions`;
 * `reads_sizes`: its denoiser reads the sizes of pictures; `zero_negative`: it may do without a negative prompt, for its
   models can say that zeros stand for it; `skipped`: last layers of a text network that it leaves out;
   `text_networks`: how many it has; `text_images`: its text encoder takes pictures;

@@ -46,7 +46,7 @@ class TransformerFamily(KlVae, PlainGuidance):
         scheduler: The configuration of the released model's scheduler.
         shift: What only the family knows of a flow's shift, see `schedule.read`.
         pipeline: The class in diffusers.
-        nulls: Components of that pipeline that a saved folder leaves empty.
+        nulls: Components of that pipeline, if it has them, that a saved folder leaves empty.
         index: Plain settings of that pipeline.
         skipped: Last layers of the text networks that are left out at clip_skip 0.
         reads: The parts of a conditioning that its denoiser reads.
@@ -109,6 +109,14 @@ class TransformerFamily(KlVae, PlainGuidance):
         """Channels of the latents that a network of this configuration reads."""
         return int(config["in_channels"])
 
+    def scheduler_of(self, config: Config) -> Config:
+        """The configuration of the scheduler of a released model whose denoiser has this configuration."""
+        return self.scheduler
+
+    def pipeline_of(self, denoiser: Denoiser) -> str:
+        """The class in diffusers for a denoiser of the family."""
+        return self.pipeline
+
     # What follows from it
 
     @property
@@ -166,14 +174,15 @@ class TransformerFamily(KlVae, PlainGuidance):
         tell: Callable[[str], None],
     ) -> Components:
         """A single checkpoint with all networks, see `base.Family`."""
+        denoiser = files.in_file(self.transformer, path, config, alone=False)
         texts = [text for text in self.texts if not text.optional or files.there(text, path, alone=False)]
         found = {text.name: files.in_file(text, path, config, alone=False) for text in texts}
         made = {text.name: self._tokenizer(text, found[text.name].config, config, path) for text in texts}
         return self._handles(
-            files.in_file(self.transformer, path, config, alone=False),
+            denoiser,
             (found, made),
             self.load_vae(path, replace(placement, checkpointing=False)),
-            files.schedule_of(path, config) or self.scheduler,
+            files.schedule_of(path, config) or self.scheduler_of(denoiser.config),
             placement,
             prediction_type,
         )
@@ -199,7 +208,7 @@ class TransformerFamily(KlVae, PlainGuidance):
             factor = self.vae_factor(
                 read_config(whole / "vae", "config.json", self.vae_cls) if whole and known else self.vae_released
             )
-        process = self._process(noise or self.scheduler, placement, prediction_type)
+        process = self._process(noise or self.scheduler_of(found.config), placement, prediction_type)
         return self._denoiser(found, factor, process, placement), process
 
     def load_text_encoder(self, paths: Sequence[Path], placement: Placement, config: Path | None = None) -> TextEncoder:
@@ -235,7 +244,7 @@ class TransformerFamily(KlVae, PlainGuidance):
         networks.refuse_strange(config, known, self.name)
         small = {each.name: each.small(config.get(each.name, {})) for each in (self.transformer, self.vae, *self.texts)}
         plain = replace(placement, checkpointing=False)
-        process = self._process(self.scheduler, placement, prediction_type)
+        process = self._process(self.scheduler_of(small[self.transformer.name]), placement, prediction_type)
         texts = {text.name: small[text.name] for text in self.texts}
         make_texts = networks.seeded(
             lambda: TextNetworks({text.name: text.make(texts[text.name]) for text in self.texts}), seed("text_encoder")
@@ -384,15 +393,4 @@ class TransformerFamily(KlVae, PlainGuidance):
         return (path / text.name).is_dir() if path.is_dir() else files.there(text, path, alone=False)
 
     def _tokenizer(self, text: TextNetwork, config: Config, folder: Path | None, path: Path) -> Callable[[], Any]:
-        """Makes the tokenizer of a network in a file: that of a folder, or one that the family knows."""
-        for place in () if folder is None else (folder / text.tokenizer, folder):
-            if place.is_dir() and any((place / name).is_file() for name in tokenizers.FILES):
-                return partial(tokenizers.read, place, text.tokenizer_cls)
-        if text.known_tokenizer:
-            return partial(text.make_tokenizer, config)
-        raise GraphError(
-            "E_TOKENIZER",
-            f"{path.name} has no tokenizer for the {text.name.replace('_', ' ')}",
-            port="config",
-            hint=f"set config to a diffusers folder of {self.name} that has {text.tokenizer}; its weights are not read",
-        )
+        return text.tokenizer_of(config, folder, path, self.name)

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from hcpgraph import GraphError
+
 from ... import private
 from ..networks import NOT_TEXT_CONFIG, Config, State, text_layer
 from ..weights import build
+from . import tokenizers
 from .layout import Layout, Shapes, Sized
 
 TEXT = "text_encoder"
@@ -157,6 +161,30 @@ class TextNetwork(Network):
 
     def layer(self, name: str) -> str:
         return text_layer(name) if self.clip else name
+
+    def tokenizer_of(self, config: Config, folder: Path | None, path: Path, family: str) -> Callable[[], Any]:
+        """Makes the tokenizer of this network in a file: that of a folder, or the one that is known.
+
+        Args:
+            config: The configuration of the network.
+            folder: A folder of tokenizers, or of a whole model.
+            path: The file.
+            family: Of which family the network is, for messages.
+
+        Raises:
+            GraphError: E_TOKENIZER, there is none.
+        """
+        for place in () if folder is None else (folder / self.tokenizer, folder):
+            if place.is_dir() and any((place / name).is_file() for name in tokenizers.FILES):
+                return partial(tokenizers.read, place, self.tokenizer_cls)
+        if self.known_tokenizer:
+            return partial(self.make_tokenizer, config)
+        raise GraphError(
+            "E_TOKENIZER",
+            f"{path.name} has no tokenizer for the {self.name.replace('_', ' ')}",
+            port="config",
+            hint=f"set config to a diffusers folder of {family} that has {self.tokenizer}; its weights are not read",
+        )
 
     def _renamed(self, name: str) -> str:
         for old, new in self.older.items():

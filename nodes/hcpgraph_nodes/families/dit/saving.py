@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,10 @@ def save_folder(
     family.save_vae(folder / family.vae.name, vae, dtype, metadata)
     (folder / "scheduler").mkdir()
     write_json(folder / "scheduler" / "scheduler_config.json", configs["scheduler"])
-    index: dict[str, Any] = {"_class_name": family.pipeline, "_diffusers_version": diffusers.__version__}
-    index |= dict(family.index) | {name: [None, None] for name in family.nulls}
+    pipeline = family.pipeline_of(denoiser)
+    parts = signature(getattr(diffusers, pipeline)).parameters
+    index: dict[str, Any] = {"_class_name": pipeline, "_diffusers_version": diffusers.__version__}
+    index |= dict(family.index) | {name: [None, None] for name in family.nulls if name in parts}
     for text in family.texts:
         there = text.name in configs
         index |= {
