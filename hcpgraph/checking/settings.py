@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..declaring.spec import NodeSpec
 from ..errors import Problem, did_you_mean
+from .fits import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,26 +104,7 @@ def _forms(wanted: Any) -> str:
     return ", ".join(str(form.get("const", form.get("type", form.get("enum", "…")))) for form in wanted)
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "integer": (int,),
-    "number": (int, float),
-    "string": (str,),
-    "boolean": (bool,),
-}
 _NOTHING = object()
-_HARMLESS = frozenset({"type", "default", "description", "x-widget", "minimum", "maximum", "enum"})
-
-
-def _plainly_valid(schema: Mapping[str, Any], value: Any) -> bool:
-    """Whether a scalar fits a schema of the simplest form; everything else is left to jsonschema."""
-    kind = _TYPES.get(schema.get("type", ""))
-    if kind is None or type(value) not in kind or not _HARMLESS.issuperset(schema):
-        return False
-    if "enum" in schema and value not in schema["enum"]:
-        return False
-    return not (
-        ("minimum" in schema and value < schema["minimum"]) or ("maximum" in schema and value > schema["maximum"])
-    )
 
 
 def check(spec: NodeSpec, node: str, settings: Mapping[str, Any], unknown: Container[str]) -> Iterator[Problem]:
@@ -134,7 +116,7 @@ def check(spec: NodeSpec, node: str, settings: Mapping[str, Any], unknown: Conta
     for name, value in settings.items():
         if name in known:
             given[name] = value
-            plain = plain and (value is spec.defaults.get(name, _NOTHING) or _plainly_valid(known[name], value))
+            plain = plain and (value is spec.defaults.get(name, _NOTHING) or fits(known[name], value))
         else:
             strangers.append(name)
     for name in strangers[:FAULTS]:

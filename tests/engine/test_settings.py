@@ -1,14 +1,16 @@
 """Settings: pydantic, which runs, and JSON Schema, which validates, say the same; every fault is told (DESIGN §3)."""
 
 import inspect
+import json
 from typing import Annotated, Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from hcpgraph import node
+from hcpgraph import default_registry, node
 from hcpgraph.checking import settings as setting_rules
+from hcpgraph.checking.fits import fits
 from hcpgraph.declaring.node import declared
 from hcpgraph.widgets import Hint
 
@@ -58,7 +60,7 @@ SCALARS = (
     | st.floats(-12, 12)
     | st.sampled_from(["", "a", "b", "ab", "a\n", "x", "abcde", "1"])
 )
-VALUES = st.recursive(
+VALUES = SCALARS | st.recursive(
     SCALARS,
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "size", "name"]), inner, max_size=3)
@@ -80,6 +82,39 @@ def test_pydantic_and_json_schema_agree(name, value):
     except ValueError:
         fits = False
     assert fits == (not told), (name, value, told)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.sampled_from(sorted(SETTINGS)), VALUES)
+def test_a_value_that_is_plainly_right_is_right_to_jsonschema(name, value):
+    schema = EVERYTHING.spec.settings[name]
+    whole = json.dumps({"properties": {name: schema}})
+    if fits(schema, value):
+        assert not setting_rules._found(whole, json.dumps({name: value}))
+
+
+def test_values_of_nodes_are_right_without_jsonschema():
+    """The good ones here but for a nested model, whose schema is a reference, and the defaults of all shipped nodes."""
+    schemas = EVERYTHING.spec.settings
+    assert [name for name, value in GOOD.items() if not fits(schemas[name], value)] == []
+    for id, spec in default_registry().specs.items():
+        assert [name for name, value in spec.defaults.items() if not fits(spec.settings[name], value)] == [], id
+
+
+def test_what_is_not_known_is_not_plainly_right():
+    for schema, value in (
+        ({"type": "integer", "format": "odd"}, 1),
+        ({"type": ["integer", "null"]}, 1),
+        ({"enum": [1]}, True),
+        ({"const": 1}, 1.0),
+        ({"const": [1]}, [1]),
+        ({"type": "integer"}, True),
+        ({"multipleOf": 0.5}, 1.0),
+        ({"$ref": "#/$defs/A"}, {}),
+        ({"items": {"type": "string"}}, ["a", 1]),
+        (False, 1),
+    ):
+        assert not fits(schema, value), (schema, value)
 
 
 def test_every_missing_and_every_wrong_setting_is_told():
