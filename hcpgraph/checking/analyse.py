@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from .rules import GraphView, check_rules
 from .touches import refused, touches
 from .weight_flow import Weights, weigh
 from .wires import Wires, infer
+
+_RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 @dataclass
@@ -282,12 +286,27 @@ def _check_requires(graph: Graph, flat: Flat, registry: Registry) -> None:
 
 def satisfies(present: str, wanted: str) -> bool:
     """Whether a version fulfils a specifier such as `>=0.1`; an unreadable specifier is fulfilled by nothing."""
+    if (plainly := _at_least(present, wanted)) is not None:
+        return plainly
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
         return SpecifierSet(wanted).contains(present, prereleases=True)
     except InvalidSpecifier:
         return False
+
+
+def _at_least(present: str, wanted: str) -> bool | None:
+    """What a specifier of the form that graphs are written with, `>=1.2`, says of a version that is numbers alone.
+
+    None for anything else, which packaging decides; importing it takes a twentieth of the check of a small graph.
+    """
+    lowest = _RELEASE.fullmatch(wanted.removeprefix(">=").strip(" ")) if wanted.startswith(">=") else None
+    if lowest is None or _RELEASE.fullmatch(present) is None:
+        return None
+    pairs = zip_longest(map(int, present.split(".")), map(int, lowest[0].split(".")), fillvalue=0)
+    have, need = zip(*pairs, strict=True)
+    return have >= need
 
 
 def default_roots(

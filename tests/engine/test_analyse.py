@@ -1,6 +1,9 @@
 """Every problem at once: settings, wires into settings, versions, requirements, paths, streams (DESIGN §3)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from hcpgraph import GraphErrors
 from hcpgraph.checking.analyse import satisfies
@@ -35,6 +38,19 @@ def test_versions_of_nodes():
 )
 def test_satisfies(present, wanted, fits):
     assert satisfies(present, wanted) is fits
+
+
+NUMBERS = st.lists(st.integers(0, 12), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+VERSIONS = NUMBERS | st.builds("{}{}".format, NUMBERS, st.sampled_from(["rc1", ".dev2", ".post1", "+cpu", "a1"]))
+
+
+@given(VERSIONS, st.builds("{}{}".format, st.sampled_from([">=", ">= ", ">", "==", "~=", "", ">=v"]), VERSIONS))
+def test_what_plain_numbers_ask_for_is_what_packaging_says(present, wanted):
+    try:
+        said = SpecifierSet(wanted).contains(present, prereleases=True)
+    except InvalidSpecifier:
+        said = False
+    assert satisfies(present, wanted) is said
 
 
 def test_requirements():
