@@ -6,7 +6,6 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -134,6 +133,8 @@ class Fingerprints:
             files: Files that exist.
             check: Called now and then with the number of files done and of all; it may raise.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         wanted = list(dict.fromkeys(files))
         found: dict[Path, tuple[str, str]] = {}
         with ThreadPoolExecutor(THREADS) as pool:

@@ -17,7 +17,6 @@ from ..atomic import write_text
 from ..errors import GraphErrors, Problem
 from ..importing import folder_module, import_module
 from ..paths import cache_folder
-from ..processes.commands import end_with_stdin, run
 from .pack import Pack
 from .tables import Row, know, read_row
 
@@ -70,6 +69,8 @@ def manifest(pack: Pack) -> dict[str, Any]:
 
 
 def _build_elsewhere(pack: Pack) -> dict[str, Any]:
+    from ..processes.commands import run
+
     done = run("-m", "hcpgraph.declaring.manifest", pack.name, str(pack.folder), pack.module or "", pack.version)
     if done.code != 0:
         last = (done.said.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
@@ -133,6 +134,8 @@ def _broken(where: str, error: BaseException) -> Problem:
 
 
 if __name__ == "__main__":
+    from ..processes.commands import end_with_stdin
+
     end_with_stdin()
     arguments = sys.argv[1:]
     described = build(Pack(arguments[0], Path(arguments[1]), arguments[2] or None, arguments[3]))

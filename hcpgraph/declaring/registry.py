@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphErrors, Problem, did_you_mean
 from ..importing import FOLDER_PREFIX, folder_module, import_module
 from ..types import Lattice, TypeInfo, registered
 from .manifest import manifest
-from .node import Impl, declared
 from .pack import Pack, from_folder, installed
 from .spec import NodeSpec
 from .tables import Row, know, known
+
+if TYPE_CHECKING:
+    from .node import Impl
 
 Resolve = Callable[[str], Path]
 Prober = Callable[[Mapping[str, Any], Resolve], Any]
@@ -52,6 +54,34 @@ class Rules:
     asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+class Specs(Mapping[str, NodeSpec]):
+    """Node type -> spec, each made of what its manifest says when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, Mapping[str, Any]] = {}
+        self._made: dict[str, NodeSpec] = {}
+
+    def add(self, said: Mapping[str, Any]) -> None:
+        self._said[said["id"]] = said
+
+    def pack(self, type_id: str) -> str | None:
+        """The name of the pack that a type is from; None for one that is not here."""
+        return self._said[type_id]["pack"] if type_id in self._said else None
+
+    def __getitem__(self, type_id: str) -> NodeSpec:
+        made = self._made.get(type_id)
+        return self._made.setdefault(type_id, NodeSpec.from_json(self._said[type_id])) if made is None else made
+
+    def __contains__(self, type_id: object) -> bool:
+        return type_id in self._said
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._said)
+
+    def __len__(self) -> int:
+        return len(self._said)
+
+
 class Registry:
     """The node types of some packs.
 
@@ -66,7 +96,7 @@ class Registry:
 
     def __init__(self, packs: Iterable[Pack]) -> None:
         self.packs = {pack.name: pack for pack in packs}
-        self.specs: dict[str, NodeSpec] = {}
+        self.specs = Specs()
         self.types: Lattice = registered()
         self.tables: dict[str, dict[str, Row]] = {}
         self.files: dict[str, Path] = {}
@@ -76,12 +106,11 @@ class Registry:
             self.problems += [Problem(**problem) for problem in data["problems"]]
             self.types |= {item["name"]: TypeInfo.from_json(item) for item in data["types"]}
             for item in data["specs"]:
-                spec = NodeSpec.from_json(item)
-                if (known := self.specs.get(spec.id)) is not None:
-                    message = f"node '{spec.id}' of pack '{pack.name}' is already there from '{known.pack}'"
+                if (known := self.specs.pack(item["id"])) is not None:
+                    message = f"node '{item['id']}' of pack '{pack.name}' is already there from '{known}'"
                     self.problems.append(Problem("E_PACK", message, hint="rename one of the two", severity="warning"))
                     continue
-                self.specs[spec.id] = spec
+                self.specs.add(item)
             self._add_rows(pack, [Row(**item) for item in data["rows"]])
         self._rules: Rules | None = None
 
@@ -100,10 +129,13 @@ class Registry:
 
     def find(self, type_id: str) -> NodeSpec | None:
         """The spec of a type, also of one that this process declared itself (a notebook, a test)."""
-        spec = self.specs.get(type_id)
-        impl = declared().get(type_id) if spec is None else None
-        if impl is None or impl.spec.module.startswith(FOLDER_PREFIX):
+        if (spec := self.specs.get(type_id)) is not None:
             return spec
+        from .node import declared
+
+        impl = declared().get(type_id)
+        if impl is None or impl.spec.module.startswith(FOLDER_PREFIX):
+            return None
         self.types |= registered()
         return impl.spec
 
@@ -126,6 +158,8 @@ class Registry:
             GraphErrors: E_TYPE_UNKNOWN, E_IMPORT when its module cannot be imported here, E_CODE_CHANGED when this
                 process imported it before its file was edited: new keys must not name results of old code.
         """
+        from .node import declared
+
         spec = self.find(type_id)
         if spec is None:
             raise GraphErrors.one("E_TYPE_UNKNOWN", f"unknown node type '{type_id}'", hint=self.suggestion(type_id))
