@@ -21,7 +21,7 @@ LINKED = ("data", "models")
 """Roots whose links lead where the user made them lead, for reading: nothing but the user puts links there."""
 CONTENTS = {
     "data": "the folder of your pictures, or a link to it,",
-    "models": "a diffusers folder or .safetensors file, as huggingface.co and civitai.com have them, or a link to it,",
+    "models": "a diffusers folder, .safetensors or .gguf file, as huggingface.co and civitai.com have them, or a link,",
 }
 """What users put into a root."""
 LONGEST_NAME, LONGEST_WRITTEN = 255, 240

@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """List the layers of MODEL that selectors match, with class and shapes; without a selector all of them.
 
-    MODEL is a diffusers folder or a .safetensors checkpoint, or its name in the workspace, such as models:sd15. A
+    MODEL is a diffusers folder, a .safetensors or .gguf file, or its name in the workspace, such as models:sd15. A
     selector is an exact layer name, re:PATTERN (from the start of the name), cls:CLASS, @GROUP such as @attention, and
     any of these behind pre_hook: for the input of a layer, and all of that behind text_encoder: or vae:. The groups are
     listed with their numbers of layers. Exit code 2 if a selector matches nothing; near misses are told.

@@ -13,7 +13,7 @@ Captions lie beside the pictures under their names (1.png, 1.txt). What would be
 您的图片：每个数据集一个文件夹，或指向它的链接。在工作流中，data/cats 写作 "data:cats"。
 描述文本与图片同名，放在一起（1.png、1.txt）。查看将要训练的内容：hcpgraph check GRAPH
 """,
-    "models": """Models: diffusers folders, .safetensors checkpoints, LoRAs, or links to them.
+    "models": """Models: diffusers folders, .safetensors and .gguf files, LoRAs, or links to them.
 A graph calls models/sd15 "models:sd15". Graphs that train look for models:model: call yours so, or a link to it, or run
 them with --set model=models:sd15.
 Where they come from: huggingface.co and civitai.com. Stable Diffusion 1.5 as a diffusers folder, into this one:
@@ -23,7 +23,7 @@ Where they come from: huggingface.co and civitai.com. Stable Diffusion 1.5 as a 
 
 hcpgraph itself never downloads a model; builtin:emoji, which ships, needs none.
 
-模型：diffusers 文件夹、.safetensors 检查点、LoRA，或指向它们的链接。在工作流中，models/sd15 写作 "models:sd15"。
+模型：diffusers 文件夹、.safetensors 和 .gguf 文件、LoRA，或指向它们的链接。在工作流中，models/sd15 写作 "models:sd15"。
 训练工作流默认使用 models:model：把模型（或指向它的链接）命名为 model，或在运行时加上 --set model=models:sd15。
 模型可从 huggingface.co 和 civitai.com 获取，命令见上。hcpgraph 本身从不下载模型；随附的 builtin:emoji 不需要下载。
 """,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 from hcpgraph_nodes.families.file_marks import CONFIGS
-from hcpgraph_nodes.families.probe import probe_family, safetensors_header
+from hcpgraph_nodes.families.probe import probe_family
+from hcpgraph_nodes.families.safetensors_file import safetensors_header
 from hcpgraph_nodes.families.weights import write_weights
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.new import new_model

@@ -12,7 +12,8 @@ import pytest
 import torch
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.families.file_marks import CONFIGS
-from hcpgraph_nodes.families.probe import probe_family, safetensors_header
+from hcpgraph_nodes.families.probe import probe_family
+from hcpgraph_nodes.families.safetensors_file import safetensors_header
 from hcpgraph_nodes.model.load import LoadedModel, load_model
 from hcpgraph_nodes.model.new import new_model
 from hcpgraph_nodes.model.save import save_model

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Kind
-from hcpgraph_nodes.families.tensor_files import Header, header, read
+from hcpgraph_nodes.families.tensor_files import Header, header, read, reading_for
+from hcpgraph_nodes.model.root import Placement, Root
 from safetensors.torch import save_file
 
 from hcpgraph import GraphError
@@ -235,9 +236,9 @@ def test_types_that_only_llama_cpp_writes_are_computed_as_gguf_does(tmp_path: Pa
 
 
 def test_many_blocks_are_computed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hcpgraph_nodes.families import gguf_file
+    from hcpgraph_nodes.families import gguf_weights
 
-    monkeypatch.setattr(gguf_file, "STEP", 5 * 32)
+    monkeypatch.setattr(gguf_weights, "STEP", 5 * 32)
     stored = gguf.quants.quantize(weights(7, 96).numpy(), Kind.Q5_1)
     found = read(write(tmp_path / "a.gguf", {"a.weight": (stored, Kind.Q5_1)}), everything)["a.weight"]
     same(found, torch.from_numpy(gguf.quants.dequantize(stored, Kind.Q5_1)))
@@ -375,3 +376,42 @@ def test_headers_are_read_without_torch_numpy_and_gguf(files: list[Path]) -> Non
     )
     told = subprocess.run([sys.executable, "-c", code, *map(str, files)], capture_output=True, text=True, check=True)
     assert told.stdout.splitlines() == ["[2, 2]", "[]"]
+
+
+# --- for a network that is kept in fewer bits ---
+
+
+def test_computed_weights_are_rounded_as_they_are_read(tmp_path: Path) -> None:
+    stored = gguf.quants.quantize(weights(4, 64).numpy(), Kind.Q4_1)
+    tensors = {"a.weight": (stored, Kind.Q4_1), "b.weight": (weights(4, 4).numpy(), Kind.F32)}
+    scaled = {"a.weight": weights(4, 4).to(E4M3), "a.scale_weight": torch.tensor(0.3), "b.weight": weights(4, 4)}
+    save_file(scaled, tmp_path / "a.safetensors")
+    for path in (write(tmp_path / "a.gguf", tensors), tmp_path / "a.safetensors"):
+        whole = read(path, everything)
+        assert whole["a.weight"].dtype is torch.float32
+        with reading_for(torch.device("cpu"), torch.bfloat16):
+            rounded = read(path, everything)
+        same(rounded["a.weight"], whole["a.weight"].bfloat16())
+        same(rounded["b.weight"], whole["b.weight"])
+        with reading_for(torch.device("meta"), torch.float32):
+            sizes = read(path, everything)
+        assert {name: value.shape for name, value in sizes.items()} == header(path).shapes
+        assert all(value.is_meta for value in sizes.values())
+        same(read(path, everything)["a.weight"], whole["a.weight"])
+
+
+def test_weights_are_read_for_the_place_of_their_root(tmp_path: Path) -> None:
+    stored = gguf.quants.quantize(weights(4, 64).numpy(), Kind.Q8_0)
+    path = write(tmp_path / "a.gguf", {"weight": (stored, Kind.Q8_0)})
+    found = []
+
+    def load() -> torch.nn.Module:
+        found.append(read(path, everything)["weight"])
+        layer = torch.nn.Linear(64, 4, bias=False)
+        layer.load_state_dict({"weight": found[-1]}, assign=True)
+        return layer
+
+    for device, dtype in (("cpu", torch.float32), ("cpu", torch.bfloat16), ("meta", torch.float32)):
+        module = Root(load, Placement(torch.device(device), dtype)).module
+        assert (found[-1].device.type, found[-1].dtype) == (device, dtype)
+        assert module.weight.dtype is dtype

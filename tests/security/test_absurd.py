@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from hcpgraph_nodes.adapter_files.source import parsed
 from hcpgraph_nodes.data.sources.caption_values import read_json
 from hcpgraph_nodes.data.webdataset import webdataset
-from hcpgraph_nodes.families.probe import probe_family, safetensors_header
+from hcpgraph_nodes.families.probe import probe_family
+from hcpgraph_nodes.families.safetensors_file import safetensors_header
 from hcpgraph_nodes.families.weights import read_config
 from hcpgraph_nodes.words.save import _file_name
 from PIL import Image
@@ -121,7 +122,7 @@ CAUGHT_BY_CALLERS = {
     "nodes/hcpgraph_nodes/controlnet/probe.py:read_control",
     "nodes/hcpgraph_nodes/families/file_marks.py:_in_folder",  # as every probe
     "nodes/hcpgraph_nodes/families/probe.py:_folder",
-    "nodes/hcpgraph_nodes/families/probe.py:safetensors_header",  # makes one of the other
+    "nodes/hcpgraph_nodes/families/text_probe.py:_networks",
 }
 
 

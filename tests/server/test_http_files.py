@@ -143,6 +143,9 @@ def test_an_uploaded_file_is_named_by_its_content(live):
     header = b'{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}'
     weights = live.shaped(live.upload(("w.safetensors", struct.pack("<Q", len(header)) + header), root="models"))
     assert weights["uri"].startswith("models:uploads/")
+    quantised = live.shaped(live.upload(("w.gguf", b"GGUF" + struct.pack("<IQQ", 3, 0, 0)), root="models"))
+    assert [entry["kind"] for entry in live.get("/api/files?uri=models:uploads")] == ["weights"] * 2
+    assert quantised["uri"].endswith("-w.gguf")
 
 
 def test_an_uploaded_folder_keeps_its_paths_and_is_named_by_its_content(live):
@@ -175,6 +178,7 @@ def test_a_large_upload_is_whole(live):
         ([("a.webp", b"RIFF1234AVI ")], {}, "E_CONTENT_TYPE"),
         ([("a.txt", b"a\0b")], {}, "E_CONTENT_TYPE"),
         ([("a.safetensors", b"PK\x03\x04")], {}, "E_CONTENT_TYPE"),
+        ([("a.gguf", b"PK\x03\x04")], {}, "E_CONTENT_TYPE"),
         ([(".png", picture())], {}, "E_CONTENT_TYPE"),
         ([("x.exe", b"MZ")], {"folder": "f"}, "E_CONTENT_TYPE"),
         ([], {}, "E_UPLOAD"),

@@ -28,7 +28,7 @@ IMAGES = {
 """What is shown in the page; everything else is handed out as a download without a type of its own."""
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(IMAGES, "image"),
-    **dict.fromkeys((".safetensors", ".ckpt", ".pt", ".pth", ".bin"), "weights"),
+    **dict.fromkeys((".safetensors", ".gguf", ".ckpt", ".pt", ".pth", ".bin"), "weights"),
     **dict.fromkeys((".txt", ".caption", ".csv", ".tsv", ".jsonl", ".md", ".log", ".yaml", ".yml"), "text"),
     ".json": "graph",
 }

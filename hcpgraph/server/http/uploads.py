@@ -37,7 +37,7 @@ FIELD = 256
 TYPES: dict[str, Kind] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"), "image"),
     **dict.fromkeys((".txt", ".caption", ".json", ".jsonl", ".csv"), "text"),
-    **dict.fromkeys((".safetensors", ".ckpt", ".pt", ".pth", ".bin"), "weights"),
+    **dict.fromkeys((".safetensors", ".gguf", ".ckpt", ".pt", ".pth", ".bin"), "weights"),
 }
 MAGIC: dict[str, tuple[bytes, ...]] = {
     ".png": (b"\x89PNG\r\n\x1a\n",),
@@ -46,6 +46,7 @@ MAGIC: dict[str, tuple[bytes, ...]] = {
     ".webp": (b"RIFF",),
     ".gif": (b"GIF87a", b"GIF89a"),
     ".bmp": (b"BM",),
+    ".gguf": (b"GGUF",),
     ".ckpt": (b"PK\x03\x04", b"\x80"),
     ".pt": (b"PK\x03\x04", b"\x80"),
     ".pth": (b"PK\x03\x04", b"\x80"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..families.probe import safetensors_header
+from ..families.safetensors_file import safetensors_header
 from ..selectors import components
 
 PEFT_FILE = "adapter_model.safetensors"

@@ -14,6 +14,7 @@ from hcpgraph import GraphError
 
 from .. import private
 from ..families.ldm_names import UNetNames
+from ..families.tensor_files import read
 from ..families.weights import build
 from ..model.handles import Denoiser
 
@@ -124,15 +125,11 @@ def from_file(path: Path, prefix: str, config: Mapping[str, Any], rename: Callab
         rename: Name in diffusers -> name in the file, without prefix.
 
     Raises:
-        GraphError: E_WEIGHTS, listing what is missing, unknown or of another shape; E_NO_SAFETENSORS, it is broken.
+        GraphError: E_WEIGHTS, listing what is missing, unknown or of another shape; E_NO_SAFETENSORS, it is broken;
+            E_QUANTISED.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            state = {k.removeprefix(prefix): file.get_tensor(k) for k in file.keys() if k.startswith(prefix)}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise GraphError("E_NO_SAFETENSORS", f"{path.name} cannot be read: {error}", hint="fetch it again") from None
+    found = read(path, lambda name: name.startswith(prefix))
+    state = {name.removeprefix(prefix): value for name, value in found.items()}
     return build(lambda: network(config), state, WHAT, rename)
 
 

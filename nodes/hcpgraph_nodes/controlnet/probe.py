@@ -14,7 +14,8 @@ from math import gcd
 from pathlib import Path
 from typing import Any
 
-from ..families.probe import family_of_config, safetensors_header
+from ..families.probe import family_of_config
+from ..families.safetensors_file import safetensors_header
 
 PREFIX = "control_model."
 CONFIG = "hcpgraph.config"

@@ -16,7 +16,8 @@ from hcpgraph.fingerprint import stamp
 
 from ..process.kinds.classes import kind_of
 from ..process.refusals import IMPOSSIBLE
-from .probe import probe_family, safetensors_header
+from .file_header import header
+from .probe import probe_family
 from .table import said
 
 CONFIGS = "hcpgraph.configs"
@@ -112,11 +113,11 @@ def _scheduler(source: Path, config: str | None, resolve: Callable[[str], Path])
 @lru_cache(maxsize=16)
 def _in_file(source: Path, stamped: str) -> dict[str, Any]:
     """What a single file says of it; a file is read again when it was written anew."""
-    header = safetensors_header(source)
-    metadata = header.get("__metadata__", {})
-    if (written := written_configs(metadata)) is not None:
+    found = header(source)
+    if (written := written_configs(found.metadata)) is not None:
         return written["scheduler"]
-    return {"prediction_type": marked_prediction(metadata, header), **(ZERO_SNR if ZERO_SNR_MARK in header else {})}
+    rescaled = ZERO_SNR if ZERO_SNR_MARK in found.shapes else {}
+    return {"prediction_type": marked_prediction(found.metadata, found.shapes), **rescaled}
 
 
 def _in_folder(folder: Path) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Weights in .gguf files, of llama.cpp, stable-diffusion.cpp and ComfyUI-GGUF (torch-free until weights are read).
+"""The headers of .gguf files, which llama.cpp, stable-diffusion.cpp and ComfyUI-GGUF write (torch-free).
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Its header is read here: the package's own reader
-takes seconds for one with a vocabulary. Floats are given as they are stored; quantised weights in float32, computed by
-the package `gguf`. ComfyUI-GGUF stores some weights in rows of 256 numbers and says
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. It is read here because the reader of the package
+`gguf` takes seconds for a file with a vocabulary. ComfyUI-GGUF stores some weights in rows of 256 numbers and says
 their sizes in `comfy.gguf.orig_shape.NAME`, which are the ones given here.
 """
 
@@ -11,19 +10,14 @@ from __future__ import annotations
 import json
 import mmap
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hcpgraph import GraphError
-
-from .quantised import unread
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SCALARS = ("B", "b", "H", "h", "I", "i", "f", "?", None, None, "Q", "q", "d")
 """`struct` codes of the types of entries, by their numbers; texts (8) and lists (9) have none."""
@@ -39,8 +33,6 @@ PLAIN = {**DTYPES, **INTEGERS}
 LIMIT = 100 * 1024 * 1024
 """Bytes of the longest header that is read."""
 DIMENSIONS = 8
-STEP = 1 << 16
-"""Numbers that are computed at a time: few enough for a processor's cache."""
 
 
 class Entry(NamedTuple):
@@ -75,94 +67,12 @@ def contents(path: Path) -> Contents:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             found = _contents(_Cursor(data), len(data))
     except OSError as error:
-        raise _damaged(path, error.strerror or error) from None
+        raise damaged(path, error.strerror or error) from None
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "it is damaged" if isinstance(error, RecursionError) else error) from None
+        raise damaged(path, "it is damaged" if isinstance(error, RecursionError) else error) from None
     if any(entry.kind not in PLAIN for entry in found.tensors.values()) and find_spec("gguf") is None:
         raise GraphError("E_PACKAGE", f"missing: gguf, which reads {path.name}", hint="pip install 'hcpgraph[gguf]'")
     return found
-
-
-def read(path: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
-    """The weights whose names are wanted, see the head of this file.
-
-    Raises:
-        GraphError: E_FILE; E_PACKAGE; E_QUANTISED, `gguf` cannot compute a wanted one.
-    """
-    tensors = {name: entry for name, entry in contents(path).tensors.items() if wanted(name)}
-    sizes = {name: _size(path, name, entry) for name, entry in tensors.items()}
-    state: dict[str, Tensor] = {}
-    try:
-        whole = path.stat().st_size
-        if any(entry.offset + sizes[name] > whole for name, entry in tensors.items()):
-            raise _damaged(path, "it is cut off")
-        with path.open("rb") as file:
-            for name, entry in tensors.items():
-                stored = bytearray(sizes[name])
-                file.seek(entry.offset)
-                file.readinto(stored)
-                values = _plain(stored, entry.kind) if entry.kind in PLAIN else _dequantised(stored, entry.kind)
-                state[name] = values.reshape(entry.shape)
-    except OSError as error:
-        raise _damaged(path, error.strerror or error) from None
-    return state
-
-
-def _plain(stored: bytearray, kind: int) -> Tensor:
-    import torch
-
-    dtype = getattr(torch, PLAIN[kind])
-    return torch.frombuffer(stored, dtype=dtype) if stored else torch.empty(0, dtype=dtype)
-
-
-def _dequantised(stored: bytearray, kind: int) -> Tensor:
-    """The numbers that blocks of a type stand for, one after the other, float32."""
-    import numpy as np
-    import torch
-    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
-    from gguf.quants import dequantize
-
-    named = GGMLQuantizationType(kind)
-    numbers, size = GGML_QUANT_SIZES[named]
-    blocks = np.frombuffer(stored, np.uint8).reshape(-1, size)
-    values = np.empty((len(blocks), numbers), np.float32)
-    step = STEP // numbers
-    for start in range(0, len(blocks), step):
-        part = slice(start, start + step)
-        values[part] = dequantize(blocks[part].reshape(1, -1), named).reshape(-1, numbers)
-    return torch.from_numpy(values)
-
-
-def _size(path: Path, name: str, entry: Entry) -> int:
-    """Bytes of a tensor that is read."""
-    if entry.kind in INTEGERS and name.endswith("weight") and len(entry.shape) > 1:
-        raise unread(path, name, f"integers ({INTEGERS[entry.kind]})")
-    if entry.kind in PLAIN:
-        import torch
-
-        return prod(entry.shape) * int(getattr(torch, PLAIN[entry.kind]).itemsize)
-    block, size = _block(path, name, entry.kind)
-    if entry.row % block:
-        raise _damaged(path, f"{name} has rows of {entry.row} numbers in blocks of {block}")
-    return prod(entry.shape) // block * size
-
-
-def _block(path: Path, name: str, kind: int) -> tuple[int, int]:
-    """Numbers and bytes of a block of a quantised type, which `gguf` can compute."""
-    import numpy as np
-    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
-    from gguf.quants import dequantize
-
-    try:
-        named = GGMLQuantizationType(kind)
-    except ValueError:
-        raise unread(path, name, f"weights of a type that gguf does not know (number {kind})") from None
-    block, size = GGML_QUANT_SIZES[named]
-    try:
-        dequantize(np.zeros((1, size), np.uint8), named)
-    except NotImplementedError:
-        raise unread(path, name, f"{named.name} weights, which gguf does not compute") from None
-    return block, size
 
 
 class _Cursor:
@@ -273,5 +183,6 @@ def _said(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _damaged(path: Path, why: object) -> GraphError:
+def damaged(path: Path, why: object) -> GraphError:
+    """The error for a file that cannot be read."""
     return GraphError("E_FILE", f"{path.name} cannot be read: {why}", port="path", hint="fetch it again")

@@ -1,4 +1,4 @@
-"""Single .safetensors files in the original layout (LDM, sgm), read and written offline.
+"""Single files in the original layout (LDM, sgm): .safetensors and .gguf are read, .safetensors written, offline.
 
 Prefixes of the parts: `model.diffusion_model.`, `first_stage_model.`, and of a text network what its family says.
 """
@@ -18,6 +18,7 @@ from .. import private
 from .ldm_names import UNetNames
 from .ldm_vae import original_vae
 from .open_clip import from_open_clip, to_open_clip
+from .tensor_files import header, read
 
 UNET = "model.diffusion_model."
 FIRST = "input_blocks.0.0.weight"
@@ -49,12 +50,9 @@ def unet_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def unet_channels(path: Path) -> dict[str, int]:
     """The channels that a checkpoint's UNet reads, which are more than the released model's where it reads pictures."""
-    with _opened(path) as file:
-        keys = frozenset(file.keys())
-        for name in (UNET + FIRST, FIRST, DIFFUSERS_UNET):
-            if name in keys:
-                return {"in_channels": file.get_slice(name).get_shape()[1]}
-    return {}
+    shapes = header(path).shapes
+    first = next((shapes[name] for name in (UNET + FIRST, FIRST, DIFFUSERS_UNET) if name in shapes), None)
+    return {} if first is None else {"in_channels": first[1]}
 
 
 def _unet_prefix(keys: Collection[str]) -> str:
@@ -81,11 +79,9 @@ def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def vae_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The sizes of the VAE's tensors in such a file, by their names without prefix."""
-    with _opened(path) as file:
-        keys = list(file.keys())
-        whole = any(key.startswith(VAE) for key in keys)
-        own = [key for key in keys if key.startswith(VAE)] if whole else keys
-        return {key.removeprefix(VAE): tuple(file.get_slice(key).get_shape()) for key in own}
+    shapes = header(path).shapes
+    own = {key.removeprefix(VAE): size for key, size in shapes.items() if key.startswith(VAE)}
+    return own or shapes
 
 
 def text_place(path: Path, prefixes: Sequence[str], name: str) -> tuple[str, bool]:
@@ -157,26 +153,14 @@ def marks(path: Path) -> tuple[dict[str, str], frozenset[str]]:
     """The text entries of a file's header, and its keys, without reading weights.
 
     Raises:
-        GraphError: E_NO_SAFETENSORS.
+        GraphError: as `tensor_files.header`.
     """
-    with _opened(path) as file:
-        return file.metadata() or {}, frozenset(file.keys())
-
-
-def _opened(path: Path) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    if path.suffix != ".safetensors":
-        raise GraphError("E_NO_SAFETENSORS", f"{path.name} is no .safetensors file", hint="convert it to safetensors")
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise GraphError("E_NO_SAFETENSORS", f"{path.name} cannot be read: {error}", hint="fetch it again") from None
+    found = header(path)
+    return found.metadata, frozenset(found.shapes)
 
 
 def _read(path: Path, prefix: str) -> dict[str, Tensor]:
-    with _opened(path) as file:
-        state = {key: file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
+    state = read(path, lambda key: key.startswith(prefix))
     if not state:
         raise GraphError("E_WEIGHTS", f"{path.name} has no weights below '{prefix}'", hint="give a full checkpoint")
     return state

@@ -5,8 +5,8 @@ rank is meant, none if two families have it. The rank is the number of condition
 
 * `folder`, of diffusers folders: `parts`, component -> its class in model_index.json, several of them, or null where
   there is none; `configs`, component -> entries of its config.json, which has to be there.
-* `file`, of .safetensors checkpoints: `keys`, beginnings of which each is that of some tensor's name; `without`,
-  beginnings that no name has; `shapes`, name -> sizes, null for any.
+* `file`, of checkpoints in one file, .safetensors or .gguf: `keys`, beginnings of which each is that of some tensor's
+  name; `without`, beginnings that no name has; `shapes`, name -> sizes, null for any.
 * `controlnet`, `denoiser`, of a configuration: `config`, entries of it. `text_encoder` too, where `networks` counts as
   an entry: how many networks go together, and `kinds` (`text_probe`).
 * `denoiser_file`, as `file`, of a file of the denoiser alone: names without `model.diffusion_model.`.
@@ -15,54 +15,50 @@ rank is meant, none if two families have it. The rank is the number of condition
 from __future__ import annotations
 
 import json
-import struct
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hcpgraph import GraphError
+
+from .file_header import SUFFIXES, header
 from .table import families
 
-HEADER_LIMIT = 100 * 1024 * 1024
 UNREADABLE = (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError)
 Mark = Mapping[str, Any]
-
-
-def safetensors_header(path: Path) -> dict[str, Any]:
-    """The header of a .safetensors file: tensor name -> dtype, shape and offsets, and `__metadata__`.
-
-    Raises:
-        ValueError: not a safetensors file.
-    """
-    with path.open("rb") as file:
-        start = file.read(8)
-        if len(start) < 8:
-            raise ValueError(f"{path.name} is too short for a safetensors file")
-        (length,) = struct.unpack("<Q", start)
-        if length > HEADER_LIMIT:
-            raise ValueError(f"{path.name} is no safetensors file")
-        try:
-            header = json.loads(file.read(length))
-        except RecursionError:
-            raise ValueError(f"{path.name} is no safetensors file") from None
-    if not isinstance(header, dict):
-        raise ValueError(f"{path.name} is no safetensors file")
-    return header
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 def probe_family(path: Path) -> str | None:
-    """The family of a diffusers folder or a .safetensors checkpoint, or None if it is not recognised."""
-    try:
+    """The family of a diffusers folder or of a checkpoint in one file, or None if it is not recognised.
+
+    Raises:
+        GraphError: E_PACKAGE, the file is one that an extra reads.
+    """
+    with damaged_is_none():
         if path.is_dir():
             return _folder(path)
-        return _file(safetensors_header(path)) if path.suffix == ".safetensors" else None
+        return _file(header(path).shapes) if path.suffix in SUFFIXES else None
+    return None
+
+
+@contextmanager
+def damaged_is_none() -> Iterator[None]:
+    """Within it files that are damaged or foreign end the block; a package that is missing does not."""
+    try:
+        yield
+    except GraphError as error:
+        if error.problem.code == "E_PACKAGE":
+            raise
     except UNREADABLE:
-        return None
+        pass
 
 
-def family_of_header(kind: str, header: Mapping[str, Any]) -> str | None:
-    """The family whose marks of this kind, such as `denoiser_file`, the tensors of a file have."""
-    return _file(header, kind)
+def family_of_shapes(kind: str, shapes: Shapes) -> str | None:
+    """The family whose marks of this kind, such as `denoiser_file`, tensors of these names and sizes have."""
+    return _file(shapes, kind)
 
 
 def family_of_config(kind: str, config: Mapping[str, Any]) -> str | None:
@@ -121,8 +117,8 @@ def _folder(path: Path) -> str | None:
     return _best("folder", met)
 
 
-def _file(header: Mapping[str, Any], kind: str = "file") -> str | None:
-    names = sorted(header)
+def _file(found: Shapes, kind: str = "file") -> str | None:
+    names = sorted(found)
 
     def begins(prefix: str) -> bool:
         at = bisect_left(names, prefix)
@@ -132,7 +128,7 @@ def _file(header: Mapping[str, Any], kind: str = "file") -> str | None:
         keys, without, shapes = mark.get("keys", ()), mark.get("without", ()), mark.get("shapes", {})
         if not all(map(begins, keys)) or any(map(begins, without)):
             return None
-        if not all(_shaped(header.get(name, {}).get("shape"), sizes) for name, sizes in shapes.items()):
+        if not all(_shaped(found.get(name), sizes) for name, sizes in shapes.items()):
             return None
         return len(keys) + len(without) + len(shapes)
 
@@ -144,6 +140,7 @@ def _entries(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> int | None
     return len(wanted) if all(config.get(name) == value for name, value in wanted.items()) else None
 
 
-def _shaped(shape: Any, sizes: Sequence[int | None]) -> bool:
-    same = isinstance(shape, list) and len(shape) == len(sizes)
-    return same and all(size in (None, found) for size, found in zip(sizes, shape, strict=True))
+def _shaped(shape: tuple[int, ...] | None, sizes: Sequence[int | None]) -> bool:
+    if shape is None or len(shape) != len(sizes):
+        return False
+    return all(size in (None, found) for size, found in zip(sizes, shape, strict=True))

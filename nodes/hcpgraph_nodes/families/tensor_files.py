@@ -1,71 +1,56 @@
 """Weight files of the kinds that people have, .safetensors and .gguf: what is in them, and their weights as numbers.
 
 `header` needs neither torch nor the weights. `read` gives weights as a network computes with them: what is stored in
-fewer bits is given in a precision that holds the stored values exactly, see `safetensors_file` and `gguf_file`.
+fewer bits is given in a precision that holds the stored values exactly, see `safetensors_weights` and `gguf_weights`.
+Within `reading_for` it is rounded at once to the precision in which a network is kept: the same numbers as if it were
+rounded later, but a model of 12 billion weights that runs in bfloat16 is never in memory in float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hcpgraph import GraphError
-
-from . import gguf_file, safetensors_file
+from . import gguf_weights, safetensors_weights
+from .file_header import SUFFIXES, Header, header, known
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
-SUFFIXES = (".safetensors", ".gguf")
+__all__ = ["SUFFIXES", "Header", "header", "read", "reading_for"]
+
+_TARGET: ContextVar[tuple[torch.dtype, bool] | None] = ContextVar("target", default=None)
+"""The precision in which weights are kept that are read now, and whether only their sizes are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a file says of itself.
+@contextmanager
+def reading_for(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Within it weights are read for a network that is kept so.
 
-    Attributes:
-        metadata: Its entries. Of a .gguf those that are texts, numbers and truths, and as JSON lists of at most 64
-            numbers, such as `general.architecture`; of a file without any, none.
-        shapes: Sizes of its weights by name, in torch's order. What says how others are stored is left out.
+    Args:
+        device: `meta`: no weight is read, there are only sizes.
+        dtype: Weights that are computed from fewer bits are rounded to it one by one.
     """
-
-    metadata: dict[str, str]
-    shapes: dict[str, tuple[int, ...]]
-
-
-def header(path: Path) -> Header:
-    """The header of a .safetensors or .gguf file.
-
-    Raises:
-        GraphError: E_NO_SAFETENSORS, it is none of these, or a .safetensors that cannot be read; E_FILE, a .gguf that
-            cannot be read; E_PACKAGE, it is a .gguf whose weights only the extra `gguf` can read.
-    """
-    if path.suffix == ".gguf":
-        stored = gguf_file.contents(path)
-        return Header(stored.metadata, {name: entry.shape for name, entry in stored.tensors.items()})
-    _known(path)
-    metadata, tensors = safetensors_file.contents(path)
-    shapes = {name: entry.shape for name, entry in tensors.items() if not safetensors_file.is_marker(name)}
-    return Header(metadata, shapes)
+    token = _TARGET.set((dtype, device.type == "meta"))
+    try:
+        yield
+    finally:
+        _TARGET.reset(token)
 
 
 def read(path: Path, wanted: Callable[[str], bool]) -> dict[str, Tensor]:
-    """The weights of a .safetensors or .gguf file whose names in `header` are wanted, on the CPU.
+    """The weights of a .safetensors or .gguf file whose names in `header` are wanted, on the CPU; see `reading_for`.
 
     Beside the result there is one tensor in memory at most.
 
     Raises:
         GraphError: as `header`, and E_QUANTISED, a wanted one is stored in a way that is not read; nothing was read.
     """
-    if path.suffix == ".gguf":
-        return gguf_file.read(path, wanted)
-    _known(path)
-    return safetensors_file.read(path, wanted)
-
-
-def _known(path: Path) -> None:
-    if path.suffix not in SUFFIXES:
-        message = f"{path.name} is no {' or '.join(SUFFIXES)} file"
-        raise GraphError("E_NO_SAFETENSORS", message, hint="convert it to safetensors")
+    known(path)
+    read_file = gguf_weights.read if path.suffix == ".gguf" else safetensors_weights.read
+    dtype, sizes_only = _TARGET.get() or (None, False)
+    return read_file(path, wanted, dtype, sizes_only=sizes_only)

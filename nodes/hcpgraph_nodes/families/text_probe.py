@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .probe import UNREADABLE, families_of_config, family_of_config, probe_family, safetensors_header
+from .file_header import header
+from .probe import damaged_is_none, families_of_config, family_of_config, probe_family
 
 KINDS = {
     "token_embedding.weight": "clip",
@@ -26,24 +27,22 @@ MODELS = {"clip_text_model": "clip", "t5": "t5", "mt5": "t5", "umt5": "t5", "ber
 
 def probe_text_encoder(paths: Sequence[Path]) -> str | None:
     """The family of text networks, in one place or one place each; None if it is not recognised."""
-    try:
+    with damaged_is_none():
         if len(paths) == 1 and (found := probe_family(paths[0])):
             return found
         known = _config(paths)
         return None if known is None else family_of_config("text_encoder", known)
-    except UNREADABLE:
-        return None
+    return None
 
 
 def may_be(paths: Sequence[Path]) -> frozenset[str]:
     """The families that text networks may be of; none if nothing is known."""
-    try:
+    with damaged_is_none():
         if len(paths) == 1 and (found := probe_family(paths[0])):
             return frozenset({found})
         known = _config(paths)
         return frozenset() if known is None else families_of_config("text_encoder", known)
-    except UNREADABLE:
-        return frozenset()
+    return frozenset()
 
 
 def _config(paths: Sequence[Path]) -> dict[str, Any] | None:
@@ -59,10 +58,10 @@ def _networks(path: Path) -> list[dict[str, Any]]:
         config = dict(json.loads((path / "config.json").read_text("utf-8")))
         return [{**config, "kind": MODELS.get(str(config.get("model_type")), "decoder")}]
     found: dict[str, dict[str, Any]] = {}
-    for name, entry in safetensors_header(path).items():
+    for name, shape in header(path).shapes.items():
         for ending, kind in KINDS.items():
             if name.endswith(ending):
                 stem = name.removesuffix(ending).removesuffix("encoder.")
                 if kind == "t5" or stem not in found:
-                    found[stem] = {"hidden_size": entry["shape"][1], "kind": kind}
+                    found[stem] = {"hidden_size": shape[1], "kind": kind}
     return sorted(found.values(), key=lambda network: int(network["hidden_size"]))

@@ -1,4 +1,4 @@
-"""Reading and writing weights: safetensors only, strictly, into classes that we name.
+"""Reading and writing weights: never pickles, strictly, into classes that we name.
 
 A folder contributes numbers and sizes. It never chooses a class, a custom module or an attention implementation.
 """
@@ -19,6 +19,7 @@ from hcpgraph.disk import told_by_safetensors
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 
 from ..messages import first_line
+from .tensor_files import read
 
 REFUSED = ("auto_map", "quantization_config")
 NEEDED = {
@@ -95,16 +96,16 @@ def read_folder(folder: Path, stem: str) -> dict[str, torch.Tensor]:
     """All tensors of `stem.safetensors`, of its fp16 variant, or of its shards.
 
     Raises:
-        GraphError: E_NO_SAFETENSORS (missing or broken), E_MODEL_FOLDER (a list of shards that is broken).
+        GraphError: E_NO_SAFETENSORS (missing or broken), E_MODEL_FOLDER (a list of shards that is broken), E_QUANTISED.
     """
     for name in (f"{stem}.safetensors", f"{stem}.fp16.safetensors"):
         if (folder / name).is_file():
-            return _read(folder / name)
+            return read(folder / name, lambda _: True)
     for name in (f"{stem}.safetensors.index.json", f"{stem}.safetensors.index.fp16.json"):
         if (folder / name).is_file():
             state: dict[str, torch.Tensor] = {}
             for shard in _shards(folder / name):
-                state |= _read(folder / shard)
+                state |= read(folder / shard, lambda _: True)
             return state
     others = sorted(path.name for path in folder.glob("*") if path.suffix in (".bin", ".ckpt", ".pt", ".msgpack"))
     raise GraphError(
@@ -112,18 +113,6 @@ def read_folder(folder: Path, stem: str) -> dict[str, torch.Tensor]:
         f"{folder.name} has no {stem}.safetensors" + (f", only {', '.join(others)}" if others else ""),
         hint="save the model with safe_serialization=True",
     )
-
-
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state: dict[str, torch.Tensor] = load_file(path)
-    except (SafetensorError, OSError) as error:
-        message = f"{path.parent.name}/{path.name} cannot be read: {error}"
-        raise GraphError("E_NO_SAFETENSORS", message, hint="fetch it again") from None
-    return state
 
 
 def _shards(path: Path) -> list[str]:

@@ -10,7 +10,8 @@ from hcpgraph.widgets import Hint, ModelPicker, RowPicker
 
 from ..adapter_files.suffixes import take_apart
 from ..families.contradiction import refuse_other
-from ..families.probe import probe_family, safetensors_header
+from ..families.file_header import SUFFIXES, header, refuse_quantised
+from ..families.probe import probe_family
 from ..families.registry import family as implementation
 from ..families.table import NAME, families
 from ..types import Process
@@ -57,19 +58,21 @@ class LoadedModel(NamedTuple):
 def load_model(
     ctx: Context,
     *,
-    path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
+    path: Annotated[str, ModelPicker(primary=True, suffixes=SUFFIXES)],
     family: Annotated[str, RowPicker(table=NAME, also=("auto",))] = "auto",
     prediction_type: Literal["auto", "epsilon", "v_prediction", "sample"] = "auto",
     config: Annotated[str | None, ModelPicker(kind_of="folder", advanced=True)] = None,
     checkpointing: Annotated[bool, Hint(advanced=True)] = False,
 ) -> LoadedModel:
-    """Open a diffusers folder or a single .safetensors checkpoint.
+    """Open a diffusers folder or a checkpoint in a single file, .safetensors or .gguf.
 
     Weights are read when they are first used, in the precision of the run, and are frozen until a node makes them
-    trainable. Classes come from the family, never from the folder; only safetensors are read; no network is used.
+    trainable. Classes come from the family, never from the folder; pickles are never read; no network is used. Weights
+    in 8-bit floats and quantised ones of .gguf, which need the extra `hcpgraph[gguf]`, become numbers of the run's
+    precision.
 
     Args:
-        path: A diffusers folder or a .safetensors file, such as models:sd15.
+        path: A diffusers folder, or a .safetensors or .gguf file, such as models:sd15.
         family: Model family; auto reads it from the files. Files that are of another one are refused.
         prediction_type: What the denoiser predicts; auto: as the folder's scheduler or the file's header says. A single
             file that does not say it has epsilon, but of SD 2.x that would be a guess and is asked for.
@@ -87,7 +90,8 @@ def load_model(
 
     Raises:
         GraphError: E_FAMILY, E_PREDICTION, E_SCHEDULE, E_MODEL_FOLDER, E_MODEL_CLASS, E_NO_SAFETENSORS, E_FILE
-            (damaged); at first use E_WEIGHTS, E_NOT_FINITE.
+            (damaged), E_PACKAGE; E_QUANTISED, weights in fewer bits in a way that is not read; at first use E_WEIGHTS,
+            E_NOT_FINITE.
     """
     source = ctx.path(path)
     refuse_other("model.load", family, source, path)
@@ -106,11 +110,13 @@ def load_model(
 
 def _unknown(source: Path, path: str) -> GraphError:
     """The error for what no family recognises: a damaged file, an adapter, or a model that nobody here knows."""
-    if source.suffix == ".safetensors" and source.is_file():
+    if source.suffix in SUFFIXES and source.is_file():
         try:
-            keys = safetensors_header(source).keys()
-        except (OSError, ValueError):
-            return GraphError("E_FILE", f"'{path}' is damaged or no safetensors file", hint="download or save it again")
+            keys = header(source).shapes
+        except GraphError:
+            kind = source.suffix.removeprefix(".")
+            return GraphError("E_FILE", f"'{path}' is damaged or no {kind} file", hint="download or save it again")
+        refuse_quantised(source)
         if any(take_apart(key) for key in keys):
             return GraphError(
                 "E_FAMILY", f"'{path}' is no model: it holds a LoRA or another adapter", hint="load it with plugin.load"

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from hcpgraph.finite import READ, refuse_not_finite
 
+from ..families.tensor_files import reading_for
 from .call import Call, Plugin
 
 N = TypeVar("N", bound=nn.Module)
@@ -100,11 +101,13 @@ class Root:
     def _read(self) -> nn.Module:
         with self._lock:
             if self._module is None:
-                with torch.random.fork_rng(devices=[]):  # when weights are read changes no draw
+                place = self.placement
+                # when weights are read changes no draw
+                with torch.random.fork_rng(devices=[]), reading_for(place.device, place.dtype):
                     module = self._load().requires_grad_(False).eval()
-                nn.Module.to(module, device=self.placement.device, dtype=self.placement.dtype)
+                nn.Module.to(module, device=place.device, dtype=place.dtype)
                 self._check(module)
-                if self.placement.checkpointing:
+                if place.checkpointing:
                     module.enable_gradient_checkpointing(partial(checkpointed, self))  # type: ignore[operator]
                 self._module = module
                 self.reads += 1

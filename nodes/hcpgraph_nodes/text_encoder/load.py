@@ -8,6 +8,7 @@ from hcpgraph import Context, Facts, GraphError, Probe, node
 from hcpgraph.widgets import ModelPicker, RowPicker
 
 from ..families.contradiction import refuse_other
+from ..families.file_header import SUFFIXES
 from ..families.registry import family as implementation
 from ..families.table import NAME
 from ..families.text_probe import probe_text_encoder
@@ -19,9 +20,9 @@ from ..model.root import Placement
 def load_text_encoder(
     ctx: Context,
     *,
-    path: Annotated[str, ModelPicker(primary=True, suffixes=(".safetensors",))],
-    path_2: Annotated[str | None, ModelPicker(suffixes=(".safetensors",))] = None,
-    path_3: Annotated[str | None, ModelPicker(suffixes=(".safetensors",))] = None,
+    path: Annotated[str, ModelPicker(primary=True, suffixes=SUFFIXES)],
+    path_2: Annotated[str | None, ModelPicker(suffixes=SUFFIXES)] = None,
+    path_3: Annotated[str | None, ModelPicker(suffixes=SUFFIXES)] = None,
     family: Annotated[str, RowPicker(table=NAME, also=("auto",))] = "auto",
     config: Annotated[str | None, ModelPicker(kind_of="folder", advanced=True)] = None,
 ) -> Annotated[
@@ -38,11 +39,11 @@ def load_text_encoder(
     one in each, in the order of diffusers: clip_l in path, clip_g in path_2. The tokenizer is that of the folder or
     beside it, or of `config`; files of CLIP's networks have CLIP's.
     Weights are read when they are first used, in the precision of the run, and are frozen until a node makes them
-    trainable. Only safetensors are read; no network is used.
+    trainable. Pickles are never read; no network is used.
 
     Args:
-        path: The folder of a text network as diffusers saved it, or of a whole model; or a .safetensors file of text
-            networks or of a whole model.
+        path: The folder of a text network as diffusers saved it, or of a whole model; or a .safetensors or .gguf file
+            of text networks or of a whole model.
         path_2: The second text network of the family, if it lies elsewhere.
         path_3: The third one, such as T5 of Stable Diffusion 3, which may do without.
         family: Model family; auto reads it from the files. Files that are of another one are refused.
@@ -54,7 +55,8 @@ def load_text_encoder(
 
     Raises:
         GraphError: E_FAMILY, E_SETTING (more paths than networks, or fewer), E_TOKENIZER, E_MODEL_FOLDER,
-            E_MODEL_CLASS, E_NO_SAFETENSORS, E_WEIGHTS; at first use E_WEIGHTS, E_NOT_FINITE.
+            E_MODEL_CLASS, E_NO_SAFETENSORS, E_FILE, E_PACKAGE (the extra of .gguf), E_WEIGHTS; at first use E_WEIGHTS,
+            E_QUANTISED, E_NOT_FINITE.
     """
     if path_3 is not None and path_2 is None:
         raise GraphError("E_SETTING", "path_3 without path_2", port="path_2", hint="give the second text network too")

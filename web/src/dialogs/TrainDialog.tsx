@@ -39,7 +39,7 @@ import {
 addTexts(english);
 
 const MODEL = { type: "string" };
-const MODEL_HINT = { kind: "model", kind_of: "any", suffixes: [".safetensors"] } as const;
+const MODEL_HINT = { kind: "model", kind_of: "any", suffixes: [".safetensors", ".gguf"] } as const;
 
 /** From a folder of pictures to a LoRA: drop it, name it, choose an effort, run. */
 export function TrainDialog({ onClose }: DialogProps<"trainOnMyPictures">) {

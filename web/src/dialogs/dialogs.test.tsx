@@ -338,6 +338,8 @@ describe("train on my pictures", () => {
     expect(findModel("models:sd15", [folder("a"), folder("sd15")])).toBe("models:sd15");
     expect(findModel("models:sd15", [folder("uploads"), folder("a")])).toBe("models:a");
     expect(findModel("models:sd15", [folder("uploads")])).toBeNull();
+    const file = (name: string) => ({ ...folder(name), kind: "weights" }) as const;
+    expect(findModel("models:sd15", [file("a.txt"), file("b.gguf"), file("c.safetensors")])).toBe("models:b.gguf");
   });
 
   it("makes folder names that every system takes", () => {

@@ -36,7 +36,7 @@ function blocksIn(config: unknown): number | null {
 
 /** What the files of a model say. A model that says nothing, or is not there, is taken for a usual one. */
 export async function modelShape(uri: string): Promise<ModelShape> {
-  if (/\.safetensors$/i.test(uri) || !/^[a-z]+:./.test(uri) || uri.startsWith("hub:")) return USUAL;
+  if (/\.(safetensors|gguf)$/i.test(uri) || !/^[a-z]+:./.test(uri) || uri.startsWith("hub:")) return USUAL;
   const folder = uri.replace(/\/+$/, "");
   const read = async (part: string): Promise<unknown> =>
     JSON.parse(await api.fileText(`${folder}/${part}/config.json`)) as unknown;

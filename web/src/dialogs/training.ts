@@ -67,7 +67,7 @@ export function counted(report: DataReport): Count {
 export function findModel(wanted: string, models: readonly FileEntry[]): string | null {
   if (models.some((entry) => entry.uri === wanted)) return wanted;
   const fits = (entry: FileEntry) =>
-    entry.kind === "folder" ? entry.name !== "uploads" : /\.safetensors$/i.test(entry.name);
+    entry.kind === "folder" ? entry.name !== "uploads" : /\.(safetensors|gguf)$/i.test(entry.name);
   return models.find(fits)?.uri ?? null;
 }
 

@@ -73,7 +73,7 @@ export function FolderBrowser() {
       setSent(null);
     }
   };
-  const accept = root === "models" ? ".safetensors" : "image/*,.txt,.json,.jsonl,.csv";
+  const accept = root === "models" ? ".safetensors,.gguf" : "image/*,.txt,.json,.jsonl,.csv";
 
   return (
     <div>
