@@ -6,7 +6,7 @@ A folder contributes numbers and sizes. It never chooses a class, a custom modul
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,14 @@ NEEDED = {
 DROPPED = ("_attn_implementation", "attn_implementation", "_attn_implementation_internal", "torch_dtype", "dtype")
 
 
-def read_config(folder: Path, name: str, expected: str | None = None) -> dict[str, Any]:
+def read_config(folder: Path, name: str, expected: str | None = None, older: Sequence[str] = ()) -> dict[str, Any]:
     """The JSON configuration of a component.
 
     Args:
         folder: The component's folder.
         name: `config.json`, `scheduler_config.json` …
         expected: The class the configuration must be of, if it names one.
+        older: What older releases of the library called that class.
 
     Raises:
         GraphError: E_MODEL_FOLDER (missing or broken), E_MODEL_CLASS (of another class, or asks for foreign code).
@@ -58,16 +59,19 @@ def read_config(folder: Path, name: str, expected: str | None = None) -> dict[st
         raise GraphError("E_MODEL_FOLDER", message, hint="fetch it again") from None
     if not isinstance(config, dict):
         raise GraphError("E_MODEL_FOLDER", f"{folder.name}/{name} is not a JSON object")
-    return checked_config(config, f"{folder.name}/{name}", expected)
+    return checked_config(config, f"{folder.name}/{name}", expected, older)
 
 
-def checked_config(config: Mapping[str, Any], where: str, expected: str | None = None) -> dict[str, Any]:
+def checked_config(
+    config: Mapping[str, Any], where: str, expected: str | None = None, older: Sequence[str] = ()
+) -> dict[str, Any]:
     """A configuration without what it may not decide.
 
     Args:
         config: The configuration of a component.
         where: What holds it, for messages.
         expected: The class it must be of, if it names one.
+        older: What older releases of the library called that class.
 
     Raises:
         GraphError: E_MODEL_CLASS (of another class, or asks for foreign code), E_MODEL_FOLDER (entries are missing).
@@ -79,7 +83,7 @@ def checked_config(config: Mapping[str, Any], where: str, expected: str | None =
             hint="save the model in plain precision with the standard classes",
         )
     named = config.get("_class_name") or next(iter(config.get("architectures") or ()), None)
-    if expected is not None and named not in (None, expected):
+    if expected is not None and named not in (None, expected, *older):
         raise GraphError(
             "E_MODEL_CLASS",
             f"{where} is of a {named}; this family needs {expected}",

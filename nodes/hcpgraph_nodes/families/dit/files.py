@@ -38,8 +38,8 @@ class Found:
 
 def in_folder(network: Network, folder: Path) -> Found:
     """A network in its own folder."""
-    config = read_config(folder, "config.json", network.cls)
-    return Found(config, lambda shapes: read_folder(folder, network.stem))
+    config = read_config(folder, "config.json", network.cls, network.older_cls)
+    return Found(network.own(config), lambda shapes: read_folder(folder, network.stem))
 
 
 def there(network: Network, path: Path, *, alone: bool) -> bool:
@@ -71,7 +71,7 @@ def in_file(network: Network, path: Path, config: Path | None, *, alone: bool) -
         )
     shapes = {name.removeprefix(prefix): size for name, size in told.shapes.items() if name.startswith(prefix)}
     described = _described(network, config) or _written(network, told.metadata, path)
-    found = described or {**network.released, **network.sized(shapes)}
+    found = network.own(described or {**network.released, **network.sized(shapes)})
     return Found(found, partial(_state, network, found, path, prefix))
 
 
@@ -80,7 +80,8 @@ def _described(network: Network, config: Path | None) -> dict[str, Any] | None:
     if config is None:
         return None
     folder = config / network.name if (config / network.name / "config.json").is_file() else config
-    return read_config(folder, "config.json", network.cls) if (folder / "config.json").is_file() else None
+    there = (folder / "config.json").is_file()
+    return read_config(folder, "config.json", network.cls, network.older_cls) if there else None
 
 
 def _written(network: Network, metadata: Mapping[str, str], path: Path) -> dict[str, Any] | None:

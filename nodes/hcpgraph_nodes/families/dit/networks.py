@@ -37,11 +37,14 @@ class Network:
     Attributes:
         name: Its component in a diffusers folder.
         cls: Its class in diffusers.
+        older_cls: What configurations call that class in older releases, or where it is a part of another one.
         released: The configuration of the released model.
         tiny: What is different in the one that `model.new` makes.
         layout: Gives its names in the authors' files for a configuration; None: those of diffusers.
         files: What its names begin with in a file of a whole model, the first as we write it.
         sized: What the sizes of its tensors, by their original names or those in diffusers, say of its configuration.
+        unused: What names of weights begin with that files may have and nothing reads.
+        foreign: Why a configuration is that of a model which this family is not, or None.
     """
 
     name: str
@@ -51,6 +54,9 @@ class Network:
     layout: Callable[[Config], Layout] | None = None
     files: tuple[str, ...] = ()
     sized: Sized = lambda shapes: {}
+    older_cls: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    foreign: Callable[[Config], str | None] = lambda config: None
 
     @property
     def library(self) -> str:
@@ -62,8 +68,23 @@ class Network:
         return "diffusion_pytorch_model"
 
     def small(self, changed: Config) -> Config:
-        """The configuration of an untrained network, with changed entries."""
-        return {**self.released, **self.tiny, **changed}
+        """The configuration of an untrained network, with changed entries.
+
+        Raises:
+            GraphError: E_MODEL_CLASS, they make it another model's.
+        """
+        return self.own({**self.released, **self.tiny, **changed})
+
+    def own(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The same configuration, which is that of a model of this family.
+
+        Raises:
+            GraphError: E_MODEL_CLASS, it is another model's.
+        """
+        if (reason := self.foreign(config)) is not None:
+            message = f"the {self.name.replace('_', ' ')} is none of this family: {reason}"
+            raise GraphError("E_MODEL_CLASS", message, hint="choose another model")
+        return config
 
     def make(self, config: Config) -> nn.Module:
         """The network with weights of the library's own draw."""
@@ -74,7 +95,7 @@ class Network:
 
     def current(self, state: State) -> State:
         """Weights by their names in files as they are today; older releases may have called some otherwise."""
-        return state
+        return {name: value for name, value in state.items() if not name.startswith(self.unused)}
 
     def built(self, config: Config, read: Callable[[Shapes], State]) -> nn.Module:
         """The network with the weights that `read` gives by their names in diffusers, told the sizes of its own."""
@@ -145,7 +166,7 @@ class TextNetwork(Network):
         return private.text_network(self.cls, settings)
 
     def current(self, state: State) -> State:
-        found = {self.layer(self._renamed(name)): value for name, value in state.items()}
+        found = {self.layer(self._renamed(name)): value for name, value in super().current(state).items()}
         for name, source in self.tied.items():
             value = found.get(name, found.get(source))
             if value is not None:
