@@ -274,9 +274,9 @@ def test_entries_of_gguf_are_texts(tmp_path: Path) -> None:
 def test_a_vocabulary_is_no_hindrance(tmp_path: Path) -> None:
     words = [f"word{index}" for index in range(150_000)]
     path = write(tmp_path / "a.gguf", {"a": (np.ones(4, np.float32), Kind.F32)}, words=words, kinds=[1] * len(words))
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert header(path).shapes == {"a": (4,)}
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1, "the reader of gguf takes more than ten"
 
 
 def test_types_that_gguf_does_not_compute_are_refused(tmp_path: Path) -> None:

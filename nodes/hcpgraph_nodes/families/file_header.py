@@ -7,8 +7,7 @@ from pathlib import Path
 
 from hcpgraph import GraphError
 
-from . import gguf_file, safetensors_file
-from .quantised import beside, unread
+from . import safetensors_file
 
 SUFFIXES = (".safetensors", ".gguf")
 
@@ -35,6 +34,8 @@ def header(path: Path) -> Header:
             cannot be read; E_PACKAGE, it is a .gguf whose weights only the extra `gguf` can read.
     """
     if path.suffix == ".gguf":
+        from . import gguf_file
+
         stored = gguf_file.contents(path)
         return Header(stored.metadata, {name: entry.shape for name, entry in stored.tensors.items()})
     known(path)
@@ -49,6 +50,8 @@ def refuse_quantised(path: Path) -> None:
     Raises:
         GraphError: E_QUANTISED; as `header`.
     """
+    from .quantised import beside, unread
+
     if path.is_file() and path.suffix in SUFFIXES and (found := beside(header(path).shapes)):
         raise unread(path, *next(iter(found.items())))
 

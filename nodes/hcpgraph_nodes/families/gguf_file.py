@@ -33,6 +33,7 @@ PLAIN = {**DTYPES, **INTEGERS}
 LIMIT = 100 * 1024 * 1024
 """Bytes of the longest header that is read."""
 DIMENSIONS = 8
+CUT_OFF = "it is cut off or damaged"
 
 
 class Entry(NamedTuple):
@@ -92,7 +93,7 @@ class _Cursor:
         begin = self.at
         self.at += count
         if self.at > self.end:
-            raise ValueError("it is cut off or damaged")
+            raise ValueError(CUT_OFF)
         return begin
 
     def text(self) -> str:
@@ -119,12 +120,20 @@ class _Cursor:
         elif code is not None:
             return [self.number(code) for _ in range(count)]
         elif kind == TEXT:
-            for _ in range(count):
-                self.skip(self.number("Q"))
+            self._skip_texts(count)
         else:
             for _ in range(count):
                 self.value(kind)
         return None
+
+    def _skip_texts(self, count: int) -> None:
+        """Go on by texts of a vocabulary, of which there are very many."""
+        length, at = struct.Struct("<Q").unpack_from, self.at
+        for _ in range(count):
+            if at + 8 > self.end:
+                raise ValueError(CUT_OFF)
+            at += 8 + length(self.data, at)[0]
+        self.skip(at - self.at)
 
 
 def _contents(cursor: _Cursor, size: int) -> Contents:
