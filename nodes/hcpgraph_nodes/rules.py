@@ -23,7 +23,7 @@ from hcpgraph.errors import GraphError, Problem
 
 from .adapter_files import parts
 from .condition import rule as conditions
-from .controlnet.rule import acts_at_all, control_family
+from .controlnet.rule import acts_at_all, control_family, family_has_controlnets
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import auto, contradiction, file_marks, image_conditions, part_probe, small, table, text_probe
 from .pairs import counts, files, inside, lengths, sizes, training
@@ -304,4 +304,5 @@ rule(constant_texts)
 rule(pictures_are_taken)
 prober("controlnet_family")(control_family)
 rule(acts_at_all)
+rule(family_has_controlnets)
 rule(scale_needs_timesteps)

@@ -8,6 +8,8 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from ..families.table import families, interface
+
 
 def control_family(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
     """The model family that `family` names, or that the ControlNet at `path` was made for."""
@@ -20,6 +22,18 @@ def control_family(settings: Mapping[str, Any], resolve: Callable[[str], Path]) 
     from .probe import probe_control
 
     return probe_control(resolve(path))
+
+
+def family_has_controlnets(view: Any) -> list[Problem]:
+    """The denoiser of `controlnet.new` and `controlnet.apply` is of a family that ControlNets are made for."""
+    if view.type not in ("controlnet.new", "controlnet.apply"):
+        return []
+    family = view.facts.get("denoiser", {}).get("family")
+    if family not in families() or interface(family, "controlnet") is not None:
+        return []
+    known = ", ".join(name for name in families() if interface(name, "controlnet") is not None)
+    message = f"there are no ControlNets here for models of the family {family}"
+    return [Problem("E_FAMILY", message, node=view.node, port="denoiser", hint=f"families that have them: {known}")]
 
 
 def acts_at_all(view: Any) -> list[Problem]:
