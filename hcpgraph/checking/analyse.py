@@ -91,7 +91,7 @@ def analyse(
     _check_unknown(flat, settings, roots)
     _check_outputs(flat, weights)
     _check_streams(flat)
-    check_rules(GraphView(flat, settings, wires, weights, registry, roots.resolve, long))
+    check_rules(GraphView(flat, settings, wires, weights, registry, roots.resolve, long, meant))
     _check_requires(graph, flat, registry)
     unique = bounded(dict.fromkeys(flat.problems), MAX_PROBLEMS)
     return Analysis(graph, registry, flat, order, settings, wires, weights, long, meant, unique)

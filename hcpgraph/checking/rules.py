@@ -10,6 +10,7 @@ from typing import Any
 
 from ..declaring.registry import Registry
 from ..errors import GraphError
+from .defaults import Default
 from .flat import Flat, FlatNode
 from .lengths import Length, passes, turns, using
 from .weight_flow import Weights
@@ -38,6 +39,11 @@ class RuleView:
     def defaults(self) -> Mapping[str, Any]:
         """What its settings are where nothing else is written."""
         return self._node.spec.defaults if self._node.spec else {}
+
+    @property
+    def auto(self) -> frozenset[str]:
+        """Its settings that are `auto`, and have the value that fits the model that is wired."""
+        return frozenset(each.setting for each in self._graph.meant if each.node == self.node)
 
     @cached_property
     def connected(self) -> frozenset[str]:
@@ -127,6 +133,7 @@ class GraphView:
 
     Attributes:
         lengths: Settings that are as long as a training.
+        meant: Settings that are `auto`, and what they mean.
     """
 
     flat: Flat
@@ -136,6 +143,7 @@ class GraphView:
     registry: Registry
     resolve: Callable[[str], Path]
     lengths: tuple[Length, ...] = ()
+    meant: tuple[Default, ...] = ()
     _views: dict[str, RuleView] = field(default_factory=dict)
 
     @cached_property

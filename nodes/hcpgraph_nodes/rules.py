@@ -112,34 +112,44 @@ prober("image")(image_conditions.image_fact)
 
 @rule
 def guidance_has_two_sides(view: Any) -> list[Problem]:
-    """Guidance above 1 compares with a negative prompt; a negative prompt without guidance is never read."""
+    """Guidance compares with a negative prompt; a negative prompt without guidance is never read, which nobody is told
+    whose guidance is `auto` and whose model does without.
+
+    It begins above 1, but for families whose scale counts from 0.
+    """
     if view.type != "sample.denoise":
         return []
     guidance = view.settings.get("guidance", 1.0)
     if not isinstance(guidance, int | float):
         return []
-    may_do_without = table.said(view.facts.get("denoiser", {}).get("family"), "zero_negative")
+    family = view.facts.get("denoiser", {}).get("family")
+    may_do_without, bare = table.said(family, "zero_negative"), table.said(family, "no_guidance")
+    bare = 1 if bare is None else bare
+    if guidance < bare and family in table.families():
+        message = f"guidance {guidance:g} leads away from the positive prompt"
+        return [Problem("E_SETTING", message, node=view.node, port="guidance", hint=f"{bare:g} runs it alone")]
     image = view.settings.get("image_guidance", 1.0)
     apart = isinstance(image, int | float) and image != 1
-    scale = f"guidance {guidance:g}" if guidance > 1 else f"image_guidance {image:g}"
-    if (guidance > 1 or apart) and "negative" not in view.connected and not may_do_without:
+    guides = guidance > bare
+    scale = f"guidance {guidance:g}" if guides else f"image_guidance {image:g}"
+    if (guides or apart) and "negative" not in view.connected and not may_do_without:
         return [
             Problem(
                 "E_NO_NEGATIVE",
                 f"{scale} compares with a negative prompt, and none is wired",
                 node=view.node,
                 port="negative",
-                hint="wire text.encode of an empty prompt to it, or set guidance to 1",
+                hint=f"wire text.encode of an empty prompt to it, or set guidance to {bare:g}",
             )
         ]
-    if guidance <= 1 and not apart and "negative" in view.connected:
+    if not guides and not apart and "negative" in view.connected and "guidance" not in view.auto:
         return [
             Problem(
                 "W_NEGATIVE_UNUSED",
                 f"the negative prompt has no effect at guidance {guidance:g}",
                 node=view.node,
                 port="negative",
-                hint="raise guidance above 1",
+                hint=f"raise guidance above {bare:g}",
                 severity="warning",
             )
         ]

@@ -72,7 +72,7 @@ class KlVae:
     def new_vae(self, sizes: Sizes, placement: Placement, seed: int) -> Vae:
         """An untrained autoencoder alone."""
         config = vae_config(sizes)
-        return self.vae_handle(config, networks.seeded(partial(self.vae_made, config), seed), placement)
+        return self.vae_handle(config, networks.seeded(partial(self.vae_made, config), seed, "VAE"), placement)
 
     def load_vae(self, path: Path, placement: Placement) -> Vae:
         """The autoencoder of a folder (its own, or the `vae` of a whole model) or of a .safetensors file.

@@ -19,7 +19,7 @@ from hcpgraph import GraphError
 
 from .. import private
 from ..model.handles import Handle
-from .weights import build
+from .weights import build, made
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
@@ -202,15 +202,21 @@ def read_tokenizer(folder: Path) -> Any:
         ) from error
 
 
-def seeded(make: Callable[[], nn.Module], seed: int) -> Callable[[], nn.Module]:
-    """`make` with a generator of its own; the global one stays as it is."""
+def seeded(make: Callable[[], nn.Module], seed: int, what: str) -> Callable[[], nn.Module]:
+    """`make` with a generator of its own; the global one stays as it is.
 
-    def made() -> nn.Module:
+    Args:
+        make: Makes a module of a configuration.
+        seed: Of its weights.
+        what: Name of the component for messages.
+    """
+
+    def drawn() -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            return make()
+            return made(make, what)
 
-    return made
+    return drawn
 
 
 def refuse_strange(config: Iterable[str], known: Sequence[str], family: str) -> None:

@@ -16,6 +16,7 @@ which make it known to every node:
 * `pictures`: how the channels of its denoisers tell which pictures they read: `reads` and `gives`, names of tensors
   whose second and first size are the channels that one reads and gives; `kinds`, how many times more it reads than it
   gives, or `more` for any other share -> what that means, see `image_conditions`;
+* `no_guidance`: the scale of guidance that runs the positive prompt alone, where that is not 1;
 * `reads_sizes`: its denoiser reads the sizes of pictures; `zero_negative`: it may do without a negative prompt, for its
   models can say that zeros stand for it; `skipped`: last layers of a text network that it leaves out;
   `text_networks`: how many it has; `text_images`: its text encoder takes pictures;

@@ -211,10 +211,11 @@ class UNetFamily(UNetParts, PlainGuidance):
         pixels = not sizes.vae_channels
         vae: Config = pixel_vae_config(sizes.resolution, sizes.scaling_factor) if pixels else vae_config(sizes)
         vae = {**vae, **config.get("vae", {})}
-        make_vae = networks.seeded(partial(self.vae_made, vae), seed("vae"))
+        make_texts = partial(networks.text_networks, self.texts, texts)
+        make_vae = networks.seeded(partial(self.vae_made, vae), seed("vae"), "VAE")
         made = Made(
-            (unet, networks.seeded(partial(networks.unet, unet), seed("denoiser"))),
-            (texts, networks.seeded(partial(networks.text_networks, self.texts, texts), seed("text_encoder"))),
+            (unet, networks.seeded(partial(networks.unet, unet), seed("denoiser"), "UNet")),
+            (texts, networks.seeded(make_texts, seed("text_encoder"), "text encoder")),
             (vae, (lambda: fill(make_vae())) if pixels else make_vae),
             dict(self.schedule) | {"prediction_type": prediction_type or "epsilon"},
             tuple(self.tokenizer(part, text, None) for part, text in zip(self.texts, texts, strict=True)),

@@ -132,6 +132,24 @@ def _shards(path: Path) -> list[str]:
     return shards
 
 
+def made(make: Callable[[], nn.Module], what: str) -> nn.Module:
+    """The module that a configuration describes.
+
+    Raises:
+        GraphError: E_MODEL_CLASS, it cannot be followed.
+    """
+    try:
+        return make()
+    except GraphError:
+        raise
+    except Exception as error:  # what diffusers and transformers raise for a configuration is not agreed on
+        raise GraphError(
+            "E_MODEL_CLASS",
+            f"the configuration of the {what} cannot be followed: {first_line(error)}",
+            hint="give the configuration that was saved with the weights",
+        ) from error
+
+
 def build(
     make: Callable[[], nn.Module],
     state: Mapping[str, torch.Tensor] | Callable[[Mapping[str, torch.Size]], Mapping[str, torch.Tensor]],
@@ -152,17 +170,8 @@ def build(
     """
     from accelerate import init_empty_weights
 
-    try:
-        with init_empty_weights(include_buffers=False):
-            module = make()
-    except GraphError:
-        raise
-    except Exception as error:  # what diffusers and transformers raise for a configuration is not agreed on
-        raise GraphError(
-            "E_MODEL_CLASS",
-            f"the configuration of the {what} cannot be followed: {first_line(error)}",
-            hint="give the configuration that was saved with the weights",
-        ) from error
+    with init_empty_weights(include_buffers=False):
+        module = made(make, what)
     own = {rename(key): (key, value.shape) for key, value in module.state_dict().items()}
     if callable(state):
         state = state({name: shape for name, (_, shape) in own.items()})

@@ -247,11 +247,15 @@ class TransformerFamily(KlVae, PlainGuidance):
         process = self._process(self.scheduler_of(small[self.transformer.name]), placement, prediction_type)
         texts = {text.name: small[text.name] for text in self.texts}
         make_texts = networks.seeded(
-            lambda: TextNetworks({text.name: text.make(texts[text.name]) for text in self.texts}), seed("text_encoder")
+            lambda: TextNetworks({text.name: text.make(texts[text.name]) for text in self.texts}),
+            seed("text_encoder"),
+            "text encoder",
         )
         clips = [self._new_clip(text, texts[text.name]) for text in self.texts]
-        make = networks.seeded(partial(self.transformer.make, small[self.transformer.name]), seed("denoiser"))
-        make_vae = networks.seeded(partial(self.vae_made, small[self.vae.name]), seed("vae"))
+        make = networks.seeded(
+            partial(self.transformer.make, small[self.transformer.name]), seed("denoiser"), "denoiser"
+        )
+        make_vae = networks.seeded(partial(self.vae_made, small[self.vae.name]), seed("vae"), "VAE")
         denoiser = Root(make, placement)
         told = {**small[self.transformer.name], FACTOR: self.vae_factor(small[self.vae.name])}
         return (

@@ -1,0 +1,59 @@
+"""Every family with every graph that ships: the table of the docs is what validation says, and what it says runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hcpgraph_nodes.families.table import families
+
+import hcpgraph
+
+from ..graphs.small import small
+from .every_graph import GRAPHS, OWN, PAGES, RUNS, furnished, loaded, table, verdict, written
+
+BEFORE = {"sample/lora_word": "train/lora_word", "sample/dreamartist_plus": "train/dreamartist_plus"}
+"""Graphs that draw with what another one trained."""
+LARGER: dict[str, dict[str, Any]] = {
+    "data.auto_bucket": {"target_area": 1024, "step_size": 16},
+    "data.ratio_bucket": {"target_area": 1024, "step_size": 16},
+    "graph:draw": {"width": 32, "height": 32, "steps": 2},
+    "image.resize": {"width": 32, "height": 32},
+}
+"""What models that read squares of latents need larger."""
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A workspace a family."""
+    root = tmp_path_factory.mktemp("families")
+    return {name: furnished(root / name, name) for name in families()}
+
+
+def test_the_table_of_the_docs_is_what_validation_says(places: dict[str, Path]) -> None:
+    """`python -m tests.families.every_graph` writes it."""
+    found = {name: {graph: verdict(root, graph) for graph in GRAPHS} for name, root in places.items()}
+    expected = table(found)
+    assert [written(page) for page in PAGES] == [expected, expected]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", list(families()))
+def test_what_the_table_says_runs(places: dict[str, Path], name: str) -> None:
+    """With the loader's workers and all other settings as they ship, but for sizes, steps and batches."""
+    root, ran = places[name], []
+    for graph in sorted(GRAPHS, key=lambda each: (each in BEFORE, each)):
+        if graph in OWN or verdict(root, graph) != RUNS:
+            continue
+        opened = loaded(graph)
+        settings = small(opened) | {
+            f"{id}.{key}": value
+            for id, node in opened.nodes.items()
+            for key, value in LARGER.get(node.type, {}).items()
+            if key in node.settings
+        }
+        result = hcpgraph.run(opened, settings=settings, workspace=root)
+        assert result.status == "done", (graph, result.failed)
+        ran.append(graph)
+    assert {"train/lora", "train/full", "data/cache_build"} <= set(ran)
