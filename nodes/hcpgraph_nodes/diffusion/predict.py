@@ -33,8 +33,8 @@ def predict(
         noisy: Latents at the noise level of their timesteps (B, C, h, w).
         timesteps: Timesteps (B,).
         conditioning: What leads it: text and conditions of B samples, or of one for all.
-        sizes: Sizes of the pictures before and after cropping (B, 6), which SDXL alone reads; by default those of the
-            latents, not cropped.
+        sizes: Sizes of the pictures before and after cropping (B, 6), which models such as SDXL read; by default those
+            of the latents, not cropped.
         schedule: The forward process, which says what is predicted and preconditions the network; a model that is
             trained for another process than its own, a flow and EDM need it. By default what the model was loaded for.
 

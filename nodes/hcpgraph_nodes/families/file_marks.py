@@ -65,7 +65,10 @@ def process_fact(name: str) -> Callable[[Mapping[str, Any], Callable[[str], Path
         if "_class_name" in config or source.is_dir():
             return process_facts(config, kind_of(config)).get(name)
         named = settings.get("family", "auto")
-        return process_facts(config, said(probe_family(source) if named == "auto" else named, "process")).get(name)
+        of = probe_family(source) if named == "auto" else named
+        if config.get("prediction_type") is None and said(of, "configured"):
+            config = {**config, "prediction_type": said(of, "predicts") or "epsilon"}
+        return process_facts(config, said(of, "process")).get(name)
 
     return probe
 

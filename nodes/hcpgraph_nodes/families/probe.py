@@ -4,7 +4,8 @@ Each family lists marks in its table. A mark is met if all its conditions are; t
 rank is meant, none if two families have it. The rank is the number of conditions, unless the mark says `rank`.
 
 * `folder`, of diffusers folders: `parts`, component -> its class in model_index.json, several of them, or null where
-  there is none; `configs`, component -> entries of its config.json, which has to be there.
+  there is none; `pipeline`, the class that the file is of; `configs`, component -> entries of its config.json, which
+  has to be there.
 * `file`, of checkpoints in one file, .safetensors or .gguf: `keys`, beginnings of which each is that of some tensor's
   name; `without`, beginnings that no name has; `shapes`, name -> sizes, null for any.
 * `controlnet`, `denoiser`, of a configuration: `config`, entries of it. `text_encoder` too, where `networks` counts as
@@ -104,6 +105,8 @@ def _folder(path: Path) -> str | None:
 
     def met(mark: Mark) -> int | None:
         parts, asked = mark.get("parts", {}), mark.get("configs", {})
+        if mark.get("pipeline") not in (None, index.get("_class_name")):
+            return None
         for name, wanted in parts.items():
             if classes.get(name) not in (wanted if isinstance(wanted, list) else [wanted]):
                 return None
@@ -112,7 +115,7 @@ def _folder(path: Path) -> str | None:
                 configs[name] = json.loads((path / name / "config.json").read_text("utf-8"))
             if _entries(configs[name], entries) is None:
                 return None
-        return len(parts) + sum(1 + len(entries) for entries in asked.values())
+        return len(parts) + ("pipeline" in mark) + sum(1 + len(entries) for entries in asked.values())
 
     return _best("folder", met)
 

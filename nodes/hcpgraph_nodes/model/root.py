@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from hcpgraph import GraphError
 from hcpgraph.finite import READ, refuse_not_finite
 
 from ..families.tensor_files import reading_for
@@ -108,10 +109,17 @@ class Root:
                 nn.Module.to(module, device=place.device, dtype=place.dtype)
                 self._check(module)
                 if place.checkpointing:
-                    module.enable_gradient_checkpointing(partial(checkpointed, self))  # type: ignore[operator]
+                    self._recompute(module)
                 self._module = module
                 self.reads += 1
             return self._module
+
+    def _recompute(self, module: Any) -> None:
+        try:
+            module.enable_gradient_checkpointing(partial(checkpointed, self))
+        except ValueError:  # of classes in diffusers that were not made for it
+            message, hint = f"a {type(module).__name__} cannot recompute its activations", "switch checkpointing off"
+            raise GraphError("E_SETTING", message, port="checkpointing", node=self.node, hint=hint) from None
 
     def _check(self, module: nn.Module) -> None:
         """Every model comes in here, whatever read it, in the precision in which it will be used."""

@@ -182,7 +182,7 @@ class TransformerFamily(KlVae, PlainGuidance):
             denoiser,
             (found, made),
             self.load_vae(path, replace(placement, checkpointing=False)),
-            files.schedule_of(path, config) or self.scheduler_of(denoiser.config),
+            files.schedule_of(path, config, self.scheduler_of(denoiser.config)),
             placement,
             prediction_type,
         )
@@ -197,18 +197,20 @@ class TransformerFamily(KlVae, PlainGuidance):
     ) -> tuple[Denoiser, Process]:
         """A denoiser alone, see `base.Family`."""
         if not path.is_dir():
-            found, noise = files.in_file(self.transformer, path, config, alone=True), files.schedule_of(path, config)
+            found = files.in_file(self.transformer, path, config, alone=True)
+            noise: Config = files.schedule_of(path, config, self.scheduler_of(found.config))
             factor = self.vae_factor(self.vae_released)
         else:
             inside = (path / self.transformer.name).is_dir()
             whole = path if inside else path.parent if (path.parent / "model_index.json").is_file() else None
             found = files.in_folder(self.transformer, path / self.transformer.name if inside else path)
-            noise = None if whole is None else read_config(whole / "scheduler", "scheduler_config.json")
+            own = self.scheduler_of(found.config)
+            noise = read_config(whole / "scheduler", "scheduler_config.json") if whole else own
             known = whole is not None and (whole / "vae" / "config.json").is_file()
             factor = self.vae_factor(
                 read_config(whole / "vae", "config.json", self.vae_cls) if whole and known else self.vae_released
             )
-        process = self._process(noise or self.scheduler_of(found.config), placement, prediction_type)
+        process = self._process(noise, placement, prediction_type)
         return self._denoiser(found, factor, process, placement), process
 
     def load_text_encoder(self, paths: Sequence[Path], placement: Placement, config: Path | None = None) -> TextEncoder:

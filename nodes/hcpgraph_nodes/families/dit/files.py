@@ -10,6 +10,7 @@ from typing import Any
 
 from hcpgraph import GraphError
 
+from ...process.kinds.classes import kind_of
 from .. import file_marks, ldm_file
 from ..networks import Config, State
 from ..open_clip import from_open_clip
@@ -102,8 +103,16 @@ def _state(network: Network, config: Config, path: Path, prefix: str, shapes: Sh
     return layout.read(state, shapes) if layout is not None and layout.is_original(state) else state
 
 
-def schedule_of(path: Path, config: Path | None) -> Config | None:
-    """The scheduler's configuration of a single file, where a folder or the header has it."""
+def schedule_of(path: Path, config: Path | None, released: Config) -> Config:
+    """The scheduler's configuration of a single file: as a folder or the header has it, else the released model's.
+
+    What a table of timesteps predicts may be said by the header alone, as modelspec does.
+    """
     if config is not None and (config / "scheduler" / "scheduler_config.json").is_file():
         return read_config(config / "scheduler", "scheduler_config.json")
-    return (file_marks.written_configs(dict(header(path).metadata)) or {}).get("scheduler")
+    told = header(path)
+    written = (file_marks.written_configs(told.metadata) or {}).get("scheduler")
+    if written is not None or kind_of(released) != "vp":
+        return released if written is None else written
+    marked = file_marks.marked_prediction(told.metadata, told.shapes)
+    return {**released, **({"prediction_type": marked} if marked else {})}
