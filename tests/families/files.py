@@ -96,8 +96,9 @@ def parts_are_read(root: Path, case: Case) -> None:
     settings |= {"family": case.name, "config": f"models:{case.name}"}
     equal(load_text_encoder(context(root), **settings), model.text_encoder)
     equal(load_text_encoder(context(root), path=f"models:{case.name}"), model.text_encoder)
-    state = {key: value for key, value in load_file(path).items() if key.startswith("first_stage_model.")}
-    alone = {key.removeprefix("first_stage_model."): value for key, value in state.items()}
+    prefix = of.vae_prefix  # type: ignore[attr-defined]
+    state = {key: value for key, value in load_file(path).items() if key.startswith(prefix)}
+    alone = {key.removeprefix(prefix): value for key, value in state.items()}
     save_file(alone, root / "models" / f"{case.name}_vae.safetensors")
     equal(load_vae(context(root), path=f"models:{case.name}/vae", family=case.name), model.vae)
     equal(load_vae(context(root), path=f"models:{case.name}_vae.safetensors", family=case.name), model.vae)

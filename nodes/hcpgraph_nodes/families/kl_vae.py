@@ -53,6 +53,11 @@ class KlVae:
     latent_multiple: ClassVar[int] = 1
 
     @property
+    def vae_prefix(self) -> str:
+        """What its names begin with in a file of a whole model that we write."""
+        return ldm_file.VAE
+
+    @property
     def vae_released(self) -> Config:
         """The configuration of the released model's."""
         raise NotImplementedError
@@ -123,7 +128,7 @@ class KlVae:
         Raises:
             GraphError: E_LAYOUT, the original layout has no place for one.
         """
-        return ldm_file.vae_keys(networks.base_state(vae, dtype), self.full_vae_config(vae))
+        return ldm_file.vae_keys(networks.base_state(vae, dtype), self.full_vae_config(vae), self.vae_prefix)
 
     def full_vae_config(self, vae: Vae) -> dict[str, object]:
         """Everything that the class needs, with the handle's own statistics."""

@@ -28,6 +28,7 @@ OPEN_CLIP_TOKENS = "token_embedding.weight"
 HF_TOKENS = ("text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight")
 """The embedding of tokens in the two layouts of a text network; transformers 5 writes the shorter name."""
 VAE = "first_stage_model."
+VAE_PREFIXES = (VAE, "vae.")
 VAE_PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 DIFFUSERS_VAE = "encoder.conv_norm_out.weight"
 """A key that diffusers' layout of a VAE has and the original does not."""
@@ -67,8 +68,8 @@ def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
         path: A whole checkpoint, or the file of a VAE alone in the original layout or in that of diffusers.
         config: Its configuration.
     """
-    whole = any(key.startswith(VAE) for key in marks(path)[1])
-    found = {key.removeprefix(VAE): value for key, value in _read(path, VAE if whole else "").items()}
+    prefix = _vae_prefix(marks(path)[1])
+    found = {key.removeprefix(prefix): value for key, value in _read(path, prefix).items()}
     state = {key: value for key, value in found.items() if key.startswith(VAE_PARTS)}
     if not state:
         raise GraphError("E_WEIGHTS", f"{path.name} has no weights of a VAE", hint="give a VAE or a full checkpoint")
@@ -80,8 +81,13 @@ def vae_state(path: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
 def vae_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """The sizes of the VAE's tensors in such a file, by their names without prefix."""
     shapes = header(path).shapes
-    own = {key.removeprefix(VAE): size for key, size in shapes.items() if key.startswith(VAE)}
-    return own or shapes
+    prefix = _vae_prefix(shapes)
+    return {key.removeprefix(prefix): size for key, size in shapes.items() if key.startswith(prefix)}
+
+
+def _vae_prefix(keys: Collection[str]) -> str:
+    """What the names of the VAE begin with in a file with these keys."""
+    return next((prefix for prefix in VAE_PREFIXES if any(key.startswith(prefix) for key in keys)), "")
 
 
 def text_place(path: Path, prefixes: Sequence[str], name: str) -> tuple[str, bool]:
@@ -134,13 +140,18 @@ def unet_keys(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[st
     return {f"{UNET}{places[name]}": value for name, value in state.items()}
 
 
-def vae_keys(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[str, Tensor]:
+def vae_keys(state: Mapping[str, Tensor], config: Mapping[str, Any], prefix: str = VAE) -> dict[str, Tensor]:
     """The VAE's weights by their keys in a single file.
+
+    Args:
+        state: Its weights by their names in diffusers.
+        config: Its configuration.
+        prefix: What its names begin with there.
 
     Raises:
         GraphError: E_LAYOUT.
     """
-    return {f"{VAE}{name}": value for name, value in original_vae(state, config).items()}
+    return {f"{prefix}{name}": value for name, value in original_vae(state, config).items()}
 
 
 def text_keys(state: Mapping[str, Tensor], prefix: str, *, open_clip: bool) -> dict[str, Tensor]:

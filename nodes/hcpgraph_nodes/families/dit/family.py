@@ -139,6 +139,10 @@ class TransformerFamily(KlVae, PlainGuidance):
     def vae_released(self) -> Config:
         return self.vae.released
 
+    @property
+    def vae_prefix(self) -> str:
+        return self.vae.files[0]
+
     def spec_architecture(self, prediction_type: str) -> str:
         """How modelspec calls a model of this family that predicts this."""
         return self.architecture
