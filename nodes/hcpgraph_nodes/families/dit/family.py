@@ -181,7 +181,7 @@ class TransformerFamily(KlVae, PlainGuidance):
         denoiser = files.in_file(self.transformer, path, config, alone=False)
         texts = [text for text in self.texts if not text.optional or files.there(text, path, alone=False)]
         found = {text.name: files.in_file(text, path, config, alone=False) for text in texts}
-        made = {text.name: self._tokenizer(text, found[text.name].config, config, path) for text in texts}
+        made = {text.name: text.tokenizer_of(found[text.name].config, config, path, self.name) for text in texts}
         return self._handles(
             denoiser,
             (found, made),
@@ -228,13 +228,13 @@ class TransformerFamily(KlVae, PlainGuidance):
                 places = [path / text.tokenizer] if inside else [path.parent / text.tokenizer, path]
                 place = next((each for each in places if each.is_dir() and any(each.glob("*.json"))), None)
                 made[text.name] = (
-                    self._tokenizer(text, found[text.name].config, config, path)
+                    text.tokenizer_of(found[text.name].config, config, path, self.name)
                     if place is None
                     else partial(tokenizers.read, place, text.tokenizer_cls)
                 )
             else:
                 found[text.name] = files.in_file(text, path, config, alone=True)
-                made[text.name] = self._tokenizer(text, found[text.name].config, config, path)
+                made[text.name] = text.tokenizer_of(found[text.name].config, config, path, self.name)
         return self._text_encoder(found, made, placement)
 
     def new(
@@ -385,9 +385,8 @@ class TransformerFamily(KlVae, PlainGuidance):
 
     def _placed(self, paths: Sequence[Path]) -> list[tuple[TextNetwork, Path]]:
         """Where each text network lies: all in one place, or one in each."""
-        whole = len(paths) == 1 and len(self.texts) > 1
         needed = [text for text in self.texts if not text.optional]
-        if whole:
+        if len(paths) == 1 and len(self.texts) > 1:
             (path,) = paths
             return [(text, path) for text in self.texts if not text.optional or self._has(text, path)]
         if not len(needed) <= len(paths) <= len(self.texts):
@@ -401,6 +400,3 @@ class TransformerFamily(KlVae, PlainGuidance):
 
     def _has(self, text: TextNetwork, path: Path) -> bool:
         return (path / text.name).is_dir() if path.is_dir() else files.there(text, path, alone=False)
-
-    def _tokenizer(self, text: TextNetwork, config: Config, folder: Path | None, path: Path) -> Callable[[], Any]:
-        return text.tokenizer_of(config, folder, path, self.name)

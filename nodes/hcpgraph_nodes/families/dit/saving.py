@@ -46,9 +46,10 @@ def save_folder(
     (folder / "scheduler").mkdir()
     write_json(folder / "scheduler" / "scheduler_config.json", configs["scheduler"])
     pipeline = family.pipeline_of(denoiser)
-    parts = signature(getattr(diffusers, pipeline)).parameters
+    cls = getattr(diffusers, pipeline, None)  # a family of a pack may name one of another package
+    empty = [name for name in family.nulls if cls is None or name in signature(cls).parameters]
     index: dict[str, Any] = {"_class_name": pipeline, "_diffusers_version": diffusers.__version__}
-    index |= dict(family.index) | {name: [None, None] for name in family.nulls if name in parts}
+    index |= dict(family.index) | {name: [None, None] for name in empty}
     for text in family.texts:
         there = text.name in configs
         index |= {
