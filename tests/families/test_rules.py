@@ -17,10 +17,10 @@ def problems(graph: Graph, workspace: Path) -> list[tuple[str, str | None]]:
     return [(problem.code, problem.port) for problem in hcpgraph.validate(graph, workspace=workspace)]
 
 
-def drawing(**settings: Any) -> Graph:
-    """A picture of a new Stable Diffusion 3."""
+def drawing(family: str = "sd3", **settings: Any) -> Graph:
+    """A picture of a new model."""
     g = Graph()
-    g.add("model.new", "model", family="sd3")
+    g.add("model.new", "model", family=family)
     g.add("text.prompt", "prompt", texts=["a cat"])
     g.add("text.encode", "encode")
     g.add("sample.empty_latents", "size", width=64, height=64)
@@ -38,8 +38,19 @@ def drawing(**settings: Any) -> Graph:
     return g
 
 
-def test_it_is_fine_as_it_is(tmp_path: Path) -> None:
-    assert problems(drawing(), tmp_path) == []
+@pytest.mark.parametrize("family", ["sd3", "flux", "z_image"])
+def test_it_is_fine_as_it_is(tmp_path: Path, family: str) -> None:
+    """Also where `auto` means that the negative prompt is not read."""
+    assert problems(drawing(family), tmp_path) == []
+
+
+def test_guidance_counts_from_where_the_family_has_it(tmp_path: Path) -> None:
+    assert problems(drawing("z_image", guidance=0.5), tmp_path) == []
+    assert problems(drawing("z_image", guidance=0.0), tmp_path) == [("W_NEGATIVE_UNUSED", "negative")]
+    assert problems(drawing("flux", guidance=1.0), tmp_path) == [("W_NEGATIVE_UNUSED", "negative")]
+    alone = drawing("z_image", guidance=0.5)
+    alone.disconnect("sample.negative")
+    assert problems(alone, tmp_path) == [("E_NO_NEGATIVE", "negative")]
 
 
 @pytest.mark.parametrize(

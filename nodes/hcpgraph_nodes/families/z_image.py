@@ -47,6 +47,7 @@ TABLE: dict[str, Any] = {
         "architecture": "Z-Image",
         "keys": ["layers_0_attention_to_", "layers.0.attention.to_"],
     },
+    "no_guidance": 0.0,
     "defaults": {
         "area": 1048576,
         "width": 1024,
