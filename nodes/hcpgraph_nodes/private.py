@@ -84,16 +84,17 @@ def forget_accelerator() -> None:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def text_network(name: str, config: Any) -> nn.Module:
-    """An untrained network of transformers with the attention of torch; PreTrainedModel._from_config.
+def text_network(name: str, config: Any, attention: str = "sdpa") -> nn.Module:
+    """An untrained network of transformers; PreTrainedModel._from_config.
 
     Args:
         name: Name of the class.
         config: Its configuration.
+        attention: `sdpa`, that of torch, or `eager`, where the class has it alone.
     """
     import transformers
 
-    made: nn.Module = getattr(transformers, name)._from_config(config, attn_implementation="sdpa")
+    made: nn.Module = getattr(transformers, name)._from_config(config, attn_implementation=attention)
     return made
 
 

@@ -125,6 +125,7 @@ class TextNetwork(Network):
         optional: Whether a model may lack it.
         tied: Parameters that are others: name -> which one.
         older: What names begin with in older files -> what they begin with today.
+        attention: `sdpa`, that of torch, or `eager`, where the class in transformers has it alone.
     """
 
     tokenizer: str
@@ -140,6 +141,7 @@ class TextNetwork(Network):
     optional: bool = False
     tied: Mapping[str, str] = field(default_factory=dict)
     older: Mapping[str, str] = field(default_factory=dict)
+    attention: str = "sdpa"
 
     @property
     def library(self) -> str:
@@ -163,7 +165,7 @@ class TextNetwork(Network):
 
         known = {name: value for name, value in config.items() if name not in NOT_TEXT_CONFIG}
         settings = getattr(transformers, self.cls).config_class(**known)
-        return private.text_network(self.cls, settings)
+        return private.text_network(self.cls, settings, self.attention)
 
     def current(self, state: State) -> State:
         found = {self.layer(self._renamed(name)): value for name, value in super().current(state).items()}

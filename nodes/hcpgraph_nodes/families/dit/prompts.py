@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +18,13 @@ from ...words.tokens import bodies
 
 
 def tokenised(
-    text_encoder: TextEncoder, clip: Clip, texts: Sequence[str], length: int, *, longest: bool = False
+    text_encoder: TextEncoder,
+    clip: Clip,
+    texts: Sequence[str],
+    length: int,
+    *,
+    longest: bool = False,
+    side: Literal["left", "right"] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Ids (B, L), int64, and their mask (B, L), bool, True where a token is no padding; on the encoder's device.
 
@@ -28,8 +34,13 @@ def tokenised(
         texts: B texts, with the template that the network wants.
         length: Tokens that are kept of each, those that the tokenizer adds included.
         longest: Pad to the longest text instead of to the length.
+        side: Of the padding; None: as the tokenizer does.
+
+    Raises:
+        GraphError: E_TOKENIZER, it makes no token of an empty text.
     """
     tokenizer = clip.tokens.tokenizer
+    side = side or tokenizer.padding_side
     words = words_of(text_encoder, clip)
     if not words:
         made = tokenizer(
@@ -37,14 +48,19 @@ def tokenised(
             padding="longest" if longest else "max_length",
             max_length=length,
             truncation=True,
+            padding_side=side,
             return_tensors="pt",
         )
-        return made.input_ids.to(text_encoder.device), made.attention_mask.to(text_encoder.device).bool()
+        mask = made.attention_mask.bool()
+        if not mask.any(dim=1).all():
+            message = f"the tokenizer of the {clip.name.replace('_', ' ')} makes no token of an empty text"
+            raise GraphError("E_TOKENIZER", message, port="text_encoder", hint="fetch the tokenizer's folder again")
+        return made.input_ids.to(text_encoder.device), mask.to(text_encoder.device)
     before, after = _added(tokenizer)
     room = length - len(before) - len(after)
     rows = [[*before, *body[:room], *after] for body in bodies(tokenizer, words, texts)]
     width = max(map(len, rows)) if longest else length
-    left = tokenizer.padding_side == "left"
+    left = side == "left"
     ids = [_filled(row, tokenizer.pad_token_id, width, left=left) for row in rows]
     mask = [_filled([1] * len(row), 0, width, left=left) for row in rows]
     return torch.tensor(ids, device=text_encoder.device), torch.tensor(mask, device=text_encoder.device).bool()

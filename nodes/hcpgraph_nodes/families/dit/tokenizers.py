@@ -58,11 +58,12 @@ def qwen2(config: Config) -> Any:
 
 
 def gemma(config: Config) -> Any:
-    """Of Gemma's class, a letter or byte a token."""
+    """Of Gemma's class, a letter or byte a token, behind a start."""
     from transformers import GemmaTokenizer
 
     pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *LETTERS]
-    return _fits(GemmaTokenizer(vocab={piece: index for index, piece in enumerate(pieces)}, merges=[]), config)
+    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    return _fits(GemmaTokenizer(vocab=vocabulary, merges=[], add_bos_token=True), config)
 
 
 def bert(config: Config) -> Any:
