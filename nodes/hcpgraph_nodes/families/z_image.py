@@ -17,6 +17,7 @@ from ..conditioning import TEXT
 from ..model.handles import Denoiser, TextEncoder
 from ..types import Conditioning
 from .dit.family import TransformerFamily
+from .dit.flux_vae import VAE
 from .dit.layout import Layout, Shapes, rows
 from .dit.networks import Network, TextNetworks, count, first
 from .dit.prompts import layer_from_the_end, networks_of, tokenised
@@ -56,7 +57,7 @@ TABLE: dict[str, Any] = {
         "sampler": "euler",
         "steps": 50,
         "guidance": 5.0,
-        "distribution": "logit_normal",
+        "distribution": "uniform",
         "weighting": "none",
     },
     "groups": {
@@ -176,33 +177,7 @@ class ZImage(TransformerFamily):
         sized=sized,
         foreign=foreign,
     )
-    vae = Network(
-        name="vae",
-        cls="AutoencoderKL",
-        released={
-            "block_out_channels": [128, 256, 512, 512],
-            "down_block_types": ["DownEncoderBlock2D"] * 4,
-            "up_block_types": ["UpDecoderBlock2D"] * 4,
-            "layers_per_block": 2,
-            "latent_channels": 16,
-            "norm_num_groups": 32,
-            "sample_size": 1024,
-            "scaling_factor": 0.3611,
-            "shift_factor": 0.1159,
-            "use_quant_conv": False,
-            "use_post_quant_conv": False,
-        },
-        tiny={
-            "block_out_channels": [8, 16],
-            "down_block_types": ["DownEncoderBlock2D"] * 2,
-            "up_block_types": ["UpDecoderBlock2D"] * 2,
-            "layers_per_block": 1,
-            "latent_channels": 4,
-            "norm_num_groups": 4,
-            "sample_size": 32,
-        },
-        files=("first_stage_model.",),
-    )
+    vae = VAE
     texts = (qwen3("text_encoder", "tokenizer", TOKENS, around=AROUND),)
     scheduler: ClassVar[dict[str, Any]] = {
         "_class_name": "FlowMatchEulerDiscreteScheduler",
