@@ -13,7 +13,7 @@ from .common import FILE, Command, json_option, machine, pack_option, root_optio
 from .models import located, teller
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
-LAYOUTS = ("kohya", "peft", "hcp")
+LAYOUTS = ("kohya", "comfy", "peft", "hcp")
 PARTS = ("denoiser", "text_encoder")
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from hcpgraph_nodes.adapter_files.names import Names, Spelling
+from hcpgraph_nodes.adapter_files.names import Spelling
+from hcpgraph_nodes.adapter_files.stems import Names, Target
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.families.sizes import unet_config
@@ -170,4 +171,4 @@ def test_no_two_layers_have_one_name(sdxl, sd2) -> None:
         for component, handle in handles.items():
             for path in (path for path, layer in handle.root.layers.items() if hasattr(layer, "weight")):
                 for spell in (names.kohya, names.peft):
-                    assert names.find(spell(component, path)) == (component, path)
+                    assert names.find(spell(component, path)) == Target(component, (path,))

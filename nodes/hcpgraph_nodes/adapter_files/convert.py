@@ -22,10 +22,11 @@ from ..model.root import Placement
 from ..plugins.blocks.kinds import BLOCKS
 from ..plugins.save import write
 from .canonical import TITLES, Components, kind_at
-from .names import DENOISER, TEXT, Names
+from .names import DENOISER, TEXT
 from .peft_config import METADATA
 from .reading import left_out, read, refuse_nothing, refuse_unknown
 from .source import Source, open_source
+from .stems import Names
 
 STALE = (METADATA, "format", "sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")
 """Header entries that are no longer true of the tensors in another layout."""
@@ -52,7 +53,7 @@ def convert_adapter(
     Args:
         source: The file.
         target: The file to write.
-        layout: kohya, peft or hcp.
+        layout: One of `layouts.LAYOUTS`.
         model: The model that names the layers, as `model.load` takes it; None: the released model of the family.
         roots: Where named roots lie.
         family: The family; None: as the file says.
@@ -110,7 +111,7 @@ def convert_adapter(
 
 
 def family_of(source: Source) -> str | None:
-    """The family that a file says it is for: in its header, or by keys that only one family has."""
+    """The family that a file says it is for: in its header, or by names that only its layers have."""
     marks = {name: said(name, "adapters") or {} for name in families()}
     for entry, header in SAID_BY.items():
         text = source.metadata.get(header, "")
@@ -122,6 +123,8 @@ def family_of(source: Source) -> str | None:
         for name, mark in marks.items()
         if any(part in key for part in mark.get("keys", ()) for key in source.state)
     ]
+    if len(own) > 1:
+        own = [name for name in own if not read(source, Names(_outline(name))).unknown]
     return own[0] if len(own) == 1 else None
 
 
@@ -132,8 +135,6 @@ def _of_model(model: str, roots: Roots) -> Mapping[str, Handle]:
 
 def _released(source: Source, family: str | None) -> Mapping[str, Handle]:
     """The model of a family in its released sizes, without weights."""
-    from accelerate import init_empty_weights
-
     name = family or family_of(source)
     if name is None:
         raise GraphError(
@@ -141,12 +142,15 @@ def _released(source: Source, family: str | None) -> Mapping[str, Handle]:
             f"{source.name} does not say which model it is for",
             hint=f"say the family ({', '.join(families())}) or give the model",
         )
-    made = implementation(name)
-    with init_empty_weights():
-        placement = Placement(torch.device("meta"))
-        denoiser, text_encoder = made.outline(placement)
+    return _outline(name)
+
+
+def _outline(family: str) -> Mapping[str, Handle]:
+    """The networks of a family in their released sizes; they take no memory."""
+    denoiser, text_encoder = implementation(family).outline(Placement(torch.device("meta")))
+    with torch.device("meta"):
         for handle in (denoiser, text_encoder):
-            assert handle.root.module is not None  # read now, while weights stay empty
+            assert handle.root.module is not None  # made now, where weights stay empty
     return {DENOISER: denoiser, TEXT: text_encoder}
 
 

@@ -21,7 +21,7 @@ from .canonical import ALPHA, BIAS, DORA, DOWN, MID, Components, Weights, kinds_
 
 Config = Mapping[str, Any]
 DYNAMIC = "Dynamic"
-KOHYA_NETWORK, LYCORIS_NETWORK = "networks.lora", "lycoris.kohya"
+LYCORIS_NETWORK = "lycoris.kohya"
 ALGORITHMS = {"lora": "locon", "loha": "loha", "lokr": "lokr", "full": "full"}
 TRUE = "True"
 
@@ -67,7 +67,7 @@ def kohya(
         arguments |= {name: value for name, value in widths.items() if value != DYNAMIC}
     plain = inner or wide
     entries = {
-        "ss_network_module": LYCORIS_NETWORK if "algo" in arguments else KOHYA_NETWORK,
+        "ss_network_module": LYCORIS_NETWORK if "algo" in arguments else family.kohya_network,
         "ss_network_dim": _one(plain, _rank),
         "ss_network_alpha": _one(plain, _alpha),
         "ss_output_name": title,

@@ -10,23 +10,29 @@ from torch import Tensor
 from hcpgraph import GraphError
 from hcpgraph.errors import listed
 
+from ..families.dit.layout import Place
 from .canonical import ALPHA, BIAS, DIFF, DORA, DOWN, MID, TITLES, UP, Components, Layers, Weights, is_norm, kinds_of
+from .fused import halves_swapped, joined, obstacle, unswappable
 from .hcp_scale import scale_of_alpha
-from .names import Spelling
+from .names import DENOISER, Spelling
 from .peft_writing import peft_metadata, peft_state
 
-Layout = Literal["kohya", "peft", "hcp"]
+Layout = Literal["kohya", "comfy", "peft", "hcp"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 NORM = {DIFF: "w_norm", BIAS: "b_norm"}
 """LyCORIS' names for the change of a normalisation."""
+PEFT_NAMES = {DOWN: "lora_A.weight", UP: "lora_B.weight"}
+"""What ComfyUI's layout has of PEFT's names; it reads the Tucker form by those of LyCORIS alone."""
 REMEDY = "write the kohya layout, or make a plain LoRA of it first with plugin.convert_to_lora"
+AS_ONE = "write the comfy layout, or make a plain LoRA of it first with plugin.convert_to_lora"
+HALVES = "no LoKr whose first factor has an odd number of rows, where the halves of a layer change places"
 ALONE = "a file of HCP-Diffusion is for one component"
 
 
 def refusal(layout: str, weights: Weights) -> str | None:
     """Why a layout has no place for the adapter of a layer, or None."""
     (kind,) = kinds_of(weights)
-    if layout == "kohya":
+    if layout in ("kohya", "comfy"):
         return None
     name = {"peft": "PEFT's", "hcp": "HCP-Diffusion's"}[layout]
     if kind != "lora":
@@ -42,12 +48,18 @@ def refusal(layout: str, weights: Weights) -> str | None:
     return f"{name} layout has the scale of a DoRA on the output axis" if len(weights[DORA]) == 1 else None
 
 
-def refusals(layout: str, components: Components) -> list[str]:
+def refusals(layout: str, components: Components, names: Spelling) -> list[str]:
     """Everything that keeps adapters from being written in a layout."""
     found: dict[str, list[str]] = {}
     for path, weights in _all(components):
         if reason := refusal(layout, weights):
             found.setdefault(reason, []).append(path)
+    for component, layers in components.items():
+        if layout == "kohya" or (layout == "comfy" and component != DENOISER):
+            place_of, name = (names.kohya_place, "kohya's") if layout == "kohya" else (names.place, "ComfyUI's")
+            for place, parts in _placed({component: layers}, place_of):
+                if reason := _unplaced(place, parts):
+                    found.setdefault(f"{name} layout has {reason}", []).extend(parts)
     if layout == "peft":
         for component, layers in components.items():
             decomposed = [path for path, weights in layers.items() if DORA in weights]
@@ -62,28 +74,74 @@ def written(layout: str, components: Components, names: Spelling) -> tuple[dict[
     """The tensors of a file by key, and the header entries that belong to the layout.
 
     Args:
-        layout: kohya, peft or hcp.
+        layout: One of `LAYOUTS`.
         components: The adapters, whole.
         names: How the model's layers are called.
 
     Raises:
         GraphError: E_ADAPTER, the layout has no place for them; all reasons at once.
     """
-    if reasons := refusals(layout, components):
+    if reasons := refusals(layout, components, names):
         only_alone = all(reason.startswith(ALONE) for reason in reasons)
-        hint = "save each component into a file of its own" if only_alone else REMEDY
+        hint = "save each component into a file of its own" if only_alone else AS_ONE if layout == "kohya" else REMEDY
         raise GraphError("E_ADAPTER", listed(reasons, "; "), hint=hint)
     return WRITERS[layout](components, names)
 
 
 def _kohya(components: Components, names: Spelling) -> tuple[dict[str, Tensor], dict[str, str]]:
-    state = {
-        f"{names.kohya(component, path)}.{NORM.get(suffix, suffix) if is_norm(weights) else suffix}": value
-        for component, layers in components.items()
-        for path, weights in layers.items()
-        for suffix, value in weights.items()
-    }
+    state: dict[str, Tensor] = {}
+    for component, layers in components.items():
+        for place, parts in _placed({component: layers}, names.kohya_place):
+            stem = names.kohya(component, place.whole[place.index])
+            state |= {f"{stem}.{name}": value for name, value in _lycoris(_original(place, parts, names)).items()}
     return state, {}
+
+
+def _comfy(components: Components, names: Spelling) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What cannot be one adapter of an original layer has the names of PEFT's layout, which ComfyUI reads too."""
+    state: dict[str, Tensor] = {}
+    for component, layers in components.items():
+        for place, parts in _placed({component: layers}, names.place):
+            if component == DENOISER and _unplaced(place, parts):
+                made = {names.peft(component, path): weights for path, weights in parts.items()}
+            else:
+                made = {names.comfy(component, place.whole[place.index]): _original(place, parts, names)}
+            for stem, weights in made.items():
+                plain = MID not in weights
+                state |= {
+                    f"{stem}.{PEFT_NAMES.get(name, name) if plain else name}": value
+                    for name, value in _lycoris(weights).items()
+                }
+    return state, {}
+
+
+def _placed(components: Components, place: Callable[[str, str], Place]) -> Iterator[tuple[Place, Layers]]:
+    """Every layer of files with original names, with the adapters of the layers that it is here, in their order."""
+    for component, layers in components.items():
+        found: dict[str, tuple[Place, Layers]] = {}
+        for path, weights in layers.items():
+            at = place(component, path)
+            found.setdefault(f"{at.whole}", (at, {}))[1][path] = weights
+        yield from found.values()
+
+
+def _unplaced(place: Place, parts: Layers) -> str | None:
+    """Why adapters have no place at an original layer, or None."""
+    if place.swapped and any(unswappable(weights) for weights in parts.values()):
+        return HALVES
+    return obstacle(place.whole, parts)
+
+
+def _original(place: Place, parts: Layers, names: Spelling) -> Weights:
+    """The adapter of an original layer."""
+    rows = names.rows if len(parts) < len(place.whole) else {}
+    weights = joined(place.whole, parts, rows)
+    return halves_swapped(weights) if place.swapped else weights
+
+
+def _lycoris(weights: Weights) -> Weights:
+    """The tensors by LyCORIS' suffixes."""
+    return {NORM.get(name, name) if is_norm(weights) else name: value for name, value in weights.items()}
 
 
 def _peft(components: Components, names: Spelling) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -103,6 +161,7 @@ def _hcp(components: Components, names: Spelling) -> tuple[dict[str, Tensor], di
 
 WRITERS: Mapping[str, Callable[[Components, Spelling], tuple[dict[str, Tensor], dict[str, str]]]] = {
     "kohya": _kohya,
+    "comfy": _comfy,
     "peft": _peft,
     "hcp": _hcp,
 }

@@ -30,14 +30,17 @@ from .canonical import (
     rank_of,
     with_alpha,
 )
+from .dividing import divided, misfit
 from .hcp_scale import alpha_of_scale
-from .names import Names
+from .names import longest
 from .peft_config import PeftConfig, PeftConfigs
 from .source import Source
+from .stems import Names, Target
 from .suffixes import BRANCH_BIAS, Key, is_word, other_kinds, take_apart, words_in
 
 SECTIONS = {False: ("lora", "base", "plugin"), True: ("lora_ema", "base_ema", "plugin_ema")}
 """Sections of HCP-Diffusion's files, of the trained weights and of their moving average."""
+WHOLE = "make a plain LoRA of it with the program that it was trained with; unknown: ignore loads the rest"
 DAMAGED = "the file is damaged: download or save it again; unknown: ignore loads the rest"
 
 
@@ -49,6 +52,8 @@ class Found:
         components: The adapters in the canonical form, layers in the model's order.
         unknown: Keys that fit nothing.
         broken: Layers that are no whole adapter, each with what is wrong in it.
+        whole: Adapters of layers of the original network that are several layers here, which cannot be divided, each
+            with the reason.
         elsewhere: How many keys are for components that were not asked for.
         words: Names of words (textual inversions) in the file.
     """
@@ -56,6 +61,7 @@ class Found:
     components: Components = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    whole: list[str] = field(default_factory=list)
     elsewhere: int = 0
     words: list[str] = field(default_factory=list)
 
@@ -72,53 +78,71 @@ def read(source: Source, names: Names, *, averages: bool = False) -> Found:
         GraphError: E_LORA_KEYS, averages are asked for and there are none; E_LORA_KIND, a configuration says that it
             is no LoRA.
     """
-    prefixes = {prefix for table in names.family.peft_prefix.values() for prefix in table.values()}
+    prefixes = {prefix for table in names.family.peft_prefix.values() for prefix in table.values()} | {*names.texts}
     configs = PeftConfigs(source, tuple(sorted(prefixes)))
     found = Found()
-    whole: dict[tuple[str, str], Weights] = {}
-    scaled: set[tuple[str, str]] = set()
+    whole: dict[Target, Weights] = {}
+    scaled: set[Target] = set()
     for key, value in _section(source, averages):
         part = take_apart(key)
-        place = names.find(part.stem) if part is not None else None
-        if part is None or place is None:
+        target = names.find(part.stem) if part is not None else None
+        if part is None or target is None:
             _put_aside(found, key, part, names)
             continue
-        weights = whole.setdefault(place, {})
+        weights = whole.setdefault(target, {})
         if part.suffix in weights:
-            found.broken.append(f"{place[1]} (a second {part.suffix}: {key})")
+            found.broken.append(f"{' + '.join(target.paths)} (a second {part.suffix}: {key})")
             continue
         weights[part.suffix] = _column(value) if part.magnitude else value
         if part.hcp and part.suffix == ALPHA:
-            scaled.add(place)
-    for component, layers in names.layers.items():
-        prefixes_of = names.family.peft_prefix.get(component, {})
-        for path, layer in layers.items():
-            if (component, path) not in whole:
-                continue
-            weights = whole[component, path]
-            own = max((own for own in prefixes_of if path.startswith(own)), key=len)
-            config = configs.of(prefixes_of[own])
-            if wrong := _complete(weights, layer, config, path, hcp=(component, path) in scaled):
+            scaled.add(target)
+    made: dict[tuple[str, str], Weights] = {}
+    for target, weights in whole.items():
+        config = configs.of(_prefix(names, target))
+        wrong = _scaled(weights, config, target, hcp=target in scaled) or misfit(target, weights, names.rows)
+        if wrong:
+            found.broken.append(f"{' + '.join(target.paths)} ({wrong})")
+            continue
+        parts = divided(target, weights, names.rows)
+        if isinstance(parts, str):
+            found.whole.append(f"{' + '.join(target.paths)} ({parts})")
+            continue
+        for path, own in parts.items():
+            again = "a second adapter" if (target.component, path) in made else None
+            if wrong := again or _settle(own, names.layers[target.component][path]):
                 found.broken.append(f"{path} ({wrong})")
             else:
-                found.components.setdefault(component, {})[path] = with_alpha(weights)
+                made[target.component, path] = own
+    for component, layers in names.layers.items():
+        if here := {path: with_alpha(made[component, path]) for path in layers if (component, path) in made}:
+            found.components[component] = here
     found.words.sort()
     return found
+
+
+def _prefix(names: Names, target: Target) -> str:
+    """What stands for a network in PEFT's keys, or would."""
+    table = {**{own: own for own in names.texts}, **names.family.peft_prefix.get(target.component, {})}
+    return str(longest(table, target.paths[0])[1])
 
 
 def refuse_unknown(found: Found, source: Source, component: str) -> None:
     """The error for keys that fit nothing, and for layers that are no whole adapter.
 
     Raises:
-        GraphError: E_LORA_KEYS; E_LORA_SHAPE, if all keys fit.
+        GraphError: E_LORA_KEYS; E_LORA_SHAPE, if all keys fit; E_LORA_KIND, if only some cannot be divided.
     """
     said = []
     if found.unknown:
         said.append(f"keys of {source.name} that fit no layer of the {component}: {listed(found.unknown)}")
     if found.broken:
         said.append(f"layers of {source.name} that are no whole adapter: {listed(found.broken)}")
+    if found.whole:
+        said.append(f"adapters of {source.name} that cannot be divided: {listed(found.whole)}")
     if said:
-        code, hint = ("E_LORA_KEYS", _hint(found.unknown)) if found.unknown else ("E_LORA_SHAPE", DAMAGED)
+        code, hint = ("E_LORA_SHAPE", DAMAGED) if found.broken else ("E_LORA_KIND", WHOLE)
+        if found.unknown:
+            code, hint = "E_LORA_KEYS", _hint(found.unknown)
         raise GraphError(code, "; ".join(said), hint=hint)
 
 
@@ -129,6 +153,8 @@ def left_out(found: Found) -> str | None:
         parts.append(f"{len(found.unknown)} keys that fit no layer were left out: {listed(found.unknown)}")
     if found.broken:
         parts.append(f"{len(found.broken)} layers that are no whole adapter were left out: {listed(found.broken)}")
+    if found.whole:
+        parts.append(f"{len(found.whole)} adapters that cannot be divided were left out: {listed(found.whole)}")
     return "; ".join(parts) or None
 
 
@@ -180,8 +206,9 @@ def _put_aside(found: Found, key: str, part: Key | None, names: Names) -> None:
         found.unknown.append(key)
 
 
-def _complete(weights: Weights, layer: nn.Module, config: PeftConfig, path: str, *, hcp: bool) -> str | None:
-    """Give the tensors of a layer their alpha and canonical shapes; says what is wrong with them, if anything."""
+def _scaled(weights: Weights, config: PeftConfig, target: Target, *, hcp: bool) -> str | None:
+    """Give the tensors of a layer their alpha, and their bias its scale; says what is wrong with them, if anything."""
+    path = target.paths[0]
     refuse_not_finite(((f"{path}.{name}", value) for name, value in weights.items()), "the adapter", READ, port="path")
     if wrong := malformed(weights):
         return wrong
@@ -193,17 +220,14 @@ def _complete(weights: Weights, layer: nn.Module, config: PeftConfig, path: str,
             return "a DoRA without its magnitude"
         if rank is not None and (alpha := config.alpha(path, rank)) is not None:
             weights[ALPHA] = tensor(alpha)
-    return _settle(weights, layer)
+    if (bias := weights.pop(BRANCH_BIAS, None)) is not None:
+        alpha = float(weights.get(ALPHA, tensor(float(rank or 1))))
+        weights[BIAS] = bias * (alpha / (rank or 1))
+    return lacks(weights)
 
 
 def _settle(weights: Weights, layer: nn.Module) -> str | None:
     """Bring the tensors of a layer into canonical shapes; says what is wrong with them, if anything."""
-    if (bias := weights.pop(BRANCH_BIAS, None)) is not None:
-        rank = rank_of(weights) or 1
-        alpha = float(weights.get(ALPHA, tensor(float(rank))))
-        weights[BIAS] = bias * (alpha / rank)
-    if wrong := lacks(weights):
-        return wrong
     kind = kind_at(layer, weights)
     if not isinstance(layer, BLOCKS[kind].wraps):
         return f"{type(layer).__name__} takes no {TITLES[kind]}"

@@ -14,6 +14,7 @@ from ..model.root import Placement
 from ..model.statistics import Statistics
 from ..types import Conditioning, Process
 from .sizes import Sizes
+from .spelling import Originals, TextSpelling
 
 Components = tuple[Denoiser, TextEncoder, Vae, Process]
 Prefixes = Mapping[str, Mapping[str, str]]
@@ -50,6 +51,31 @@ class Family(Protocol):
     @property
     def peft_prefix(self) -> Prefixes:
         """In PEFT's keys."""
+
+    @property
+    def kohya_original(self) -> bool:
+        """Whether kohya's keys have the denoiser's original names rather than those of diffusers."""
+
+    @property
+    def kohya_network(self) -> str:
+        """The module of kohya's scripts that makes LoRAs of the family, as `ss_network_module` names it."""
+
+    @property
+    def denoiser_roots(self) -> tuple[str, ...]:
+        """What the names of a denoiser's layers begin with, in diffusers or in the original layout."""
+
+    def originals(self, config: Mapping[str, Any]) -> Originals | None:
+        """The original names of a denoiser of this configuration; None: those of diffusers, or nobody knows."""
+
+    def text_spellings(self, configs: Mapping[str, Any]) -> Mapping[str, TextSpelling]:
+        """How files spell the text networks, by what the names of their layers begin with in a text encoder.
+
+        Args:
+            configs: Configurations by component, of those that are known; else they are the released ones.
+        """
+
+    def rows(self, config: Mapping[str, Any]) -> Mapping[str, int]:
+        """Outputs of the layers of a denoiser of this configuration, by name; nothing is allocated."""
 
     @property
     def architecture(self) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .dit.layout import Place
+
 RESNET = {
     "norm1": "in_layers.0",
     "conv1": "in_layers.2",
@@ -56,6 +58,10 @@ class UNetNames:
     def to_ldm(self, name: str) -> str | None:
         """The original name of a layer or parameter, without `model.diffusion_model.`; None if it has none."""
         return self.blocks.get(name) or _renamed(name, self.pairs)
+
+    def place(self, own: str) -> Place:
+        """Where a layer lies in the original layout, see `spelling.Originals`."""
+        return Place(self.to_ldm(own) or own, 0, (own,), False)
 
     def to_diffusers(self, name: str) -> str | None:
         """The name in diffusers of a layer or parameter by its original name; None if it has none."""

@@ -64,6 +64,8 @@ class TextPart:
         padding: The token that fills up its prompts.
         projected: Whether it gives a projected, pooled embedding.
         comfy: What ComfyUI calls it.
+        hcp: What its layers begin with in files of HCP-Diffusion, that of 0.9 first.
+        other_kohya: What else stands for it in keys of kohya's kind; OneTrainer counts a single encoder.
     """
 
     name: str
@@ -74,6 +76,8 @@ class TextPart:
     padding: str
     projected: bool = False
     comfy: str = ""
+    hcp: tuple[str, ...] = ("",)
+    other_kohya: tuple[str, ...] = ()
 
     @property
     def cls(self) -> str:

@@ -94,6 +94,7 @@ class SD15(UNetFamily):
             open_clip=False,
             padding="<|endoftext|>",
             comfy="clip_l",
+            other_kohya=("lora_te1_",),
         ),
     )
 

@@ -110,6 +110,7 @@ class SD2(UNetFamily):
             open_clip=True,
             padding="!",
             comfy="clip_h",
+            other_kohya=("lora_te1_",),
         ),
     )
 

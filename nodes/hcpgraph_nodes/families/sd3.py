@@ -164,6 +164,7 @@ class SD3(TransformerFamily):
     name = TABLE["name"]
     architecture = "stable-diffusion-3.5-medium"
     base_version = "sd3_medium"
+    kohya_network = "networks.lora_sd3"
     pipeline = "StableDiffusion3Pipeline"
     nulls = ("image_encoder", "feature_extractor")
     skipped = TABLE["skipped"]

@@ -61,7 +61,6 @@ TABLE: dict[str, Any] = {
     "zero_negative": True,
     "skipped": 1,
     "adapters": {
-        "original_names": True,
         "base_version": "sdxl",
         "architecture": "stable-diffusion-xl",
         "keys": ["lora_te2_", "text_encoder_2.", "text_encoders.clip_g.", "clip_bigG.", "add_embedding", "label_emb"],
@@ -95,6 +94,7 @@ class SDXL(UNetFamily):
         "denoiser": {"": "unet."},
         "text_encoder": {"text_encoder.": "text_encoder.", "text_encoder_2.": "text_encoder_2."},
     }
+    kohya_original = True
     architecture = "stable-diffusion-xl-v1-base"
     base_version = "sdxl_base_v1-0"
     resolution = "1024x1024"
@@ -121,6 +121,7 @@ class SDXL(UNetFamily):
             open_clip=False,
             padding="<|endoftext|>",
             comfy="clip_l",
+            hcp=("clip_B.", "clip_L."),
         ),
         TextPart(
             name="text_encoder_2",
@@ -130,6 +131,7 @@ class SDXL(UNetFamily):
             open_clip=True,
             padding="!",
             comfy="clip_g",
+            hcp=("clip_bigG.",),
             projected=True,
         ),
     )

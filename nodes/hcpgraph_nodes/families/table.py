@@ -22,7 +22,7 @@ which make it known to every node:
   `text_networks`: how many it has; `text_images`: its text encoder takes pictures;
 * `defaults`: what `auto` means in settings (`auto`);
 * `adapters`: of files of adapters, `base_version` and `architecture` what the entries of their headers begin with,
-  `keys` parts of names that its own alone have, `original_names` whether kohya's have the UNet's original names;
+  `keys` parts of names that its own have and those of few others;
   `word_widths`: widths of a word's vectors -> whose they are;
 * `groups`: component -> its groups of layers: a list of what is put together, each either `{group: [selector, …]}` or
   the name of a row of the table `layer_groups` whose `groups` are that, in a module that the family imports. Layers

@@ -23,7 +23,7 @@ from ..model.root import Placement
 from ..types import Conditioning, Process
 from ..words import tokens
 from . import file_marks, ldm_file, networks, schedule
-from .base import Components, Prefixes
+from .base import Components
 from .guiding import PlainGuidance
 from .identity import FACTOR
 from .image_conditions import ASIDE, INPAINT, of_config
@@ -35,6 +35,7 @@ from .saving import save_folder, save_single
 from .sizes import Sizes, text_configs, unet_config, vae_config
 from .unet_images import packed, without_image
 from .unet_parts import TRANSFORMER, ZEROS, UNetParts
+from .unet_spelling import UNetSpelling
 from .weights import checked_config, read_config, read_folder
 
 TABLE = {
@@ -66,12 +67,10 @@ class Made:
     zeros: bool
 
 
-class UNetFamily(UNetParts, PlainGuidance):
+class UNetFamily(UNetParts, UNetSpelling, PlainGuidance):
     """Base of the families; a family is one subclass and one object of it.
 
     Attributes:
-        lora_prefix: Component -> what a layer's name begins with -> what stands for that in kohya's keys.
-        peft_prefix: The same for PEFT's keys.
         architecture: As modelspec calls it.
         base_version: As kohya's `ss_base_model_version` calls it.
         resolution: As modelspec writes it.
@@ -83,8 +82,6 @@ class UNetFamily(UNetParts, PlainGuidance):
         masked: Whether it reads their masks: a UNet sees what a prompt is padded with.
     """
 
-    lora_prefix: ClassVar[Prefixes]
-    peft_prefix: ClassVar[Prefixes]
     architecture: ClassVar[str]
     base_version: ClassVar[str]
     resolution: ClassVar[str]

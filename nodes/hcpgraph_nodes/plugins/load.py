@@ -11,9 +11,9 @@ from hcpgraph.errors import listed
 from hcpgraph.widgets import Hint, ModelPicker, Slider
 
 from ..adapter_files.canonical import kind_at
-from ..adapter_files.names import Names
 from ..adapter_files.reading import left_out, read, refuse_nothing, refuse_unknown
 from ..adapter_files.source import SUFFIXES, open_source
+from ..adapter_files.stems import Names
 from ..model.bundle import Model, part_context
 from ..model.handles import component
 from .attach import Adapted, M, adapted

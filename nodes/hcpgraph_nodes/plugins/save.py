@@ -16,7 +16,7 @@ from hcpgraph.widgets import ModelPicker
 from ..adapter_files import header
 from ..adapter_files.canonical import ALPHA, Components
 from ..adapter_files.layouts import Layout, written
-from ..adapter_files.names import DENOISER, Spelling
+from ..adapter_files.names import DENOISER, TEXT, Spelling
 from ..families.weights import write_weights
 from ..model.digest import file_digest
 from ..model.folder import DTYPES
@@ -46,8 +46,10 @@ def save_plugin(
     Args:
         adapter: At most one adapter a component.
         path: File to write.
-        layout: kohya's, which ComfyUI, A1111, Forge and diffusers load, for every kind of adapter; PEFT's, which
-            diffusers loads exactly and which holds LoRA and DoRA; or that of HCP-Diffusion 0.9, one component a file.
+        layout: kohya's, which ComfyUI, A1111, Forge and diffusers load, for every kind of adapter, but for those of
+            transformers whose original network has one layer of several, which takes LoRA alone; ComfyUI's
+            (`diffusion_model.` and the original names), for every kind; PEFT's, which diffusers loads exactly and which
+            holds LoRA and DoRA; or that of HCP-Diffusion 0.9, one component a file.
         dtype: Precision of the weights in the file.
         overwrite: Replace a file of that name; otherwise the new one gets a number.
 
@@ -69,7 +71,8 @@ def save_plugin(
     components = {each.component: canonical(each) for each in adapters}
     unet = next((each for each in adapters if each.component == DENOISER), None)
     kind = None if unet is None else unet.prediction_type
-    names = Spelling(adapters[0].family, {} if unet is None else unet.config)
+    configs = {each.component: each.config for each in adapters}
+    names = Spelling(adapters[0].family, configs.get(DENOISER, {}), configs.get(TEXT))
     target = ctx.output(path, overwrite=overwrite, weights=True)
     write(
         target,
@@ -124,7 +127,7 @@ def write(
         components: The adapters in the canonical form.
         names: How the model's layers are called.
         config: The configuration of the denoiser, or of the text encoder alone; empty: the released model's.
-        layout: kohya, peft or hcp.
+        layout: One of `layouts.LAYOUTS`.
         dtype: Precision of the weights; None keeps that of the tensors. Scales of HCP-Diffusion and alpha stay float32.
         prediction_type: What the model predicts; None: nobody knows.
         graph: The graph that made them.

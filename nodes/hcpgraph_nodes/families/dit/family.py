@@ -23,7 +23,7 @@ from ...model.handles import Denoiser, TextEncoder
 from ...model.root import Placement, Root
 from ...types import Conditioning, Process
 from .. import networks, schedule
-from ..base import Components, Prefixes
+from ..base import Components
 from ..guiding import PlainGuidance
 from ..identity import FACTOR
 from ..kl_vae import KlVae
@@ -32,11 +32,12 @@ from ..weights import read_config
 from . import files, saving, tokenizers
 from .files import Found
 from .networks import Network, TextNetwork, TextNetworks, named_layer
+from .spelling import TransformerSpelling
 
 Texts = Mapping[str, Found]
 
 
-class TransformerFamily(KlVae, PlainGuidance):
+class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
     """Base of the families; a family is one subclass and one object of it.
 
     Attributes:
@@ -118,18 +119,6 @@ class TransformerFamily(KlVae, PlainGuidance):
         return self.pipeline
 
     # What follows from it
-
-    @property
-    def lora_prefix(self) -> Prefixes:
-        """In kohya's keys."""
-        texts = {text.prefix: text.kohya for text in self.texts if text.kohya}
-        return {"denoiser": {"": "lora_unet_"}, **({"text_encoder": texts} if texts else {})}
-
-    @property
-    def peft_prefix(self) -> Prefixes:
-        """In PEFT's keys."""
-        texts = {text.prefix: text.prefix for text in self.texts if text.peft}
-        return {"denoiser": {"": "transformer."}, **({"text_encoder": texts} if texts else {})}
 
     @property
     def vae_cls(self) -> str:  # type: ignore[override]

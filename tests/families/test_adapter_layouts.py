@@ -1,0 +1,368 @@
+"""Adapter files of diffusion transformers: layers that the authors keep as one, and what other programs read and write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hcpgraph_nodes.adapter_files.fused import cut, halves_swapped, joined
+from hcpgraph_nodes.adapter_files.names import Spelling
+from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.families.registry import family
+from hcpgraph_nodes.model.new import new_model
+from hcpgraph_nodes.plugins.attach import adapted
+from hcpgraph_nodes.plugins.base import Plugin
+from hcpgraph_nodes.plugins.blocks.adapter import AdapterBlock
+from hcpgraph_nodes.plugins.load import load_plugin
+from hcpgraph_nodes.text.encode import encode_text
+from hcpgraph_nodes.types import Captions
+from safetensors.torch import load_file
+from torch import Tensor
+
+from hcpgraph import GraphError
+from hcpgraph.testing import context
+
+from . import harness
+from .adapters import attached, comfy_stems, loaded, same, saved, taken_apart, transformers
+
+TEXT_LAYERS = ["@attention", "@mlp"]
+TEXTS = {"clip_l": "lora_te1_", "clip_g": "lora_te2_", "t5xxl": "lora_te3_"}
+BLOCK = "transformer_blocks.0.attn."
+QKV = [f"{BLOCK}to_{part}" for part in "qkv"]
+ORIGINAL = "joint_blocks.0.x_block.attn.qkv"
+CASE = harness.Case("sd3", louder=2.0)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("adapters")
+
+
+@pytest.fixture(scope="module")
+def models(root: Path) -> dict[str, Any]:
+    return {}
+
+
+def model_of(root: Path, models: dict[str, Any], name: str) -> Any:
+    if name not in models:
+        models[name] = new_model(context(root), family=name, seed=1)
+    return models[name]
+
+
+@pytest.fixture
+def sd3(root: Path, models: dict[str, Any]) -> Any:
+    return model_of(root, models, "sd3")
+
+
+def networks(name: str, layout: str) -> list[str]:
+    """Selectors of the text networks that a layout has a place for."""
+    texts = family(name).texts
+    fits = {"kohya": lambda text: text.kohya, "peft": lambda text: text.peft, "comfy": lambda text: text.comfy}
+    chosen = [index for index, text in enumerate(texts, 1) if fits[layout](text)]
+    return [f"text_encoder_{index}:{group}" if len(texts) > 1 else group for index in chosen for group in TEXT_LAYERS]
+
+
+def test_every_layout_gives_back_what_was_written(root: Path, models: dict[str, Any]) -> None:
+    """Of every family, at every linear layer of the denoiser and its text networks; ranks differ from layer to layer."""
+    for name in transformers():
+        model = model_of(root, models, name)
+        unet = attached(model.denoiser, [""], rank=lambda number: 2 + number % 3)
+        for layout in ("kohya", "comfy", "peft"):
+            made = [(model.denoiser, unet)]
+            if layers := networks(name, layout):
+                made.append((model.text_encoder, attached(model.text_encoder, layers)))
+            file = saved(root, [each for _, each in made], layout, f"{name}_{layout}")
+            for handle, each in made:
+                again = load_plugin(context(root), handle, path=file)
+                same(again.adapter.plugin.blocks, each.adapter.plugin.blocks)
+
+
+@pytest.mark.parametrize("variant", ["loha", "lokr", "full", "dora", "bias"])
+def test_other_kinds_come_back_or_are_refused(root: Path, models: dict[str, Any], variant: str) -> None:
+    """One layer of the original network takes every kind; where it has one of several, kohya's layout has LoRAs alone,
+    and ComfyUI's has diffusers' names, which it reads too."""
+    for name in transformers():
+        model = model_of(root, models, name)
+        layers = model.denoiser.root.layers
+        spelling = Spelling(name, model.denoiser.config)
+        places = {path: spelling.place("denoiser", path) for path, layer in layers.items() if hasattr(layer, "weight")}
+        alone = [f"re:^{path}$" for path, place in places.items() if len(place.whole) == 1 and not place.swapped]
+        shared = [path for path, place in places.items() if len(place.whole) > 1]
+        single = attached(model.denoiser, alone, variant)
+        for layout in ("kohya", "comfy"):
+            again = load_plugin(context(root), model.denoiser, path=saved(root, [single], layout))
+            same(again.adapter.plugin.blocks, single.adapter.plugin.blocks)
+        if not shared:
+            continue
+        every = attached(model.denoiser, [f"re:^{path}$" for path in shared], variant)
+        blocks = every.adapter.plugin.blocks
+        same(
+            load_plugin(context(root), model.denoiser, path=saved(root, [every], "comfy")).adapter.plugin.blocks, blocks
+        )
+        if variant in ("full", "bias"):
+            same(
+                load_plugin(context(root), model.denoiser, path=saved(root, [every], "kohya")).adapter.plugin.blocks,
+                blocks,
+            )
+            continue
+        with pytest.raises(GraphError, match=f"kohya's layout has no (LoHa|LoKr|DoRA) where .*{shared[0]}") as caught:
+            saved(root, [every], "kohya")
+        assert caught.value.problem.code == "E_ADAPTER" and "comfy" in str(caught.value.problem.hint)
+
+
+def test_all_reasons_are_said_at_once(root: Path, sd3: Any) -> None:
+    parts = [attached(sd3.denoiser, [f"re:.*attn2?.{part}$"], variant) for part, variant in WRONG.items()]
+    blocks = {path: block for part in parts for path, block in part.adapter.plugin.blocks.items()}
+    made = adapted(sd3.denoiser, "denoiser", Plugin(blocks), "test", None)
+    with pytest.raises(GraphError, match=r"no LoHa and LoKr where .*; .*no full weights of only some") as caught:
+        saved(root, [made], "kohya")
+    assert caught.value.problem.code == "E_ADAPTER"
+
+
+WRONG = {"to_q": "loha", "to_k": "lokr", "add_q_proj": "full"}
+
+
+def changes(blocks: dict[str, AdapterBlock], model: Any) -> dict[str, Tensor]:
+    """What each adapter adds to the weight of its layer; zeros where a layer has none."""
+    layers = model.denoiser.root.layers
+    found = {}
+    for path, layer in layers.items():
+        if isinstance(layer, torch.nn.Linear):
+            delta = blocks[path].delta(layer.weight) if path in blocks else torch.zeros_like(layer.weight)
+            found[f"{path}.weight"] = delta.detach()
+    return found
+
+
+def test_one_lora_of_several_layers_is_exact(root: Path, models: dict[str, Any]) -> None:
+    """The weight that a program makes of the original network is that of ours, layer by layer, to 1e-6: whatever ranks
+    and scales differ, whichever layer has none, and with halves in the other order."""
+    for name in transformers():
+        model = model_of(root, models, name)
+        made = attached(model.denoiser, [""], rank=lambda number: 2 + number % 3)
+        blocks = made.adapter.plugin.blocks
+        for number, path in enumerate(list(blocks)):
+            blocks[path].alpha = 1.0 + number % 4
+            if number % 7 == 3:
+                del blocks[path]
+        transformer = family(name).transformer
+        layout = None if transformer.layout is None else transformer.layout(model.denoiser.config)
+        own = changes(blocks, model)
+        wanted = own if layout is None else layout.write(own)
+        for file in ("kohya", "comfy"):
+            state = load_file(root / "out" / saved(root, [made], file, f"{name}_exact").removeprefix("out:"))
+            down, up = ("lora_down", "lora_up") if file == "kohya" else ("lora_A", "lora_B")
+            seen = 0
+            for key, value in wanted.items():
+                layer = key.removesuffix(".weight")
+                stem = "lora_unet_" + layer.replace(".", "_") if file == "kohya" else "diffusion_model." + layer
+                if f"{stem}.alpha" not in state:
+                    assert not value.any()
+                    continue
+                inner, outer = state[f"{stem}.{down}.weight"], state[f"{stem}.{up}.weight"]
+                assert (state[f"{stem}.alpha"] / len(inner) * outer @ inner - value).abs().max() <= 1e-6, stem
+                seen += 3
+            assert seen == len(state)
+
+
+def test_one_inner_matrix_is_kept_where_layers_share_it() -> None:
+    down = torch.randn(4, 6)
+    parts = {name: {"lora_down.weight": down, "lora_up.weight": torch.randn(5, 4)} for name in "qkv"}
+    parts = {name: {**each, "alpha": torch.tensor(2.0)} for name, each in parts.items()}
+    whole = joined("qkv", parts, {})
+    assert (
+        torch.equal(whole["lora_down.weight"], down)
+        and whole["alpha"] == 2
+        and whole["lora_up.weight"].shape == (15, 4)
+    )
+    for found, wanted in zip(cut(whole, [5, 5, 5]), parts.values(), strict=True):
+        assert all(torch.equal(found[name], value) for name, value in wanted.items())
+
+
+@pytest.mark.parametrize("ranks", [(3, 3, 3), (2, 3, 4), (0, 2, 2), (2, 0, 2), (4, 0, 0), (0, 0, 5)])
+def test_blocks_on_a_diagonal_are_found(ranks: tuple[int, ...]) -> None:
+    parts = {
+        name: {
+            "lora_down.weight": torch.randn(rank, 6),
+            "lora_up.weight": torch.randn(5, rank),
+            "alpha": torch.tensor(0.1 * rank),
+        }
+        for name, rank in zip("qkv", ranks, strict=True)
+        if rank
+    }
+    found = dict(zip("qkv", cut(joined("qkv", parts, dict.fromkeys("qkv", 5)), [5, 5, 5]), strict=True))
+    assert {name for name, part in found.items() if part} == set(parts)
+    for name, wanted in parts.items():
+        assert all(torch.equal(found[name][suffix], value) for suffix, value in wanted.items())
+
+
+def test_blocks_of_zeros_have_equal_ranks() -> None:
+    """As a LoRA is at first."""
+    whole = {"lora_down.weight": torch.randn(6, 4), "lora_up.weight": torch.zeros(9, 6), "alpha": torch.tensor(6.0)}
+    assert [len(part["lora_down.weight"]) for part in cut(whole, [3, 3, 3])] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("variant", ["lora", "loha", "lokr", "full"])
+def test_halves_change_places_in_every_kind(sd3: Any, variant: str) -> None:
+    made = attached(sd3.denoiser, ["norm_out.linear"], variant)
+    (block,) = made.adapter.plugin.blocks.values()
+    layer = sd3.denoiser.root.layers["norm_out.linear"]
+    other = type(block).from_tensors(layer, halves_swapped(block.tensors()), strength=1.0, path="norm_out.linear")
+    half = len(layer.weight) // 2
+    expected = block.delta(layer.weight).roll(half, 0)
+    assert torch.allclose(other.delta(layer.weight), expected, atol=1e-6) and expected.any()
+
+
+def lora(sd3: Any, rank: int = 2) -> dict[str, Tensor]:
+    """A LoRA of query, key and value as trainers of the original network have it."""
+    layers = sd3.denoiser.root.layers
+    rows, wide = sum(len(layers[path].weight) for path in QKV), layers[QKV[0]].in_features
+    seeded = torch.Generator().manual_seed(5)
+    up = torch.randn(rows, rank, generator=seeded)
+    return {"down": torch.randn(rank, wide, generator=seeded), "up": up, "alpha": torch.tensor(0.5)}
+
+
+@pytest.mark.parametrize(
+    ("stem", "down", "up"),
+    [
+        (f"lora_unet_{ORIGINAL.replace('.', '_')}", "lora_down.weight", "lora_up.weight"),
+        (f"lycoris_{ORIGINAL.replace('.', '_')}", "lora_down.weight", "lora_up.weight"),
+        (f"diffusion_model.{ORIGINAL}", "lora_A.weight", "lora_B.weight"),
+        (f"model.diffusion_model.{ORIGINAL}", "lora_A.weight", "lora_B.weight"),
+        (f"transformer.{ORIGINAL}", "lora_A.weight", "lora_B.weight"),
+        (f"base_model.model.{ORIGINAL}", "lora_A.weight", "lora_B.weight"),
+        (f"diffusion_model.base_model.model.{ORIGINAL}", "lora_A.default.weight", "lora_B.default.weight"),
+        (ORIGINAL, "lora.down.weight", "lora.up.weight"),
+    ],
+)
+def test_original_names_are_cut_into_layers(root: Path, sd3: Any, stem: str, down: str, up: str) -> None:
+    given = lora(sd3)
+    state = {f"{stem}.{down}": given["down"], f"{stem}.{up}": given["up"], f"{stem}.alpha": given["alpha"]}
+    blocks = loaded(root, sd3.denoiser, state)
+    assert list(blocks) == QKV
+    whole = 0.25 * given["up"] @ given["down"]
+    rows = len(whole) // 3
+    for index, path in enumerate(QKV):
+        delta = blocks[path].delta(sd3.denoiser.root.layers[path].weight)
+        assert torch.allclose(delta, whole[index * rows : (index + 1) * rows], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "lora_unet_transformer_blocks_0_attn_to_q",
+        "lora_transformer_transformer_blocks_0_attn_to_q",
+        "lycoris_transformer_blocks_0_attn_to_q",
+        f"transformer.{QKV[0]}",
+        f"base_model.model.{QKV[0]}",
+        f"transformer.base_model.model.{QKV[0]}",
+        f"diffusion_model.{QKV[0]}",
+        QKV[0],
+    ],
+)
+def test_names_of_diffusers_are_read(root: Path, sd3: Any, stem: str) -> None:
+    layer = sd3.denoiser.root.layers[QKV[0]]
+    state = {
+        f"{stem}.lora_A.weight": torch.ones(2, layer.in_features),
+        f"{stem}.lora_B.weight": torch.ones(len(layer.weight), 2),
+    }
+    assert list(loaded(root, sd3.denoiser, state)) == QKV[:1]
+
+
+def test_halves_in_the_other_order_are_turned_back(root: Path, sd3: Any) -> None:
+    layer = sd3.denoiser.root.layers["norm_out.linear"]
+    up = torch.randn(len(layer.weight), 2)
+    state = {"lora_down.weight": torch.randn(2, layer.in_features), "lora_up.weight": up}
+    stem = "lora_unet_final_layer_adaLN_modulation_1"
+    (block,) = loaded(root, sd3.denoiser, {f"{stem}.{name}": value for name, value in state.items()}).values()
+    assert torch.equal(block.tensors()["lora_up.weight"], up.roll(len(up) // 2, 0))
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ({"up": torch.zeros(50, 2)}, "E_LORA_SHAPE", r"lora_up.weight of the shape \[50, 2\], where the layers have"),
+        ({"up": torch.zeros(48, 3)}, "E_LORA_SHAPE", r"lora_up.weight of the shape \[48, 3\] on lora_down.weight"),
+        ({"down": torch.zeros(2, 5)}, "E_LORA_SHAPE", r"the shape \[2, 5\]"),
+        ({"up": torch.zeros(48)}, "E_LORA_SHAPE", r"lora_up.weight of the shape \[48\]"),
+    ],
+)
+def test_files_of_other_sizes_are_refused(root: Path, sd3: Any, change: Any, code: str, message: str) -> None:
+    given = lora(sd3) | change
+    stem = f"diffusion_model.{ORIGINAL}"
+    with pytest.raises(GraphError, match=message) as caught:
+        loaded(root, sd3.denoiser, {f"{stem}.lora_A.weight": given["down"], f"{stem}.lora_B.weight": given["up"]})
+    assert caught.value.problem.code == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "tensors"),
+    [
+        ("LoHa", {f"hada_w{n}_{side}": (48, 2) if side == "a" else (2, 16) for n in (1, 2) for side in "ab"}),
+        ("LoKr", {"lokr_w1": (2, 2), "lokr_w2": (24, 8)}),
+        ("DoRA", {"lora_down.weight": (2, 16), "lora_up.weight": (48, 2), "dora_scale": (48, 1)}),
+    ],
+)
+def test_what_cannot_be_divided_is_refused(
+    root: Path, sd3: Any, kind: str, tensors: dict[str, tuple[int, int]]
+) -> None:
+    state = {f"lora_unet_{ORIGINAL.replace('.', '_')}.{name}": torch.ones(*shape) for name, shape in tensors.items()}
+    with pytest.raises(GraphError, match=f"cannot be divided: {QKV[0]} .*no {kind} where") as caught:
+        loaded(root, sd3.denoiser, state)
+    assert caught.value.problem.code == "E_LORA_KIND"
+    other = {
+        "transformer.proj_out.lora_A.weight": torch.ones(1, 16),
+        "transformer.proj_out.lora_B.weight": torch.ones(16, 1),
+    }
+    assert list(loaded(root, sd3.denoiser, state | other, unknown="ignore")) == ["proj_out"]
+
+
+def test_a_layer_is_named_once(root: Path, sd3: Any) -> None:
+    given = lora(sd3)
+    state = {f"{ORIGINAL}.lora_A.weight": given["down"], f"{ORIGINAL}.lora_B.weight": given["up"]}
+    state |= {f"{QKV[1]}.lora_A.weight": torch.ones(1, 16), f"{QKV[1]}.lora_B.weight": torch.ones(16, 1)}
+    with pytest.raises(GraphError, match=f"{QKV[1]} .a second adapter"):
+        loaded(root, sd3.denoiser, state)
+
+
+def test_a_text_network_without_a_place_is_named(root: Path, sd3: Any) -> None:
+    made = attached(sd3.text_encoder, ["text_encoder_3:@attention"])
+    with pytest.raises(GraphError, match="PEFT's layout has no place for the text_encoder_3"):
+        saved(root, [made], "peft")
+    with pytest.raises(GraphError, match="HCP-Diffusion's layout has no place for the text_encoder_3"):
+        saved(root, [made], "hcp")
+    file = saved(root, [made], "kohya")
+    same(load_plugin(context(root), sd3.text_encoder, path=file).adapter.plugin.blocks, made.adapter.plugin.blocks)
+    with pytest.raises(GraphError, match=r"nothing for the denoiser; its .* tensors are for another one"):
+        load_plugin(context(root), sd3.denoiser, path=file)
+
+
+def test_comfyui_knows_every_key(root: Path, sd3: Any) -> None:
+    path = root / "whole.safetensors"
+    family("sd3").save_file(path, (sd3.denoiser, sd3.text_encoder, sd3.vae, sd3.schedule), torch.float32, {})
+    known = comfy_stems(list(load_file(path)), TEXTS)
+    made = [attached(sd3.denoiser, [""]), attached(sd3.text_encoder, networks("sd3", "comfy"))]
+    for layout in ("kohya", "comfy"):
+        keys = list(load_file(root / "out" / saved(root, made, layout, f"known_{layout}").removeprefix("out:")))
+        assert [key for key in keys if taken_apart(key) not in known] == []
+
+
+def test_diffusers_loads_what_it_has_a_place_for(root: Path) -> None:
+    """PEFT's layout for transformer and CLIP; of kohya's and ComfyUI's it has none for Stable Diffusion 3."""
+    model, pipe = harness.opened(root, CASE), harness.pipeline(root, CASE)
+    unet = attached(model.denoiser, [""], rank=lambda number: 2 + number % 3)
+    text = attached(model.text_encoder, networks("sd3", "peft"))
+    file = saved(root, [unet, text], "peft", "for_diffusers")
+    pipe.load_lora_weights(root / "out", weight_name=file.removeprefix("out:"))
+    noisy, times, _, _ = harness.example(root, CASE, model)
+    with torch.no_grad():
+        given = pipe.encode_prompt(list(harness.PROMPTS), None, None, do_classifier_free_guidance=False)
+        told = {"encoder_hidden_states": given[0], "pooled_projections": given[2], "return_dict": False}
+        theirs = pipe.transformer(noisy.data, timestep=1000 * times.data, **told)[0]
+        ours = encode_text(text.model, Captions(harness.PROMPTS))
+        plain = encode_text(model.text_encoder, Captions(harness.PROMPTS))
+        assert harness.far(ours.data, given[0]) <= 1e-4 and harness.far(plain.data, given[0]) > 1e-2
+        assert ours.pooled is not None and harness.far(ours.pooled, given[2]) <= 1e-4
+        assert harness.far(predict(unet.model, noisy, times, ours, schedule=model.schedule).data, theirs) <= 1e-4
+        assert harness.far(predict(model.denoiser, noisy, times, ours, schedule=model.schedule).data, theirs) > 1e-2
