@@ -20,6 +20,7 @@ from hcpgraph_nodes.text.encode import encode_text
 from hcpgraph_nodes.types import Captions
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn import Linear
 
 from hcpgraph import GraphError
 from hcpgraph.testing import context
@@ -87,8 +88,12 @@ def test_other_kinds_come_back_or_are_refused(root: Path, models: dict[str, Any]
         model = model_of(root, models, name)
         layers = model.denoiser.root.layers
         spelling = Spelling(name, model.denoiser.config)
-        places = {path: spelling.place("denoiser", path) for path, layer in layers.items() if hasattr(layer, "weight")}
-        alone = [f"re:^{path}$" for path, place in places.items() if len(place.whole) == 1 and not place.swapped]
+        places = {path: spelling.place("denoiser", path) for path, layer in layers.items() if isinstance(layer, Linear)}
+        alone = [
+            f"re:^{path}$"
+            for path, place in places.items()
+            if len(place.whole) == 1 and not place.swapped and not any(size % 2 for size in layers[path].weight.shape)
+        ]
         shared = [path for path, place in places.items() if len(place.whole) > 1]
         single = attached(model.denoiser, alone, variant)
         for layout in ("kohya", "comfy"):
@@ -129,7 +134,7 @@ def changes(blocks: dict[str, AdapterBlock], model: Any) -> dict[str, Tensor]:
     layers = model.denoiser.root.layers
     found = {}
     for path, layer in layers.items():
-        if isinstance(layer, torch.nn.Linear):
+        if isinstance(layer, Linear):
             delta = blocks[path].delta(layer.weight) if path in blocks else torch.zeros_like(layer.weight)
             found[f"{path}.weight"] = delta.detach()
     return found

@@ -10,8 +10,13 @@ from ..families.safetensors_file import safetensors_header
 from ..selectors import components
 
 PEFT_FILE = "adapter_model.safetensors"
-TEXT = ("lora_te", "text_encoder", "lora_text_encoder")
-DENOISER = ("lora_unet_", "unet.", "lora_transformer_", "transformer.", "diffusion_model.")
+TEXT = ("lora_te", "text_encoder", "text_model.", "lycoris_text_model_")
+DENOISER = (
+    *("lora_unet_", "lora_transformer_", "unet.", "transformer.", "diffusion_model.", "model.diffusion_model."),
+    *("transformer_blocks.", "single_transformer_blocks.", "down_blocks.", "mid_block.", "up_blocks."),
+    *("lycoris_transformer_blocks_", "lycoris_down_blocks_", "lycoris_mid_block_", "lycoris_up_blocks_"),
+)
+PEFT_ROOT = "base_model.model."
 WORDS = ("bundle_emb.",)
 Resolve = Callable[[str], Path]
 
@@ -30,7 +35,7 @@ def adapter_parts(settings: Mapping[str, Any], resolve: Resolve) -> tuple[str, .
 def of_keys(keys: Iterable[str]) -> tuple[str, ...] | None:
     """The parts that keys of adapters are for; None where one does not say it."""
     found = set()
-    for key in keys:
+    for key in (key.removeprefix(PEFT_ROOT) for key in keys):
         if key.startswith(TEXT):
             found.add("text_encoder")
         elif key.startswith(DENOISER):

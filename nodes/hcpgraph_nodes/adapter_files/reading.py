@@ -198,8 +198,9 @@ def _section(source: Source, averages: bool) -> list[tuple[str, Tensor]]:
 
 
 def _put_aside(found: Found, key: str, part: Key | None, names: Names) -> None:
-    if is_word(key):
-        found.words += [word for word in words_in([key]) if word not in found.words]
+    alone = key in {network.comfy for network in names.texts.values()}
+    if is_word(key) or alone:
+        found.words += [word for word in ([key] if alone else words_in([key])) if word not in found.words]
     elif names.elsewhere(key if part is None else part.stem):
         found.elsewhere += 1
     else:

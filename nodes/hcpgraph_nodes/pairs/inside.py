@@ -36,7 +36,7 @@ def word_fits_its_format(view: Any) -> list[Problem]:
 
 
 def layout_has_a_place(view: Any) -> list[Problem]:
-    """The layout of `plugin.save` has a place for its adapters: kohya's for all, those of PEFT and HCP for LoRA."""
+    """The layout of `plugin.save` has a place for its adapters: PEFT's and HCP's have one for LoRA alone."""
     layout = view.settings.get("layout")
     if view.type != "plugin.save" or layout not in ("peft", "hcp"):
         return []

@@ -6,7 +6,7 @@
 | HCP-Diffusion 2.x | `string_to_param {'*': T}`, of SDXL `{'*': {'clip_L': T, 'clip_bigG': T}}`, `name` |
 | kohya | `emb_params: T` |
 | diffusers | `NAME: T` |
-| SDXL | `clip_l: T`, `clip_g: T` |
+| ComfyUI | a tensor a text network by its name there: of SDXL `clip_l: T`, `clip_g: T`, of SD 3 also `t5xxl: T` |
 | in a LoRA | `bundle_emb.NAME.…`, see `bundle` |
 """
 
@@ -26,11 +26,13 @@ from ..adapter_files.suffixes import take_apart
 from ..families.table import families, said
 from ..model.handles import TextEncoder
 from ..pickles import SAFER, PickleTrouble, read_pickle
+from ..plugins.blocks.shapes import weight_of
+from . import networks
+from .block import layer
 from .bundle import PREFIX, bundled
 
 Vectors = Mapping[str, Tensor]
-"""Vectors (n, d) by `clip_l` and `clip_g`, or by an empty text where a file has only one tensor."""
-NETWORKS = ("clip_l", "clip_g")
+"""Vectors (n, d) by the names of text networks, or by an empty text where a file has only one tensor."""
 HCP_NETWORKS = {"clip_L": "clip_l", "clip_bigG": "clip_g"}
 TENSORS = (".safetensors",)
 PICKLES = (".pt", ".bin", ".ckpt")
@@ -70,11 +72,12 @@ def fitted(vectors: Vectors, text_encoder: TextEncoder, name: str) -> dict[str, 
         GraphError: E_WORD_SHAPE, they are for another family.
     """
     clips = text_encoder.clips
-    widths = {clip.name: int(clip.config["hidden_size"]) for clip in clips}
+    widths = {clip.name: weight_of(text_encoder.root.layers[layer(clip)]).shape[1] for clip in clips}
     (single, *others), wanted = vectors.values(), list(widths.values())
     found: dict[str, Tensor] = {}
-    if set(vectors) == set(NETWORKS[: len(clips)]):
-        found = {clip.name: vectors[part] for clip, part in zip(clips, NETWORKS, strict=False)}
+    needed, own = {clip.spelled for clip in clips}, set(networks.of_family(text_encoder.family))
+    if needed <= set(vectors) <= own | needed:  # a model may lack a network that the file has vectors for
+        found = {clip.name: vectors[clip.spelled] for clip in clips}
     elif not others and len(clips) > 1 and single.shape[1] == sum(wanted):
         found = dict(zip(widths, single.split(wanted, dim=1), strict=True))
     elif not others and len(clips) == 1:
@@ -102,17 +105,17 @@ def _whose(width: int) -> list[str]:
     return [f"{width} is the width of {model}" for model in known if model]
 
 
-def tensors(name: str, vectors: tuple[Tensor, ...], layout: str) -> dict[str, Tensor]:
+def tensors(name: str, vectors: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
     """What a .safetensors file of a word holds.
 
     Args:
         name: The word.
-        vectors: Its vectors, one tensor a text network.
-        layout: `safetensors`: `emb_params`; `diffusers`: the name. With two networks both are `clip_l` and `clip_g`.
+        vectors: Its vectors by the names of text networks.
+        layout: `safetensors`: `emb_params`; `diffusers`: the name. With several networks both have their names.
     """
     if len(vectors) > 1:
-        return dict(zip(NETWORKS, vectors, strict=True))
-    return {"emb_params" if layout == "safetensors" else name: vectors[0]}
+        return dict(vectors)
+    return {"emb_params" if layout == "safetensors" else name: next(iter(vectors.values()))}
 
 
 def a1111(name: str, vectors: Tensor, step: int | None) -> dict[str, Any]:
@@ -163,7 +166,7 @@ def _parsed(data: Any, file: str) -> tuple[Vectors | None, dict[str, Vectors]]:
         return None, dict(words)
     if set(state) in ({"emb_params"}, {"*"}):
         return {"": next(iter(state.values()))}, {}
-    if set(state) & {*NETWORKS, *HCP_NETWORKS}:
+    if set(state) & {*networks.known(), *HCP_NETWORKS}:
         return _networks(state, file), {}
     if any(take_apart(key) for key in state):
         raise _no_word(file, "it holds a LoRA or another adapter and no word", "load it with plugin.load")
@@ -177,8 +180,8 @@ def _networks(value: Any, file: str) -> Vectors:
     if isinstance(value, Tensor):
         return {"": value}
     own = {HCP_NETWORKS.get(key, key): each for key, each in _plain(value, file).items()}
-    if not own or set(own) - set(NETWORKS):
-        raise _unknown(file, {key: None for key in own if key not in NETWORKS})
+    if not own or set(own) - networks.known():
+        raise _unknown(file, {key: None for key in own if key not in networks.known()})
     return own
 
 
