@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -61,15 +61,21 @@ def _config(layers: dict[str, Weights]) -> dict[str, Any]:
     ranks = {path: len(weights[DOWN]) for path, weights in layers.items()}
     alphas = {path: float(weights[ALPHA]) for path, weights in layers.items()}
     (rank, _), (alpha, _) = (Counter(values.values()).most_common(1)[0] for values in (ranks, alphas))
+    patterns = {path: _pattern(path, layers) for path in layers}
     return {
         "peft_type": "LORA",
         "r": rank,
         "lora_alpha": alpha,
-        "rank_pattern": {path: value for path, value in ranks.items() if value != rank},
-        "alpha_pattern": {path: value for path, value in alphas.items() if value != alpha},
+        "rank_pattern": {patterns[path]: value for path, value in ranks.items() if value != rank},
+        "alpha_pattern": {patterns[path]: value for path, value in alphas.items() if value != alpha},
         "target_modules": sorted(layers),
         "use_dora": any(DORA in weights for weights in layers.values()),
         "use_rslora": False,
         "lora_bias": False,
         "bias": "none",
     }
+
+
+def _pattern(path: str, layers: Iterable[str]) -> str:
+    """What means a layer alone: PEFT takes a name for the end of one, and so `proj_out` for that of every block."""
+    return f"^{path}" if any(other.endswith(f".{path}") for other in layers) else path
