@@ -184,6 +184,22 @@ def learns_by_a_lora(root: Path, case: Case, **layout: Any) -> None:
     assert far(found, expected) <= 1e-5 and far(plain, expected) > 1e-3
 
 
+def the_pipeline_reads_a_lora(root: Path, case: Case, layout: Any) -> None:
+    """A LoRA that we write leads the pipeline of diffusers as it leads our model."""
+    model, pipe = opened(root, case), pipeline(root, case)
+    adapted = lora(context(root, node="lora", seed=2), model.denoiser, layers=["@attention", "@mlp"], rank=4)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in adapted.adapter.plugin.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) / 4)
+    path = f"{case.name}_{layout}.safetensors"
+    save_plugin(context(root), [adapted.adapter], path=f"out:{path}", dtype="fp32", layout=layout)
+    pipe.load_lora_weights(root / "out", weight_name=path)
+    positive, reference = encoded(model, PROMPTS), theirs(root, case, pipe)
+    assert far(drawn(root, case, model._replace(denoiser=adapted.model), positive), reference) <= TOLERANCE
+    assert far(drawn(root, case, model, positive), reference) >= 100 * TOLERANCE
+
+
 def learns_whole(root: Path, case: Case, layout: str = "diffusers") -> None:
     """All weights bring the loss to 0.7 of what it was; the model, saved and read again, predicts the same."""
     model = opened(root, case)

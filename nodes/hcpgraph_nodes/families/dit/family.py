@@ -210,7 +210,7 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
         """Text networks alone, see `base.Family`."""
         found: dict[str, Found] = {}
         made: dict[str, Callable[[], Any]] = {}
-        for text, path in self._placed(paths):
+        for text, path in files.placed(self.texts, paths, self.name):
             if path.is_dir():
                 inside = (path / text.name).is_dir()
                 found[text.name] = files.in_folder(text, path / text.name if inside else path)
@@ -370,22 +370,5 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
 
     def _clip(self, text: TextNetwork, config: Config, tokenizer: Callable[[], Any]) -> Clip:
         room = text.length - text.around
-        return Clip(text.name, text.prefix, Tokens(tokenizer), config, room, text.embedding, text.comfy)
-
-    def _placed(self, paths: Sequence[Path]) -> list[tuple[TextNetwork, Path]]:
-        """Where each text network lies: all in one place, or one in each."""
-        needed = [text for text in self.texts if not text.optional]
-        if len(paths) == 1 and len(self.texts) > 1:
-            (path,) = paths
-            return [(text, path) for text in self.texts if not text.optional or self._has(text, path)]
-        if not len(needed) <= len(paths) <= len(self.texts):
-            raise GraphError(
-                "E_SETTING",
-                f"{len(paths)} places for the {len(self.texts)} text networks of {self.name}",
-                port="path_2",
-                hint="give one place that has all of them, or one for each, in the order of diffusers",
-            )
-        return list(zip(self.texts, paths, strict=False))
-
-    def _has(self, text: TextNetwork, path: Path) -> bool:
-        return (path / text.name).is_dir() if path.is_dir() else files.there(text, path, alone=False)
+        known = {**config, **config.get("text_config", {})}
+        return Clip(text.name, text.prefix, Tokens(tokenizer), known, room, text.embedding, text.comfy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,3 +116,32 @@ def schedule_of(path: Path, config: Path | None, released: Config) -> Config:
         return released if written is None else written
     marked = file_marks.marked_prediction(told.metadata, told.shapes)
     return {**released, **({"prediction_type": marked} if marked else {})}
+
+
+def placed(texts: Sequence[TextNetwork], paths: Sequence[Path], family: str) -> list[tuple[TextNetwork, Path]]:
+    """Where each text network lies: all in one place, or one in each.
+
+    Args:
+        texts: The networks of a family.
+        paths: The places.
+        family: Its name, for messages.
+
+    Raises:
+        GraphError: E_SETTING, another number of places.
+    """
+    needed = [text for text in texts if not text.optional]
+    if len(paths) == 1 and len(texts) > 1:
+        (path,) = paths
+        return [(text, path) for text in texts if not text.optional or _has(text, path)]
+    if not len(needed) <= len(paths) <= len(texts):
+        raise GraphError(
+            "E_SETTING",
+            f"{len(paths)} places for the {len(texts)} text networks of {family}",
+            port="path_2",
+            hint="give one place that has all of them, or one for each, in the order of diffusers",
+        )
+    return list(zip(texts, paths, strict=False))
+
+
+def _has(text: TextNetwork, path: Path) -> bool:
+    return (path / text.name).is_dir() if path.is_dir() else there(text, path, alone=False)

@@ -73,7 +73,7 @@ class Network:
         Raises:
             GraphError: E_MODEL_CLASS, they make it another model's.
         """
-        return self.own({**self.released, **self.tiny, **changed})
+        return self.own(merged(merged(self.released, self.tiny), changed))
 
     def own(self, config: dict[str, Any]) -> dict[str, Any]:
         """The same configuration, which is that of a model of this family.
@@ -238,6 +238,15 @@ def named_layer(networks: Iterable[TextNetwork]) -> Rename:
         return known[network].prefix + known[network].layer(layer) if layer else name
 
     return rename
+
+
+def merged(config: Config, changed: Config) -> dict[str, Any]:
+    """A configuration with changed entries; configurations in it are changed in the same way."""
+    found = dict(config)
+    for name, value in changed.items():
+        own = found.get(name)
+        found[name] = merged(own, value) if isinstance(own, Mapping) and isinstance(value, Mapping) else value
+    return found
 
 
 def count(shapes: Shapes, beginning: str) -> int:
