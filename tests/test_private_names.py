@@ -107,6 +107,13 @@ def text_network() -> None:
     assert network.config._attn_implementation == "sdpa"
 
 
+def rotary_grid() -> None:
+    cosines, sines = hcpgraph_nodes.private.rotary_grid(8, ((0, 0), (2, 2)), (2, 2), torch.device("cpu"))
+    columns, rows = torch.tensor([0.0, 1, 0, 1]), torch.tensor([0.0, 0, 1, 1])
+    assert torch.allclose(cosines[:, 0], columns.cos()) and torch.allclose(cosines[:, 4], rows.cos())
+    assert torch.allclose(cosines.square() + sines.square(), torch.ones(4, 8))
+
+
 def open_clip_weights() -> None:
     width, prefix = 64, "cond_stage_model.model."
     state = {f"{prefix}transformer.resblocks.0.attn.in_proj_weight": torch.randn(3 * width, width)}
@@ -153,6 +160,7 @@ USES = {
     has_triton: "torch.utils._triton.has_triton",
     forget_accelerator: "accelerate.state.AcceleratorState._reset_state",
     text_network: "transformers.PreTrainedModel._from_config",
+    rotary_grid: "diffusers.models.embeddings.get_2d_rotary_pos_embed",
     open_clip_weights: "diffusers.loaders.single_file_utils.convert_open_clip_checkpoint",
     vae_weights: "diffusers.loaders.single_file_utils.convert_ldm_vae_checkpoint",
     condition_reader: "diffusers.models.controlnets.controlnet.ControlNetConditioningEmbedding",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 
@@ -84,17 +85,35 @@ def forget_accelerator() -> None:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def text_network(name: str, config: Any, attention: str = "sdpa") -> nn.Module:
+def text_network(name: str, config: Any, attention: str = "sdpa", **arguments: Any) -> nn.Module:
     """An untrained network of transformers; PreTrainedModel._from_config.
 
     Args:
         name: Name of the class.
         config: Its configuration.
         attention: `sdpa`, that of torch, or `eager`, where the class has it alone.
+        arguments: What it is made with beside that.
     """
     import transformers
 
-    made: nn.Module = getattr(transformers, name)._from_config(config, attn_implementation=attention)
+    made: nn.Module = getattr(transformers, name)._from_config(config, attn_implementation=attention, **arguments)
+    return made
+
+
+def rotary_grid(
+    width: int, region: tuple[Sequence[int], Sequence[int]], grid: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (L, width) of a grid of patches; diffusers.models.embeddings.get_2d_rotary_pos_embed.
+
+    Args:
+        width: Channels of a head.
+        region: Where the grid begins and ends, each (row, column).
+        grid: Its rows and columns.
+        device: Of the result.
+    """
+    from diffusers.models.embeddings import get_2d_rotary_pos_embed
+
+    made: tuple[Tensor, Tensor] = get_2d_rotary_pos_embed(width, region, grid, device=device, output_type="pt")
     return made
 
 

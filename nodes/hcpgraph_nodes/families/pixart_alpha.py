@@ -77,9 +77,7 @@ class PixArtAlpha(PixArt):
     base_version = "pixart_alpha"
     pipeline = "PixArtAlphaPipeline"
     transformer = transformer(sized(side, lambda size: None))
-    vae = Network(
-        name="vae", cls="AutoencoderKL", released=vae_config(Sizes()), tiny=TINY_VAE, files=("first_stage_model.",)
-    )
+    vae = Network(name="vae", cls="AutoencoderKL", released=vae_config(Sizes()), tiny=TINY_VAE, files=("vae.",))
     texts = (t5("text_encoder", "tokenizer", TOKENS),)
 
 

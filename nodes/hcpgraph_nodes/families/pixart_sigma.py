@@ -84,7 +84,7 @@ class PixArtSigma(PixArt):
         cls="AutoencoderKL",
         released=vae_config(Sizes(scaling_factor=0.13025, resolution=1024)),
         tiny=TINY_VAE,
-        files=("first_stage_model.",),
+        files=("vae.",),
     )
     texts = (t5("text_encoder", "tokenizer", TOKENS),)
 

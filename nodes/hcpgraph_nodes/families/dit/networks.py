@@ -126,6 +126,7 @@ class TextNetwork(Network):
         tied: Parameters that are others: name -> which one.
         older: What names begin with in older files -> what they begin with today.
         attention: `sdpa`, that of torch, or `eager`, where the class in transformers has it alone.
+        arguments: What the class is made with beside the configuration.
     """
 
     tokenizer: str
@@ -142,6 +143,7 @@ class TextNetwork(Network):
     tied: Mapping[str, str] = field(default_factory=dict)
     older: Mapping[str, str] = field(default_factory=dict)
     attention: str = "sdpa"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def library(self) -> str:
@@ -165,7 +167,7 @@ class TextNetwork(Network):
 
         known = {name: value for name, value in config.items() if name not in NOT_TEXT_CONFIG}
         settings = getattr(transformers, self.cls).config_class(**known)
-        return private.text_network(self.cls, settings, self.attention)
+        return private.text_network(self.cls, settings, self.attention, **self.arguments)
 
     def current(self, state: State) -> State:
         found = {self.layer(self._renamed(name)): value for name, value in super().current(state).items()}
