@@ -15,6 +15,7 @@ from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.families.dit.packing import pack, places, reference_places, unpack
 from hcpgraph_nodes.families.flux import LAYOUT, sized
 from hcpgraph_nodes.families.registry import family
+from hcpgraph_nodes.families.text_probe import probe_text_encoder
 from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import LoadedModel
 from hcpgraph_nodes.process.kinds.shift import Shift
@@ -207,6 +208,20 @@ def test_the_files_that_people_have(tmp_path: Path) -> None:
     case = replace(CASE, config={"transformer": WIDE})
     files.denoiser_files_are_read(tmp_path, case)
     files.parts_are_read(tmp_path, case)
+
+
+def test_files_of_clip_have_more_than_the_network(root: Path) -> None:
+    """Those that people have are of the whole CLIP's text side, with what FLUX.1 does not read."""
+    model, folder = opened(root, CASE), harness.made(root, CASE)
+    state = files.load_file(folder / "text_encoder" / "model.safetensors")
+    more = {"logit_scale": torch.ones(()), "text_projection.weight": torch.ones(16, 16)}
+    more["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    whole = {name if name.startswith("text_model.") else f"text_model.{name}": value for name, value in state.items()}
+    files.save_file(whole | more, root / "models/clip_l.safetensors")
+    files.save_file(files.load_file(folder / "text_encoder_2" / "model.safetensors"), root / "models/t5.safetensors")
+    settings = {"path": "models:clip_l.safetensors", "path_2": "models:t5.safetensors", "config": "models:flux"}
+    assert probe_text_encoder([root / "models/clip_l.safetensors", root / "models/t5.safetensors"]) == "flux"
+    files.equal(files.load_text_encoder(harness.context(root), **settings), model.text_encoder)
 
 
 def test_a_file_of_unknown_axes_is_refused(root: Path) -> None:

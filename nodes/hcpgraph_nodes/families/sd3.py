@@ -47,7 +47,7 @@ TABLE: dict[str, Any] = {
     "conditions": [],
     "skipped": 1,
     "text_networks": 3,
-    "adapters": {"base_version": "sd3", "architecture": "stable-diffusion-3", "keys": ["joint_blocks", "lora_te3_"]},
+    "adapters": {"base_version": "sd3", "architecture": "stable-diffusion-3", "keys": ["joint_blocks"]},
     "defaults": {
         "area": 1048576,
         "width": 1024,

@@ -15,6 +15,8 @@ BIG = TextSizes(width=1280, layers=32, heads=20, act="gelu", projection=1280, pa
 """OpenCLIP's ViT-bigG/14."""
 TOKENS = 77
 TINY_VOCABULARY = 1000
+UNUSED = ("logit_scale", "text_model.embeddings.position_ids", "embeddings.position_ids")
+"""What files of older releases, or of the whole CLIP, have beside the weights of the text network."""
 
 
 def _config(text: TextSizes, vocab_size: int = 49408) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def clip(
         around=2,
         comfy=comfy,
         kohya=kohya,
+        unused=UNUSED if projected else (*UNUSED, "text_projection"),
     )
 
 
