@@ -96,6 +96,7 @@ class Chroma(TransformerFamily):
     name = TABLE["name"]
     architecture = "chroma"
     base_version = "chroma"
+    kohya_network = "networks.lora_flux"
     pipeline = "ChromaPipeline"
     nulls = ("image_encoder", "feature_extractor")
     masked = True

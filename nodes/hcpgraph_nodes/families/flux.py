@@ -117,6 +117,7 @@ class Flux(TransformerFamily):
     name = TABLE["name"]
     architecture = "flux-1-dev"
     base_version = "flux1"
+    kohya_network = "networks.lora_flux"
     pipeline = "FluxPipeline"
     pipelines: ClassVar[dict[str | None, str]] = {INPAINT: "FluxFillPipeline", BESIDE: "FluxControlPipeline"}
     nulls = ("image_encoder", "feature_extractor")
