@@ -10,14 +10,18 @@ import pytest
 import torch
 from hcpgraph_nodes.denoiser.load import load_denoiser
 from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.diffusion.target import target
 from hcpgraph_nodes.families.file_marks import process_fact
 from hcpgraph_nodes.families.part_probe import probe_denoiser
 from hcpgraph_nodes.families.probe import probe_family
 from hcpgraph_nodes.families.registry import family
+from hcpgraph_nodes.families.table import interface
+from hcpgraph_nodes.loss.mse import mse
 from hcpgraph_nodes.model.load import load_model
-from hcpgraph_nodes.types import CropInfo
+from hcpgraph_nodes.types import Conditioning, CropInfo, Latents, Noise
 from safetensors.torch import load_file, save_file
 
+from hcpgraph import GraphError
 from hcpgraph.testing import context
 
 from . import files, harness
@@ -188,3 +192,30 @@ def test_what_is_released_has_the_sizes_that_a_file_is_taken_to_have(case: Case)
         again = network.make({**network.released, **network.sized(shapes)})
     assert {name: tuple(value.shape) for name, value in again.state_dict().items()} == shapes
     assert again.pos_embed.interpolation_scale == module.pos_embed.interpolation_scale == 2
+
+
+def test_text_of_either_length_is_read(root: Path) -> None:
+    """Padding is masked, so that text encoders of both releases serve either denoiser, as their interface says."""
+    model = opened(root, SIGMA)
+    noisy, times, text, _ = harness.example(root, SIGMA, model)
+    short = Conditioning.of(text.data[:, :120], mask=text.masks["text"][:, :120])
+    with torch.no_grad():
+        found, expected, bare = (
+            predict(model.denoiser, noisy, times, each, schedule=model.schedule).data
+            for each in (short, text, Conditioning.of(short.data))
+        )
+    assert far(found, expected) <= 1e-5 and far(bare, expected) > 1e-3
+    assert interface("pixart_alpha", "text") == interface("pixart_sigma", "text") == "pixart"
+
+
+def test_noise_and_velocity_are_not_mixed_up(root: Path) -> None:
+    """A process that is read as one of another prediction makes targets that the loss refuses."""
+    model = opened(root, ALPHA)
+    noisy, times, text, _ = harness.example(root, ALPHA, model)
+    other = load_model(context(root), path="models:pixart_alpha", prediction_type="v_prediction").schedule
+    made = (Latents(noisy.data), Noise(noisy.data), times)
+    with torch.no_grad():
+        found = predict(model.denoiser, noisy, times, text, schedule=model.schedule)
+    assert mse(found, target(*made, model.schedule)).data.shape == noisy.data.shape
+    with pytest.raises(GraphError, match="E_PREDICTION"):
+        mse(found, target(*made, other))
