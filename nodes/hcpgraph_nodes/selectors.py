@@ -14,7 +14,17 @@ from typing import NamedTuple
 
 COMPONENTS = ("denoiser", "text_encoder", "vae", "controlnet")
 """What a selector can speak of, in the order in which a model lists them."""
-GROUPS = ("attention", "cross_attention", "self_attention", "mlp", "conv", "norm", "embedding", "all")
+GROUPS = (
+    "attention",
+    "cross_attention",
+    "self_attention",
+    "text_key_value",
+    "mlp",
+    "conv",
+    "norm",
+    "embedding",
+    "all",
+)
 """What a model's layers are grouped into; which layers are in a group says the family's table, of `all` nobody."""
 NETWORKS = 3
 """Text networks that a model may have."""

@@ -26,7 +26,7 @@ LEFT_OUT = re.compile(r"(time|add)_embedding\.linear_[12]|.*time_emb_proj|.*proj
 def big(request: pytest.FixtureRequest) -> tuple[str, Denoiser, TextEncoder]:
     """A released model as it is on paper."""
     of = family(request.param)
-    denoiser, text_encoder, *_ = of.new(of.sizes, Placement(torch.device("meta")), "epsilon", lambda _: 0)
+    denoiser, text_encoder, *_ = of.new(of.sizes, {}, Placement(torch.device("meta")), "epsilon", lambda _: 0)
     with torch.device("meta"):
         assert denoiser.root.layers and text_encoder.root.layers
     return request.param, denoiser, text_encoder

@@ -66,6 +66,7 @@ TABLE: dict[str, Any] = {
                 "attention": [r"re:.*\.attn[12]\.to_(q|k|v|out\.0)$"],
                 "self_attention": [r"re:.*\.attn1\.to_(q|k|v|out\.0)$"],
                 "cross_attention": [r"re:.*\.attn2\.to_(q|k|v|out\.0)$"],
+                "text_key_value": [r"re:.*\.attn2\.to_(k|v)$"],
                 "mlp": [r"re:.*\.ff\.net\.(0\.proj|2)$"],
                 "conv": ["cls:Conv2d"],
                 "norm": [r"re:.*\.norm(1\.norm|1\.linear|2|3|_q|_k)$", r"re:.*\.skip_norm$", "norm_out.linear"],

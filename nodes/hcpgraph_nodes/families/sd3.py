@@ -64,6 +64,7 @@ TABLE: dict[str, Any] = {
             {
                 "attention": [r"re:.*\.attn2?\.(to_(q|k|v|out\.0|add_out)|add_(q|k|v)_proj)$"],
                 "self_attention": [r"re:.*\.attn2\.to_(q|k|v|out\.0)$"],
+                "text_key_value": [r"re:.*\.attn\.add_(k|v)_proj$"],
                 "mlp": [r"re:.*\.ff(_context)?\.net\.(0\.proj|2)$"],
                 "conv": ["cls:Conv2d"],
                 "norm": [r"re:.*norm_(added_)?[qk]$", r"re:.*norm(1|1_context|_out)\.linear$"],

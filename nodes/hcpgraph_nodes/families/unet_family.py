@@ -45,6 +45,7 @@ TABLE = {
         "attention": [r"re:.*attn[12]\.to_(q|k|v|out\.0)$"],
         "self_attention": [r"re:.*attn1\.to_(q|k|v|out\.0)$"],
         "cross_attention": [r"re:.*attn2\.to_(q|k|v|out\.0)$"],
+        "text_key_value": [r"re:.*attn2\.to_(k|v)$"],
         "mlp": [r"re:.*\.ff\.net\.(0\.proj|2)$"],
         "conv": ["cls:Conv2d"],
         "norm": ["cls:GroupNorm", "cls:LayerNorm"],

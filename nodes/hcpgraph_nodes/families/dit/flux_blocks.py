@@ -15,6 +15,7 @@ TABLE = {
     "name": "flux_blocks",
     "groups": {
         "attention": [r"re:.*\.attn\.(to_(q|k|v|out\.0|add_out)|add_(q|k|v)_proj)$"],
+        "text_key_value": [r"re:.*\.attn\.add_(k|v)_proj$"],
         "mlp": [r"re:.*\.ff(_context)?\.net\.(0\.proj|2)$", r"re:single_.*\.proj_(mlp|out)$"],
         "norm": [r"re:.*\.norm_(added_)?[qk]$"],
         "embedding": ["x_embedder", "context_embedder"],
