@@ -14,6 +14,7 @@ from hcpgraph_nodes.condition.inpaint import inpaint
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.families.dit.packing import pack, places, reference_places, unpack
 from hcpgraph_nodes.families.flux import LAYOUT, sized
+from hcpgraph_nodes.families.image_conditions import image_fact
 from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.families.text_probe import probe_text_encoder
 from hcpgraph_nodes.image.decode import decode
@@ -21,12 +22,14 @@ from hcpgraph_nodes.model.load import LoadedModel
 from hcpgraph_nodes.process.kinds.shift import Shift
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
-from hcpgraph_nodes.types import Conditioning, Images, LossMask, Noise, NoisyLatents, Timesteps
+from hcpgraph_nodes.text.encode import encode_text
+from hcpgraph_nodes.types import Captions, Conditioning, Images, LossMask, Noise, NoisyLatents, Timesteps
 
 import hcpgraph
 from hcpgraph import GraphError
 
 from . import files, harness
+from .adapters import attached, saved
 from .harness import NEGATIVE, PROMPTS, TOLERANCE, Case, drawn, encoded, far, opened, pipeline, theirs, without
 
 WIDE = {"attention_head_dim": 128, "num_attention_heads": 1, "axes_dims_rope": [16, 56, 56]}
@@ -204,6 +207,34 @@ def test_it_learns(root: Path) -> None:
     harness.learns_whole(root, CASE, layout="single_file")
 
 
+@pytest.mark.parametrize("layout", ["peft", "kohya"])
+def test_diffusers_loads_adapters(root: Path, layout: str) -> None:
+    """Of kohya's layout its reader takes double blocks of any width, and single ones of the released width alone."""
+    model, pipe = opened(root, CASE), pipeline(root, CASE)
+    layers = [""] if layout == "peft" else ["re:^transformer_blocks.*"]
+    made = [attached(model.denoiser, layers), attached(model.text_encoder, ["re:text_encoder\\..*(q|k|v|out)_proj$"])]
+    pipe.load_lora_weights(root / "out", weight_name=saved(root, made, layout, f"flux_{layout}").removeprefix("out:"))
+    noisy, times, _, _ = harness.example(root, CASE, model)
+    with torch.no_grad():
+        text, pooled, ids = pipe.encode_prompt(list(PROMPTS))
+        theirs = pipe.transformer(
+            hidden_states=pack(noisy.data),
+            timestep=times.data,
+            guidance=torch.full((2,), 3.5),
+            pooled_projections=pooled,
+            encoder_hidden_states=text,
+            txt_ids=ids,
+            img_ids=places(noisy.data.shape),
+            return_dict=False,
+        )[0]
+        told = encode_text(made[1].model, Captions(PROMPTS))
+        assert told.pooled is not None and far(told.pooled, pooled) <= 1e-4
+        found = predict(made[0].model, noisy, times, told, schedule=model.schedule).data
+        plain = predict(model.denoiser, noisy, times, told, schedule=model.schedule).data
+    assert far(found, unpack(theirs, *noisy.data.shape[-2:])) <= 1e-4 and far(found, plain) > 1e-2
+    assert far(encoded(model, PROMPTS).parts["pooled"], pooled) > 1e-2
+
+
 def test_the_files_that_people_have(tmp_path: Path) -> None:
     case = replace(CASE, config={"transformer": WIDE})
     files.denoiser_files_are_read(tmp_path, case)
@@ -222,6 +253,53 @@ def test_files_of_clip_have_more_than_the_network(root: Path) -> None:
     settings = {"path": "models:clip_l.safetensors", "path_2": "models:t5.safetensors", "config": "models:flux"}
     assert probe_text_encoder([root / "models/clip_l.safetensors", root / "models/t5.safetensors"]) == "flux"
     files.equal(files.load_text_encoder(harness.context(root), **settings), model.text_encoder)
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "none or tokens": {},
+    "inpaint": {"in_channels": 48, "out_channels": 16},
+    "channels": {"in_channels": 32, "out_channels": 16},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_tell_what_a_model_reads(tmp_path: Path, kind: str) -> None:
+    """Pictures by the sizes of tensors, and of schnell, which has no scale of guidance, a flow that is not shifted."""
+    changed = {**WIDE, **KINDS[kind], "guidance_embeds": kind != "channels"}
+    case = replace(CASE, config={"transformer": changed})
+    for name, state in files.denoisers(tmp_path, case).items():
+        path = tmp_path / "models" / f"{name}.safetensors"
+        files.save_file(state, path)
+        assert image_fact({"path": str(path)}, Path) == kind
+        found = files.load_denoiser(harness.context(tmp_path), path=f"models:{name}.safetensors")
+        assert found.schedule.shift.use_dynamic_shifting == changed["guidance_embeds"]
+    assert image_fact({"path": "models:flux"}, lambda path: tmp_path / "models/flux") == kind
+
+
+def test_a_gguf_file_is_read(tmp_path: Path) -> None:
+    """The names are those of the authors; matrices have eight bits."""
+    import gguf
+
+    case = replace(CASE, config={"transformer": WIDE})
+    writer = gguf.GGUFWriter(tmp_path / "flux.gguf", "flux")
+    for name, value in files.denoisers(tmp_path, case)["bare"].items():
+        kind = gguf.GGMLQuantizationType.Q8_0
+        eight = value.dim() > 1 and value.shape[-1] % 32 == 0
+        writer.add_tensor(
+            name,
+            gguf.quants.quantize(value.numpy(), kind) if eight else value.numpy(),
+            raw_dtype=kind if eight else None,
+        )
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    (tmp_path / "flux.gguf").rename(tmp_path / "models/flux.gguf")
+    assert files.probe_denoiser(tmp_path / "models/flux.gguf") == "flux"
+    found = files.load_denoiser(harness.context(tmp_path), path="models:flux.gguf").denoiser
+    expected = opened(tmp_path, case).denoiser.root.module.state_dict()
+    for name, value in found.root.module.state_dict().items():
+        assert (value - expected[name]).abs().max() <= expected[name].abs().max() / 127, name
 
 
 def test_a_file_of_unknown_axes_is_refused(root: Path) -> None:
