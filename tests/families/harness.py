@@ -46,7 +46,8 @@ class Case:
         height: Of the pictures.
         steps: Of the sampler.
         guidance: Of our sampler.
-        negative: Negative prompts; None: the pipeline takes none.
+        negative: Negative prompts; None: there are none.
+        told: Whether the pipeline is called with them; else it has some of its own, which are these.
         sampler: Ours.
         called: What the pipeline is called with beside prompts, sizes, steps and generators.
         louder: Weights of the denoiser are multiplied by it, so that what leads it shows in a picture.
@@ -59,6 +60,7 @@ class Case:
     steps: int = 4
     guidance: float = 4.0
     negative: Sequence[str] | None = NEGATIVE
+    told: bool = True
     sampler: Any = "euler"
     called: Mapping[str, Any] = field(default_factory=dict)
     louder: float = 1.0
@@ -118,7 +120,7 @@ def drawn(root: Path, case: Case, model: LoadedModel, positive: Conditioning, **
 def theirs(root: Path, case: Case, pipe: Any = None, **changed: Any) -> Tensor:
     """Pictures (2, 3, H, W) that the pipeline draws."""
     pipe = pipe or pipeline(root, case)
-    negative = {} if case.negative is None else {"negative_prompt": list(case.negative)}
+    negative = {"negative_prompt": list(case.negative)} if case.told and case.negative is not None else {}
     given = {"num_inference_steps": case.steps, "width": case.width, "height": case.height, "output_type": "pt"}
     generators = [torch.Generator("cpu").manual_seed(SEED + index) for index in range(len(PROMPTS))]
     called = {"prompt": list(PROMPTS), **negative, **given, "generator": generators, **case.called, **changed}

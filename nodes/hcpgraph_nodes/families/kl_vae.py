@@ -191,22 +191,26 @@ class KlVae:
         Raises:
             GraphError: E_SIZE, the sides are no multiples of what the VAE needs.
         """
-        statistics, own = self.statistics(vae), self.vae_factor(vae.config)
-        factor = own * statistics.patch
+        patch, own = self.vae_patch(vae.config), self.vae_factor(vae.config)
+        factor = own * patch
         multiple = factor * self.latent_multiple
         if width % multiple or height % multiple:
             more = f", of which the model takes squares of {self.latent_multiple}" if self.latent_multiple > 1 else ""
-            further = "" if self.latent_multiple > 1 else "; the UNet halves the latents further"
+            further = "" if self.latent_multiple * patch > 1 else "; the UNet halves the latents further"
             raise GraphError(
                 "E_SIZE",
                 f"{width}×{height} pixels do not fit a VAE that makes one latent of {factor} pixels{more}",
                 hint=f"use multiples of {multiple}{further}",
             )
-        return statistics.shape(self.vae_channels(vae.config), height // own, width // own)
+        return Statistics(1.0, patch=patch).shape(self.vae_channels(vae.config), height // own, width // own)
 
     def vae_factor(self, config: Config) -> int:
         """Pixels a latent of the encoder, along one side."""
         return 1 << (len(config["block_out_channels"]) - 1)
+
+    def vae_patch(self, config: Config) -> int:
+        """Side of the squares of latents that the denoiser sees as one, see `Statistics`."""
+        return 1
 
     def vae_channels(self, config: Config) -> int:
         """Channels of the encoder's latents."""
