@@ -19,6 +19,7 @@ from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.families.text_probe import probe_text_encoder
 from hcpgraph_nodes.image.decode import decode
 from hcpgraph_nodes.model.load import LoadedModel
+from hcpgraph_nodes.model.root import Placement
 from hcpgraph_nodes.process.kinds.shift import Shift
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.sample.empty_latents import empty_latents
@@ -111,6 +112,30 @@ def test_pictures_are_those_of_the_pipeline(root: Path) -> None:
         "shift": drawn(root, CASE, plain, positive),
     }
     assert {name: far(twin, reference) for name, twin in twins.items() if far(twin, reference) < 100 * TOLERANCE} == {}
+
+
+def test_bfloat16_rounds_as_the_pipeline_does(root: Path) -> None:
+    """The noise level is rounded before it is divided; its thousandfold is what the network embeds."""
+    model, pipe = opened(root, CASE), pipeline(root, CASE)
+    pipe.transformer.to(torch.bfloat16)
+    placement = Placement(torch.device("cpu"), torch.bfloat16, False)
+    half, *_ = family("flux").load_folder(root / "models/flux", placement, None)
+    text = encoded(model, PROMPTS)
+    for sigma in (0.3013, 0.5157, 0.9131):
+        timesteps = torch.full((2,), 1000 * sigma)
+        with torch.no_grad():
+            theirs = pipe.transformer(
+                hidden_states=pack(START).bfloat16().contiguous(),
+                timestep=timesteps.bfloat16() / 1000,
+                guidance=torch.full((2,), 3.5),
+                pooled_projections=text.parts["pooled"].bfloat16(),
+                encoder_hidden_states=text.data.bfloat16(),
+                txt_ids=torch.zeros(512, 3),
+                img_ids=places(START.shape),
+                return_dict=False,
+            )[0]
+            found = predict(half, NoisyLatents(START), Timesteps(timesteps / 1000), text, schedule=model.schedule).data
+        assert torch.equal(found, unpack(theirs.float(), *START.shape[-2:]))
 
 
 def test_it_is_guided_by_a_negative_prompt_too(root: Path) -> None:

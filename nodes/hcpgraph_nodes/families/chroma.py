@@ -159,7 +159,7 @@ class Chroma(TransformerFamily):
             mask = torch.cat([mask.to(noisy.dtype), noisy.new_ones(tokens.shape[:2])], dim=1)
         return {
             "hidden_states": tokens,
-            "timestep": (timesteps / 1000).to(noisy.dtype),
+            "timestep": timesteps.to(noisy.dtype) / 1000,
             "encoder_hidden_states": text,
             "txt_ids": torch.zeros(text.shape[1], 3, device=noisy.device),
             "img_ids": places(noisy.shape).to(noisy.device),

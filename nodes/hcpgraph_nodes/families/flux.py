@@ -179,7 +179,8 @@ class Flux(TransformerFamily):
         conditioning: Conditioning,
         sizes: Tensor | None,
     ) -> dict[str, Any]:
-        """The network is told t and the scale of guidance, and multiplies both by 1000 itself.
+        """The network is told t and the scale of guidance, and multiplies both by 1000 itself; in half precision t is
+        rounded as its pipeline rounds it.
 
         Raises:
             GraphError: E_CHANNELS, E_CONDITION, pictures that it does not read; E_PARTS, a scale for a schnell.
@@ -195,7 +196,7 @@ class Flux(TransformerFamily):
             where += reference_places(references)
         return {
             "hidden_states": torch.cat(sequence, dim=1),
-            "timestep": (timesteps / 1000).to(noisy.dtype),
+            "timestep": timesteps.to(noisy.dtype) / 1000,
             "guidance": self._guidance(config, conditioning, kind, len(noisy), noisy.device),
             "pooled_projections": conditioning.part(POOLED).to(noisy.dtype),
             "encoder_hidden_states": text,
