@@ -75,7 +75,7 @@ def test_the_released_model_names_the_layers_of_a_file_that_tells_its_family(cli
 @pytest.mark.parametrize(
     ("state", "arguments", "code", "text"),
     [
-        (kohya(320), (), "E_FAMILY", "--family"),
+        (kohya(640), (), "E_FAMILY", "--family"),
         (kohya(320), ("--family", "sd99"), "E_FAMILY", "sd99"),
         (kohya(64), ("--family", "sd15"), "E_LORA_SHAPE", LAYER),
         (kohya(320, odd=torch.zeros(1)), ("--family", "sd15"), "E_LORA_KEYS", "odd"),
@@ -120,3 +120,42 @@ def test_paths_are_checked_first(cli, tmp_path):
     assert "name too long" in told and "Traceback" not in told and list(tmp_path.iterdir()) == [source]
     (tmp_path / "text.safetensors").write_text("hello")
     assert "E_FILE" in cli("convert", tmp_path / "text.safetensors", tmp_path / "b.safetensors", *call, code=2).stderr
+
+
+def flux():
+    """A LoRA as kohya's scripts train it on FLUX.1, without what its header says."""
+    sizes = {
+        "lora_unet_double_blocks_0_img_attn_qkv": (3072, 9216),
+        "lora_unet_single_blocks_3_linear1": (3072, 21504),
+        "lora_te1_text_model_encoder_layers_0_self_attn_q_proj": (768, 768),
+        "lora_te2_encoder_block_0_layer_0_SelfAttention_q": (4096, 4096),
+    }
+    return {
+        f"{stem}.{suffix}": value
+        for seed, (stem, (wide, out)) in enumerate(sizes.items())
+        for suffix, value in {
+            "lora_down.weight": random(2, wide, seed=seed),
+            "lora_up.weight": random(out, 2, seed=seed + 9),
+            "alpha": torch.tensor(1.5),
+        }.items()
+    }
+
+
+def test_a_transformer_is_known_by_its_layers_and_comes_back(cli, tmp_path):
+    source, comfy, back = (tmp_path / f"{name}.safetensors" for name in ("kohya", "comfy", "back"))
+    state = flux()
+    save_file(state, source)
+    told = json.loads(cli("convert", source, comfy, "--to", "comfy", "--json").stdout)
+    assert told["family"] == "flux" and told["layers"] == {"denoiser": 7, "text_encoder": 2}
+    written = load_file(comfy)
+    assert torch.equal(
+        written["diffusion_model.single_blocks.3.linear1.lora_B.weight"],
+        state["lora_unet_single_blocks_3_linear1.lora_up.weight"],
+    )
+    assert "text_encoders.t5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q.alpha" in written
+    cli("convert", comfy, back, "--to", "kohya")
+    again = load_file(back)
+    assert again.keys() == state.keys() and all(torch.equal(again[key], state[key]) for key in state)
+    with safe_open(back, "pt") as file:
+        header = file.metadata()
+    assert header["ss_base_model_version"] == "flux1" and header["modelspec.architecture"] == "flux-1-dev/lora"

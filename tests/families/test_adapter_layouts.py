@@ -371,3 +371,49 @@ def test_diffusers_loads_what_it_has_a_place_for(root: Path) -> None:
         assert ours.pooled is not None and harness.far(ours.pooled, given[2]) <= 1e-4
         assert harness.far(predict(unet.model, noisy, times, ours, schedule=model.schedule).data, theirs) <= 1e-4
         assert harness.far(predict(model.denoiser, noisy, times, ours, schedule=model.schedule).data, theirs) > 1e-2
+
+
+def loads_the_same(root: Path, name: str, layout: str, layers: list[str]) -> str | None:
+    """Whether the transformer of diffusers' pipeline has our changes of weights after it loaded our file; says which
+    layer differs, and None if none does."""
+    from peft.tuners.lora import LoraLayer
+
+    case = harness.Case(name)
+    model, pipe = harness.opened(root, case), harness.pipeline(root, case)
+    made = attached(model.denoiser, layers, rank=lambda number: 2 + number % 3)
+    file = saved(root, [made], layout, f"{name}_{layout}_loaded")
+    pipe.load_lora_weights(root / "out", weight_name=file.removeprefix("out:"), adapter_name="ours")
+    theirs = {path: module for path, module in pipe.transformer.named_modules() if isinstance(module, LoraLayer)}
+    for path, block in made.adapter.plugin.blocks.items():
+        wanted = block.delta(model.denoiser.root.layers[path].weight)
+        if path not in theirs or (theirs[path].get_delta_weight("ours") - wanted).abs().max() > 1e-6:
+            return path
+    return None
+
+
+def test_pipelines_load_pefts_layout(root: Path) -> None:
+    """Of every family whose pipeline loads LoRAs, every linear layer, whatever its rank."""
+    import diffusers
+
+    able = [name for name in transformers() if hasattr(getattr(diffusers, family(name).pipeline), "load_lora_weights")]
+    assert {"sd3", "flux"} <= set(able)
+    assert {name: wrong for name in able if (wrong := loads_the_same(root, name, "peft", [""]))} == {}
+
+
+def test_pipelines_load_kohyas_layout_as_far_as_they_can(root: Path) -> None:
+    """FLUX.1: in the blocks, but for the layer of several of single ones, which it takes in the released widths alone."""
+    blocks = [r"re:^transformer_blocks\..*(attn|ff|norm)", r"re:^single_transformer_blocks\..*(proj_out|norm\.linear)$"]
+    assert loads_the_same(root, "flux", "kohya", blocks) is None
+    assert loads_the_same(root, "z_image", "kohya", [r"re:^layers\..*(attention|feed_forward)"]) is None
+
+
+@pytest.mark.parametrize("variant", ["lora", "loha", "lokr", "dora"])
+def test_auto_has_a_place_for_everything(root: Path, models: dict[str, Any], variant: str) -> None:
+    for name in transformers():
+        model = model_of(root, models, name)
+        made = attached(model.denoiser, ["@attention"], variant)
+        file = saved(root, [made], "auto", f"{name}_auto")
+        again = load_plugin(context(root), model.denoiser, path=file)
+        same(again.adapter.plugin.blocks, made.adapter.plugin.blocks)
+        kohya = any(key.startswith("lora_unet_") for key in load_file(root / "out" / file.removeprefix("out:")))
+        assert kohya or variant != "lora", f"a LoRA of {name} has a place in kohya's"

@@ -111,21 +111,36 @@ def convert_adapter(
 
 
 def family_of(source: Source) -> str | None:
-    """The family that a file says it is for: in its header, or by names that only its layers have."""
+    """The family that a file is for: as its header says, or else the only one whose released layers all its keys fit.
+
+    Names of layers that few families have say which ones are tried first.
+    """
     marks = {name: said(name, "adapters") or {} for name in families()}
     for entry, header in SAID_BY.items():
         text = source.metadata.get(header, "")
         begun = {name: mark[entry] for name, mark in marks.items() if entry in mark and text.startswith(mark[entry])}
         if begun:
             return max(begun, key=lambda name: len(begun[name]))
-    own = [
+    marked = [
         name
         for name, mark in marks.items()
         if any(part in key for part in mark.get("keys", ()) for key in source.state)
     ]
-    if len(own) > 1:
-        own = [name for name in own if not read(source, Names(_outline(name))).unknown]
-    return own[0] if len(own) == 1 else None
+    for tried in (marked, [name for name in marks if name not in marked]):
+        if found := [name for name in tried if _fits(source, name)]:
+            return found[0] if len(found) == 1 else None
+    return marked[0] if len(marked) == 1 else None
+
+
+def _fits(source: Source, family: str) -> bool:
+    """Whether all that a file holds is of layers of the released model of a family."""
+    names = Names(_outline(family))
+    try:
+        found = read(source, names)
+        _check_sizes(found.components, names)
+    except GraphError:
+        return False
+    return bool(found.components) and not (found.unknown or found.broken)
 
 
 def _of_model(model: str, roots: Roots) -> Mapping[str, Handle]:

@@ -17,13 +17,13 @@ from .hcp_scale import scale_of_alpha
 from .names import DENOISER, Spelling
 from .peft_writing import peft_metadata, peft_state
 
-Layout = Literal["kohya", "comfy", "peft", "hcp"]
-LAYOUTS: tuple[str, ...] = get_args(Layout)
+Layout = Literal["auto", "kohya", "comfy", "peft", "hcp"]
+LAYOUTS: tuple[str, ...] = get_args(Layout)[1:]
 NORM = {DIFF: "w_norm", BIAS: "b_norm"}
 """LyCORIS' names for the change of a normalisation."""
 PEFT_NAMES = {DOWN: "lora_A.weight", UP: "lora_B.weight"}
 """What ComfyUI's layout has of PEFT's names; it reads the Tucker form by those of LyCORIS alone."""
-REMEDY = "write the kohya layout, or make a plain LoRA of it first with plugin.convert_to_lora"
+REMEDY = "set layout to auto, or make a plain LoRA of it first with plugin.convert_to_lora"
 AS_ONE = "write the comfy layout, or make a plain LoRA of it first with plugin.convert_to_lora"
 HALVES = "no LoKr whose first factor has an odd number of rows, where the halves of a layer change places"
 ALONE = "a file of HCP-Diffusion is for one component"
@@ -48,12 +48,28 @@ def refusal(layout: str, weights: Weights) -> str | None:
     return f"{name} layout has the scale of a DoRA on the output axis" if len(weights[DORA]) == 1 else None
 
 
+def nameless(layout: str, component: str, path: str, names: Spelling) -> str | None:
+    """Why a layout has no name for a layer, or None."""
+    try:
+        getattr(names, layout)(component, path)
+    except GraphError as error:
+        return error.problem.message
+    return None
+
+
+def fitting(components: Components, names: Spelling) -> tuple[str, list[str]]:
+    """The layout that `auto` stands for: kohya's, or ComfyUI's where that has no place for something; and what for."""
+    reasons = refusals("kohya", components, names)
+    return ("comfy" if reasons else "kohya"), reasons
+
+
 def refusals(layout: str, components: Components, names: Spelling) -> list[str]:
     """Everything that keeps adapters from being written in a layout."""
     found: dict[str, list[str]] = {}
-    for path, weights in _all(components):
-        if reason := refusal(layout, weights):
-            found.setdefault(reason, []).append(path)
+    for component, layers in components.items():
+        for path, weights in layers.items():
+            if reason := refusal(layout, weights) or nameless(layout, component, path, names):
+                found.setdefault(reason, []).append(path)
     for component, layers in components.items():
         if layout == "kohya" or (layout == "comfy" and component != DENOISER):
             place_of, name = (names.kohya_place, "kohya's") if layout == "kohya" else (names.place, "ComfyUI's")
@@ -165,8 +181,3 @@ WRITERS: Mapping[str, Callable[[Components, Spelling], tuple[dict[str, Tensor], 
     "peft": _peft,
     "hcp": _hcp,
 }
-
-
-def _all(components: Mapping[str, Layers]) -> Iterator[tuple[str, Weights]]:
-    for layers in components.values():
-        yield from layers.items()

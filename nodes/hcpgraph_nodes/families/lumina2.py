@@ -162,6 +162,7 @@ class Lumina2(TransformerFamily):
     name = TABLE["name"]
     architecture = "lumina-2"
     base_version = "lumina2"
+    kohya_network = "networks.lora_lumina"
     pipeline = "Lumina2Pipeline"
     skipped = TABLE["skipped"]
     masked = True

@@ -40,7 +40,7 @@ def layout_has_a_place(view: Any) -> list[Problem]:
     layout = view.settings.get("layout")
     if view.type != "plugin.save" or layout not in ("peft", "hcp"):
         return []
-    hint = "write the kohya layout, or make a plain LoRA of it first with plugin.convert_to_lora"
+    hint = "set layout to auto, or make a plain LoRA of it first with plugin.convert_to_lora"
     found = []
     for giver in view.givers("adapter"):
         made = giver if giver.type.startswith("plugin.") else origin(giver, "value", "plugin.")

@@ -11,11 +11,12 @@ from pydantic import Field
 from torch import Tensor
 
 from hcpgraph import Context, GraphError, Many, node
+from hcpgraph.errors import listed
 from hcpgraph.widgets import ModelPicker
 
 from ..adapter_files import header
 from ..adapter_files.canonical import ALPHA, Components
-from ..adapter_files.layouts import Layout, written
+from ..adapter_files.layouts import Layout, fitting, written
 from ..adapter_files.names import DENOISER, TEXT, Spelling
 from ..families.weights import write_weights
 from ..model.digest import file_digest
@@ -35,7 +36,7 @@ def save_plugin(
         Field(pattern=r"\.safetensors$"),
         ModelPicker(kind_of="file", suffixes=(".safetensors",), write=True, primary=True),
     ] = "out:lora.safetensors",
-    layout: Layout = "kohya",
+    layout: Layout = "auto",
     dtype: Literal["fp32", "fp16", "bf16"] = "fp16",
     overwrite: bool = False,
 ) -> SavedFile:
@@ -46,10 +47,11 @@ def save_plugin(
     Args:
         adapter: At most one adapter a component.
         path: File to write.
-        layout: kohya's, which ComfyUI, A1111, Forge and diffusers load, for every kind of adapter, but for those of
-            transformers whose original network has one layer of several, which takes LoRA alone; ComfyUI's
+        layout: kohya's, which ComfyUI, A1111, Forge and diffusers load, for every kind of adapter, but where the
+            original network of a transformer has one layer of several, which takes LoRA alone; ComfyUI's
             (`diffusion_model.` and the original names), for every kind; PEFT's, which diffusers loads exactly and which
-            holds LoRA and DoRA; or that of HCP-Diffusion 0.9, one component a file.
+            holds LoRA and DoRA; or that of HCP-Diffusion 0.9, one component a file. auto: kohya's, or ComfyUI's where
+            kohya's has no place for something.
         dtype: Precision of the weights in the file.
         overwrite: Replace a file of that name; otherwise the new one gets a number.
 
@@ -73,13 +75,18 @@ def save_plugin(
     kind = None if unet is None else unet.prediction_type
     configs = {each.component: each.config for each in adapters}
     names = Spelling(adapters[0].family, configs.get(DENOISER, {}), configs.get(TEXT))
+    chosen: str = layout
+    if layout == "auto":
+        chosen, reasons = fitting(components, names)
+        if reasons:
+            ctx.log(f"written in ComfyUI's layout: {listed(reasons, '; ')}")
     target = ctx.output(path, overwrite=overwrite, weights=True)
     write(
         target,
         components,
         names,
         (unet or adapters[0]).config,
-        layout=layout,
+        layout=chosen,
         dtype=DTYPES[dtype],
         prediction_type=kind,
         graph=ctx.run.embed,
