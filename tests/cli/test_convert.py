@@ -128,7 +128,7 @@ def flux():
         "lora_unet_double_blocks_0_img_attn_qkv": (3072, 9216),
         "lora_unet_single_blocks_3_linear1": (3072, 21504),
         "lora_te1_text_model_encoder_layers_0_self_attn_q_proj": (768, 768),
-        "lora_te2_encoder_block_0_layer_0_SelfAttention_q": (4096, 4096),
+        "lora_te3_encoder_block_0_layer_0_SelfAttention_q": (4096, 4096),
     }
     return {
         f"{stem}.{suffix}": value

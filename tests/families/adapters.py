@@ -93,15 +93,15 @@ def comfy_stems(keys: list[str], texts: Mapping[str, str]) -> set[str]:
 
     Args:
         keys: Names in the file.
-        texts: ComfyUI's name of a text network -> kohya's prefix.
+        texts: What a text network's keys begin with -> kohya's prefix.
     """
     stems = set()
     for key in (key.removesuffix(".weight") for key in keys if key.endswith(".weight")):
         if key.startswith("model.diffusion_model."):
             name = key.removeprefix("model.diffusion_model.")
             stems |= {f"diffusion_model.{name}", "lora_unet_" + name.replace(".", "_")}
-        for network, prefix in texts.items():
-            if key.startswith(beginning := f"text_encoders.{network}.transformer."):
+        for beginning, prefix in texts.items():
+            if key.startswith(beginning):
                 stems |= {key, prefix + key.removeprefix(beginning).replace(".", "_")}
     return stems
 

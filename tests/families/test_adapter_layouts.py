@@ -29,7 +29,10 @@ from . import harness
 from .adapters import attached, comfy_stems, loaded, same, saved, taken_apart, transformers
 
 TEXT_LAYERS = ["@attention", "@mlp"]
-TEXTS = {"clip_l": "lora_te1_", "clip_g": "lora_te2_", "t5xxl": "lora_te3_"}
+KOHYA_TEXTS = {
+    "sd3": {"clip_l": "lora_te1_", "clip_g": "lora_te2_", "t5xxl": "lora_te3_"},
+    "flux": {"clip_l": "lora_te1_", "t5xxl": "lora_te3_"},
+}
 BLOCK = "transformer_blocks.0.attn."
 QKV = [f"{BLOCK}to_{part}" for part in "qkv"]
 ORIGINAL = "joint_blocks.0.x_block.attn.qkv"
@@ -343,14 +346,26 @@ def test_a_text_network_without_a_place_is_named(root: Path, sd3: Any) -> None:
         load_plugin(context(root), sd3.denoiser, path=file)
 
 
-def test_comfyui_knows_every_key(root: Path, sd3: Any) -> None:
-    path = root / "whole.safetensors"
-    family("sd3").save_file(path, (sd3.denoiser, sd3.text_encoder, sd3.vae, sd3.schedule), torch.float32, {})
-    known = comfy_stems(list(load_file(path)), TEXTS)
-    made = [attached(sd3.denoiser, [""]), attached(sd3.text_encoder, networks("sd3", "comfy"))]
-    for layout in ("kohya", "comfy"):
-        keys = list(load_file(root / "out" / saved(root, made, layout, f"known_{layout}").removeprefix("out:")))
-        assert [key for key in keys if taken_apart(key) not in known] == []
+def test_comfyui_knows_every_key(root: Path, models: dict[str, Any]) -> None:
+    """Of every family: its own names are those of the single file."""
+    for name in transformers():
+        model = model_of(root, models, name)
+        path = root / f"{name}.safetensors"
+        family(name).save_file(path, (model.denoiser, model.text_encoder, model.vae, model.schedule), torch.float32, {})
+        texts = {text.files[0]: text.kohya for text in family(name).texts}
+        known = comfy_stems(list(load_file(path)), texts)
+        for layout in ("kohya", "comfy"):
+            made = [attached(model.denoiser, [""])]
+            if layers := networks(name, layout):
+                made.append(attached(model.text_encoder, layers))
+            keys = list(load_file(root / "out" / saved(root, made, layout, f"known_{layout}").removeprefix("out:")))
+            assert [key for key in keys if taken_apart(key) not in known] == [], name
+
+
+def test_prefixes_of_text_networks_are_those_of_the_programs() -> None:
+    """Kohya's `lora_te1_` is CLIP-L, `lora_te2_` CLIP-G, `lora_te3_` T5 (networks/lora_sd3.py, lora_flux.py)."""
+    for name, prefixes in KOHYA_TEXTS.items():
+        assert {text.comfy: text.kohya for text in family(name).texts} == prefixes
 
 
 def test_diffusers_loads_what_it_has_a_place_for(root: Path) -> None:
@@ -417,3 +432,13 @@ def test_auto_has_a_place_for_everything(root: Path, models: dict[str, Any], var
         same(again.adapter.plugin.blocks, made.adapter.plugin.blocks)
         kohya = any(key.startswith("lora_unet_") for key in load_file(root / "out" / file.removeprefix("out:")))
         assert kohya or variant != "lora", f"a LoRA of {name} has a place in kohya's"
+
+
+def test_t5_of_flux_is_also_the_second_network(root: Path, models: dict[str, Any]) -> None:
+    """Of OneTrainer and older scripts."""
+    handle = model_of(root, models, "flux").text_encoder
+    path = "text_encoder_2.encoder.block.0.layer.0.SelfAttention.q"
+    out, wide = handle.root.layers[path].weight.shape
+    stem = "lora_te2_encoder_block_0_layer_0_SelfAttention_q"
+    state = {f"{stem}.lora_down.weight": torch.ones(1, wide), f"{stem}.lora_up.weight": torch.ones(out, 1)}
+    assert list(loaded(root, handle, state)) == [path]

@@ -16,7 +16,7 @@ from ..families.registry import family as implementation
 from ..families.spelling import Originals, TextSpelling
 
 DENOISER, TEXT = "denoiser", "text_encoder"
-COMFY_DENOISER, COMFY_TEXT = "diffusion_model.", "text_encoders.{}.transformer."
+COMFY_DENOISER = "diffusion_model."
 TEXT_ROOT = "text_model."
 MERGE = "make it part of the weights with plugin.merge, and save those"
 
@@ -91,7 +91,7 @@ class Spelling:
         """
         if component == DENOISER:
             return COMFY_DENOISER + self.place(component, path).original
-        table = {TEXT: {own: COMFY_TEXT.format(each.comfy) for own, each in self.texts.items() if each.comfy}}
+        table = {TEXT: {own: each.single for own, each in self.texts.items()}}
         _, prefix = self._prefix("ComfyUI's", table, component, path)
         return prefix + self.place(component, path).original
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from torch import nn
 
 from ..model.handles import Handle
-from .names import COMFY_DENOISER, COMFY_TEXT, DENOISER, TEXT, TEXT_ROOT, Spelling, flat, longest
+from .names import COMFY_DENOISER, DENOISER, TEXT, TEXT_ROOT, Spelling, flat, longest
 
 PEFT_ROOT = "base_model.model."
 LYCORIS = "lycoris_"
@@ -19,6 +19,7 @@ DOTTED = ("unet.", "transformer.", COMFY_DENOISER, "model." + COMFY_DENOISER)
 """What dotted ones begin with, beside nothing at all."""
 HCP2 = {DENOISER: "denoiser.", TEXT: "TE."}
 """What HCP-Diffusion 2.x puts in front of the names of a component, unless its saver was told to leave it out."""
+COMFY_TEXT = "text_encoders.{}.transformer."
 TEXT_ROOTS = (TEXT_ROOT, "encoder.layers.", "encoder.block.", "clip_L.", "clip_B.", "clip_bigG.")
 """What the names of text networks begin with where no prefix says which component it is."""
 
@@ -113,7 +114,7 @@ class Names(Spelling):
         for spelled in (name, name.removeprefix(TEXT_ROOT)):
             yield from (prefix + flat(spelled) for prefix in (kohya, *network.kohya) if prefix)
             yield from (prefix + spelled for prefix in (peft, own) if prefix)
-            yield COMFY_TEXT.format(network.comfy) + spelled
+            yield from (prefix + spelled for prefix in {network.single, COMFY_TEXT.format(network.comfy)})
             for other in network.hcp:
                 yield from (other + spelled, HCP2[TEXT] + other + spelled)
             if alone:

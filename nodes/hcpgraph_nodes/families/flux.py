@@ -134,7 +134,7 @@ class Flux(TransformerFamily):
     vae = VAE
     texts = (
         clip("text_encoder", "tokenizer", LARGE, "lora_te1_", "clip_l", projected=False),
-        t5("text_encoder_2", "tokenizer_2", LENGTH, kohya="lora_te3_"),
+        t5("text_encoder_2", "tokenizer_2", LENGTH, kohya="lora_te3_", other_kohya=("lora_te2_",)),
     )
     scheduler: ClassVar[dict[str, Any]] = {
         "_class_name": "FlowMatchEulerDiscreteScheduler",

@@ -20,13 +20,15 @@ class TextSpelling:
     """How files spell one text network.
 
     Attributes:
-        comfy: Its name in ComfyUI: keys of adapters begin with `text_encoders.<name>.transformer.`, words are keyed so.
+        comfy: Its name in ComfyUI, as keys of words are.
+        single: What its keys begin with in files of ComfyUI, adapters among them.
         kohya: What else than the family's own stands for it in keys of kohya's kind.
         hcp: Its names in HCP-Diffusion, that of 0.9 first; none: it does not know the network.
         originals: The names of its layers in ComfyUI; None: those of transformers.
     """
 
     comfy: str
+    single: str
     kohya: tuple[str, ...] = ()
     hcp: tuple[str, ...] = ()
     originals: Originals | None = None

@@ -13,6 +13,7 @@ from .networks import TextPart
 from .outline import outputs
 from .spelling import Originals, TextSpelling
 
+COMFY = "text_encoders.{}.transformer."
 ROOTS = ("down_blocks.", "mid_block.", "up_blocks.", "conv_in", "conv_out", "time_embedding.", "add_embedding.")
 
 
@@ -41,7 +42,10 @@ class UNetSpelling:
 
     def text_spellings(self, configs: Mapping[str, Any]) -> Mapping[str, TextSpelling]:
         """Every text network, see `base.Family`."""
-        return {part.prefix: TextSpelling(part.comfy, part.other_kohya, part.hcp) for part in self.texts}
+        return {
+            part.prefix: TextSpelling(part.comfy, COMFY.format(part.comfy), part.other_kohya, part.hcp)
+            for part in self.texts
+        }
 
     def rows(self, config: Mapping[str, Any]) -> Mapping[str, int]:
         """Outputs of the UNet's layers, see `base.Family`."""

@@ -121,6 +121,7 @@ class TextNetwork(Network):
         around: How many of them are not the user's: start, end, a template.
         comfy: What ComfyUI calls it.
         kohya: What stands for it in kohya's keys; none: they have no place for it.
+        other_kohya: What else stands for it in keys of kohya's kind.
         peft: Whether diffusers reads adapters of it.
         optional: Whether a model may lack it.
         tied: Parameters that are others: name -> which one.
@@ -138,6 +139,7 @@ class TextNetwork(Network):
     around: int = 0
     comfy: str = ""
     kohya: str = ""
+    other_kohya: tuple[str, ...] = ()
     peft: bool = True
     optional: bool = False
     tied: Mapping[str, str] = field(default_factory=dict)

@@ -58,6 +58,8 @@ class TransformerSpelling:
         return {
             text.prefix: TextSpelling(
                 text.comfy,
+                text.files[0],
+                text.other_kohya,
                 originals=None if text.layout is None else text.layout(configs.get(text.name) or text.released),
             )
             for text in self.texts

@@ -60,6 +60,7 @@ def t5(
     length: int,
     *,
     kohya: str = "",
+    other_kohya: tuple[str, ...] = (),
     peft: bool = False,
     optional: bool = False,
     tiny: dict[str, Any] | None = None,
@@ -73,6 +74,7 @@ def t5(
         tokenizer: Its tokenizer's.
         length: Tokens that the family gives it.
         kohya: What stands for it in kohya's keys.
+        other_kohya: What else stands for it in keys of kohya's kind.
         peft: Whether diffusers reads adapters of it.
         optional: Whether a model may do without.
         tiny: What an untrained one has otherwise than `SMALL`.
@@ -94,6 +96,7 @@ def t5(
         around=1,
         comfy=comfy,
         kohya=kohya,
+        other_kohya=other_kohya,
         peft=peft,
         optional=optional,
         tied={"encoder.embed_tokens.weight": "shared.weight"},
