@@ -129,6 +129,12 @@ def vae_weights() -> None:
     assert list(found) == ["encoder.conv_in.weight"]
 
 
+def dc_weights() -> None:
+    state = {"encoder.stages.0.op_list.0.context_module.main.qkv.conv.weight": torch.randn(6, 2, 1, 1)}
+    found = hcpgraph_nodes.private.dc_weights(state)
+    assert found["encoder.down_blocks.0.0.attn.to_k.weight"].equal(next(iter(state.values()))[2:4, :, 0, 0])
+
+
 def condition_reader() -> None:
     network = hcpgraph_nodes.private.condition_reader(4, 3, [2, 2])
     assert network(torch.zeros(1, 3, 8, 8)).shape[1] == 4
@@ -163,6 +169,7 @@ USES = {
     rotary_grid: "diffusers.models.embeddings.get_2d_rotary_pos_embed",
     open_clip_weights: "diffusers.loaders.single_file_utils.convert_open_clip_checkpoint",
     vae_weights: "diffusers.loaders.single_file_utils.convert_ldm_vae_checkpoint",
+    dc_weights: "diffusers.loaders.single_file_utils.convert_autoencoder_dc_checkpoint_to_diffusers",
     condition_reader: "diffusers.models.controlnets.controlnet.ControlNetConditioningEmbedding",
     table_fingerprint: "datasets.Dataset._fingerprint",
     table_folders: "datasets.config",

@@ -147,6 +147,18 @@ def vae_weights(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dict[
     return converted
 
 
+def dc_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a deep compression autoencoder by their names in diffusers; diffusers.loaders.single_file_utils.
+
+    Args:
+        state: Weights by their names in the authors' files.
+    """
+    from diffusers.loaders.single_file_utils import convert_autoencoder_dc_checkpoint_to_diffusers
+
+    converted: dict[str, Tensor] = convert_autoencoder_dc_checkpoint_to_diffusers(dict(state))
+    return converted
+
+
 def condition_reader(width: int, channels: int, widths: Sequence[int]) -> nn.Module:
     """The network that reads a ControlNet's conditions, untrained; diffusers.models.controlnets.controlnet.
 

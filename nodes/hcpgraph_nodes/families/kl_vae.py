@@ -45,12 +45,14 @@ class KlVae:
         vae_cls: The class in diffusers.
         upcast_vae: Whether the VAE overflows in float16 unless its configuration says that it does not.
         latent_multiple: Of what the sides of latents are multiples, for the denoiser's sake.
+        halves: Whether the denoiser is a UNet, which halves latents further.
     """
 
     name: ClassVar[str]
     vae_cls: ClassVar[str] = "AutoencoderKL"
     upcast_vae: ClassVar[bool] = False
     latent_multiple: ClassVar[int] = 1
+    halves: ClassVar[bool] = True
 
     @property
     def vae_prefix(self) -> str:
@@ -196,7 +198,7 @@ class KlVae:
         multiple = factor * self.latent_multiple
         if width % multiple or height % multiple:
             more = f", of which the model takes squares of {self.latent_multiple}" if self.latent_multiple > 1 else ""
-            further = "" if self.latent_multiple * patch > 1 else "; the UNet halves the latents further"
+            further = "; the UNet halves the latents further" if self.halves else ""
             raise GraphError(
                 "E_SIZE",
                 f"{width}×{height} pixels do not fit a VAE that makes one latent of {factor} pixels{more}",

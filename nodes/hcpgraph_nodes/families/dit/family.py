@@ -73,6 +73,7 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
     base_version: ClassVar[str]
     resolution: ClassVar[str] = "1024x1024"
     latent_multiple: ClassVar[int] = 2
+    halves: ClassVar[bool] = False
 
     # What a family says
 
