@@ -126,6 +126,8 @@ class TextNetwork(Network):
         optional: Whether a model may lack it.
         tied: Parameters that are others: name -> which one.
         older: What names begin with in older files -> what they begin with today.
+        processor_cls: The class in transformers of what the tokenizer's folder has, where that reads pictures too.
+        processor: Makes that of a tokenizer and a configuration.
         attention: `sdpa`, that of torch, or `eager`, where the class in transformers has it alone.
         arguments: What the class is made with beside the configuration.
     """
@@ -144,6 +146,8 @@ class TextNetwork(Network):
     optional: bool = False
     tied: Mapping[str, str] = field(default_factory=dict)
     older: Mapping[str, str] = field(default_factory=dict)
+    processor_cls: str = ""
+    processor: Callable[[Any, Config], Any] | None = None
     attention: str = "sdpa"
     arguments: Mapping[str, Any] = field(default_factory=dict)
 

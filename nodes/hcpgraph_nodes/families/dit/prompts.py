@@ -25,6 +25,7 @@ def tokenised(
     *,
     longest: bool = False,
     side: Literal["left", "right"] | None = None,
+    marked: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Ids (B, L), int64, and their mask (B, L), bool, True where a token is no padding; on the encoder's device.
 
@@ -35,6 +36,7 @@ def tokenised(
         length: Tokens that are kept of each, those that the tokenizer adds included.
         longest: Pad to the longest text instead of to the length.
         side: Of the padding; None: as the tokenizer does.
+        marked: The texts have what the tokenizer would add, such as the mark of the start.
 
     Raises:
         GraphError: E_TOKENIZER, it makes no token of an empty text.
@@ -49,6 +51,7 @@ def tokenised(
             max_length=length,
             truncation=True,
             padding_side=side,
+            add_special_tokens=not marked,
             return_tensors="pt",
         )
         mask = made.attention_mask.bool()
@@ -56,7 +59,7 @@ def tokenised(
             message = f"the tokenizer of the {clip.name.replace('_', ' ')} makes no token of an empty text"
             raise GraphError("E_TOKENIZER", message, port="text_encoder", hint="fetch the tokenizer's folder again")
         return made.input_ids.to(text_encoder.device), mask.to(text_encoder.device)
-    before, after = _added(tokenizer)
+    before, after = ((), ()) if marked else _added(tokenizer)
     room = length - len(before) - len(after)
     rows = [[*before, *body[:room], *after] for body in bodies(tokenizer, words, texts)]
     width = max(map(len, rows)) if longest else length

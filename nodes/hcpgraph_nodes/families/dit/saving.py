@@ -41,7 +41,9 @@ def save_folder(
     _component(folder, family.transformer, configs, base_state(denoiser, dtype), header)
     for text, clip, state in networks_of(family, text_encoder, dtype):
         _component(folder, text, configs, state, header)
-        clip.tokens.tokenizer.save_pretrained(folder / text.tokenizer)
+        tokenizer = clip.tokens.tokenizer
+        whole = tokenizer if text.processor is None else text.processor(tokenizer, configs[text.name])
+        whole.save_pretrained(folder / text.tokenizer)
     family.save_vae(folder / family.vae.name, vae, dtype, metadata)
     (folder / "scheduler").mkdir()
     write_json(folder / "scheduler" / "scheduler_config.json", configs["scheduler"])
@@ -54,7 +56,7 @@ def save_folder(
         there = text.name in configs
         index |= {
             text.name: ["transformers", text.cls] if there else [None, None],
-            text.tokenizer: ["transformers", text.tokenizer_cls] if there else [None, None],
+            text.tokenizer: ["transformers", text.processor_cls or text.tokenizer_cls] if there else [None, None],
         }
     for network in (family.transformer, family.vae):
         index[network.name] = [network.library, network.cls]

@@ -54,7 +54,7 @@ def qwen2(config: Config) -> Any:
     made = Qwen2Tokenizer(
         vocab=vocabulary, merges=[], additional_special_tokens=list(QWEN_TOKENS[1:]), chat_template=QWEN_CHAT
     )
-    return _fits(made, config)
+    return fits(made, config)
 
 
 def gemma(config: Config) -> Any:
@@ -63,7 +63,7 @@ def gemma(config: Config) -> Any:
 
     pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *LETTERS]
     vocabulary = {piece: index for index, piece in enumerate(pieces)}
-    return _fits(GemmaTokenizer(vocab=vocabulary, merges=[], add_bos_token=True), config)
+    return fits(GemmaTokenizer(vocab=vocabulary, merges=[], add_bos_token=True), config)
 
 
 def bert(config: Config) -> Any:
@@ -72,10 +72,11 @@ def bert(config: Config) -> Any:
 
     letters = [letter for letter in LETTERS if letter == letter.lower()]
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
-    return _fits(BertTokenizer(vocab={piece: index for index, piece in enumerate(pieces)}), config)
+    return fits(BertTokenizer(vocab={piece: index for index, piece in enumerate(pieces)}), config)
 
 
-def _fits(tokenizer: Any, config: Config) -> Any:
+def fits(tokenizer: Any, config: Config) -> Any:
+    """The tokenizer; E_SIZE if the network of the configuration has fewer tokens."""
     text: Any = config.get("text_config", config)
     if len(tokenizer) > text["vocab_size"]:
         message = f"vocab_size {text['vocab_size']} has no room for the {len(tokenizer)} tokens of letters and bytes"
