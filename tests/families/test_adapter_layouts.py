@@ -120,16 +120,23 @@ def test_other_kinds_come_back_or_are_refused(root: Path, models: dict[str, Any]
         assert caught.value.problem.code == "E_ADAPTER" and "comfy" in str(caught.value.problem.hint)
 
 
+@pytest.mark.parametrize("layout", ["kohya", "comfy"])
+def test_full_weights_of_some_layers_are_a_change_of_zero_for_the_others(root: Path, sd3: Any, layout: str) -> None:
+    made = attached(sd3.denoiser, ["@text_key_value"], "full")
+    again = load_plugin(context(root), sd3.denoiser, path=saved(root, [made], layout))
+    same(again.adapter.plugin.blocks, made.adapter.plugin.blocks)
+
+
 def test_all_reasons_are_said_at_once(root: Path, sd3: Any) -> None:
     parts = [attached(sd3.denoiser, [f"re:.*attn2?.{part}$"], variant) for part, variant in WRONG.items()]
     blocks = {path: block for part in parts for path, block in part.adapter.plugin.blocks.items()}
     made = adapted(sd3.denoiser, "denoiser", Plugin(blocks), "test", None)
-    with pytest.raises(GraphError, match=r"no LoHa and LoKr where .*; .*no full weights of only some") as caught:
+    with pytest.raises(GraphError, match=r"no LoHa and LoKr where .*; .*no LoRA and full weights at once") as caught:
         saved(root, [made], "kohya")
     assert caught.value.problem.code == "E_ADAPTER"
 
 
-WRONG = {"to_q": "loha", "to_k": "lokr", "add_q_proj": "full"}
+WRONG = {"to_q": "loha", "to_k": "lokr", "add_q_proj": "full", "add_k_proj": "lora"}
 
 
 def changes(blocks: dict[str, AdapterBlock], model: Any) -> dict[str, Tensor]:

@@ -3,7 +3,8 @@
 A LoRA of several layers that read the same input is one of all their rows: the inner matrices lie one below the other,
 and the outer ones on the diagonal of blocks. It is exact, of the sum of the ranks. Where the inner matrices are the
 same, as trainers of the original network have them, one of them is enough. The outputs of some layers stand in another
-order there, first and second half (`dit.layout`), and rows of an adapter with them.
+order there, first and second half (`dit.layout`), and rows of an adapter with them. Full weights of some of the layers
+are a change of zero for the others.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def obstacle(whole: Sequence[str], parts: Layers) -> str | None:
         return f"no DoRA {SEVERAL}"
     if MID in found:
         return f"no Tucker form {SEVERAL}"
-    if "full" in kinds and (len(kinds) > 1 or len(parts) < len(whole)):
-        return f"no full weights of only some layers {SEVERAL}"
+    if len(kinds) > 1:
+        return f"no LoRA and full weights at once {SEVERAL}"
     return None
 
 
@@ -75,7 +76,9 @@ def joined(whole: Sequence[str], parts: Layers, rows: Mapping[str, int]) -> Weig
     counts = {path: _outputs(parts[path]) if path in parts else rows[path] for path in whole}
     found: Weights = {}
     if all(DIFF in weights for weights in parts.values()):
-        found[DIFF] = torch.cat([parts[path][DIFF] for path in whole])
+        some = next(iter(parts.values()))[DIFF]
+        same = {path: {DIFF: some.new_zeros(counts[path], *some.shape[1:])} for path in whole}
+        found[DIFF] = torch.cat([parts.get(path, same[path])[DIFF] for path in whole])
     else:
         found = _lora([(counts[path], parts.get(path)) for path in whole])
     if any(BIAS in weights for weights in parts.values()):
@@ -94,7 +97,7 @@ def cut(weights: Mapping[str, Tensor], counts: Sequence[int]) -> list[Weights]:
     biases = weights[BIAS].split(list(counts)) if BIAS in weights else [None] * len(counts)
     parts: list[Weights] = [{} for _ in counts]
     if DIFF in weights:
-        parts = [{DIFF: value.clone()} for value in weights[DIFF].split(list(counts))]
+        parts = [{DIFF: value.clone()} if value.any() else {} for value in weights[DIFF].split(list(counts))]
     elif UP in weights:
         parts = _cut_lora(weights[DOWN], weights[UP], float(weights[ALPHA]), counts)
     for part, bias in zip(parts, biases, strict=True):

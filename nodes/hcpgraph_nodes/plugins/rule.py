@@ -17,27 +17,28 @@ def families_have_the_groups(view: Any) -> list[Problem]:
         value = view.settings.get(setting)
         if widget.get("kind") != "layers" or not isinstance(value, list | dict):
             continue
-        family = view.facts.get(widget.get("of", "model"), {}).get("family")
+        facts = view.facts.get(widget.get("of", "model"), {})
+        family, part = facts.get("family"), facts.get("weights")
         if family in families():
             found += [
                 Problem("E_NO_LAYER", message, node=view.node, port=setting, hint=hint)
                 for text in value
                 if isinstance(text, str)
-                for message, hint in _lacking(str(family), text)
+                for message, hint in _lacking(str(family), part, text)
             ]
     return found
 
 
-def _lacking(family: str, text: str) -> list[tuple[str, str]]:
+def _lacking(family: str, part: str | None, text: str) -> list[tuple[str, str]]:
     """What is wrong with a selector, and what to do; a pattern may mean anything, so that it is asked in the run."""
     said = split(text)
     group = said.rest.removeprefix("@")
     if group == said.rest or group not in GROUPS or group == "all":
         return []
-    parts = COMPONENTS if said.component is None else (said.component,)
-    known = [name for part in parts for name in groups(family, part)]
+    named = said.component or part
+    known = [name for each in ((named,) if named in COMPONENTS else COMPONENTS) for name in groups(family, each)]
     if group in known:
         return []
-    where = f"the {said.component} of {family}" if said.component else f"a model of the family {family}"
+    where = f"the {named} of {family}" if named in COMPONENTS else f"a model of the family {family}"
     own = ", ".join(f"@{name}" for name in dict.fromkeys((*known, "all")))
     return [(f"'{text}': {where} has no group @{group}", f"its groups: {own}")]

@@ -30,6 +30,7 @@ TABLE = {
             r"re:transformer_blocks\..*\.attn\.(to_(q|k|v|out\.0|add_out)|add_(q|k|v)_proj)$",
             r"re:single_.*\.attn\.to_(qkv_mlp_proj|out)$",
         ],
+        "text_key_value": [r"re:transformer_blocks\..*\.attn\.add_(k|v)_proj$"],
         "mlp": [r"re:.*\.ff(_context)?\.linear_(in|out)$", r"re:single_.*\.attn\.to_(qkv_mlp_proj|out)$"],
         "norm": [r"re:.*\.norm_(added_)?[qk]$", r"re:.*_stream_modulation.*\.linear$", r"re:norm_out\.linear$"],
         "embedding": ["x_embedder", "context_embedder", r"re:time_guidance_embed\..*linear_[12]$"],
