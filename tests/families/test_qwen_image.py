@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hcpgraph_nodes.denoiser.load import load_denoiser
 from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.process.kinds.flow import RectifiedFlow
 from hcpgraph_nodes.process.kinds.shift import Shift
@@ -119,6 +120,15 @@ def test_older_names_of_the_text_network(root: Path) -> None:
         context(root), path="models:older.safetensors", family="qwen_image", config="models:qwen_image"
     )
     files.equal(text, opened(root, CASE).text_encoder)
+
+
+def test_a_mark_of_comfyui_is_read(root: Path) -> None:
+    """It says that reference pictures are modulated as if without noise; it is no weight."""
+    state = files.denoisers(root, CASE)["bare"]
+    save_file({**state, "__index_timestep_zero__": torch.empty(0)}, root / "models/marked.safetensors")
+    found = load_denoiser(context(root), path="models:marked.safetensors").denoiser
+    assert found.config["zero_cond_t"] and not opened(root, CASE).denoiser.config.get("zero_cond_t")
+    files.equal(found, opened(root, CASE).denoiser)
 
 
 def test_layered_networks_are_refused(root: Path) -> None:

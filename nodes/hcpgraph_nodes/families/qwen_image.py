@@ -78,9 +78,13 @@ SYSTEM = 34
 TOKENS = 512
 """Of a prompt; what the pipeline cuts by default."""
 
+MARK = "__index_timestep_zero__"
+"""An empty tensor by which files for ComfyUI, of Qwen-Image-Edit-2511, say that reference pictures are modulated as if
+they were without noise; source: https://github.com/kohya-ss/musubi-tuner, which knows it as that."""
+
 
 def sized(shapes: Shapes) -> dict[str, Any]:
-    """Sizes by the tensors' names; a mark of ComfyUI's says that references are modulated as if without noise."""
+    """Sizes by the tensors' names; a mark says that reference pictures are modulated as if without noise."""
     image, text = shapes.get("img_in.weight"), shapes.get("txt_in.weight")
     last, norm = shapes.get("proj_out.weight"), shapes.get("transformer_blocks.0.attn.norm_q.weight")
     if image is None or text is None or last is None or norm is None:
@@ -92,7 +96,7 @@ def sized(shapes: Shapes) -> dict[str, Any]:
         "in_channels": image[1],
         "out_channels": last[0] // 4,
         "joint_attention_dim": text[1],
-        "zero_cond_t": "__index_timestep_zero__" in shapes,
+        "zero_cond_t": MARK in shapes,
         "use_additional_t_cond": "time_text_embed.addition_t_embedding.weight" in shapes,
     }
 
@@ -137,6 +141,7 @@ class QwenImage(CausalVae, TransformerFamily):
         },
         files=("model.diffusion_model.",),
         sized=sized,
+        unused=(MARK,),
         foreign=foreign,
     )
     vae = CAUSAL_VAE
