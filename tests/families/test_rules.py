@@ -99,3 +99,22 @@ def test_a_unet_takes_configurations_too(tmp_path: Path) -> None:
     made = new_model(context(tmp_path), family="sd15", config={"unet": {"layers_per_block": 2}})
     assert made.denoiser.config["layers_per_block"] == 2
     assert len(made.denoiser.root.module.down_blocks[0].resnets) == 2  # type: ignore[index,union-attr]
+
+
+@pytest.mark.parametrize(
+    ("layers", "found"),
+    [
+        (["@attention", "@mlp", "@conv"], [("W_NO_GROUP", "layers")]),
+        (["@conv"], [("E_NO_LAYER", "layers")]),
+        (["vae:@conv", "@attention"], []),
+    ],
+)
+def test_a_group_that_the_family_lacks_is_left_out_beside_others(tmp_path: Path, layers: list[str], found: Any) -> None:
+    g = Graph()
+    g.add("model.new", "model", family="flux")
+    g.add("plugin.lora", "lora", layers=layers)
+    g.connect("model.model", "lora.model")
+    assert problems(g, tmp_path) == found
+    if not any(code.startswith("E_") for code, _ in found):
+        result = hcpgraph.run(g, targets=["lora.adapter"], workspace=tmp_path)
+        assert result.status == "done", result.failed

@@ -69,7 +69,6 @@ TABLE: dict[str, Any] = {
                 "self_attention": [r"re:.*\.attn1\.to_(q|k|v|out\.0)$"],
                 "cross_attention": [r"re:.*\.attn2\.to_(q|k|v|out\.0)$"],
                 "text_key_value": [r"re:.*\.attn2\.to_(k|v)$"],
-                "text_key_value": [r"re:.*\.attn2\.to_(k|v)$"],
                 "mlp": [r"re:.*\.ff\.conv_(inverted|point)$"],
                 "conv": ["cls:Conv2d"],
                 "norm": [r"re:.*\.norm_[qk]$", "caption_norm", r"time_embed\.linear"],

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hcpgraph.errors import Problem
 
 from ..families.table import families, groups
+from ..pairs.told import error, warning
 from ..selectors import COMPONENTS, GROUPS, split
 
 
 def families_have_the_groups(view: Any) -> list[Problem]:
-    """The family on the wire has the groups that settings of layers name."""
+    """The family on the wire has the groups that settings of layers name; beside others one may be missing."""
     found = []
     for setting, widget in view.widgets.items():
         value = view.settings.get(setting)
@@ -20,12 +22,14 @@ def families_have_the_groups(view: Any) -> list[Problem]:
         facts = view.facts.get(widget.get("of", "model"), {})
         family, part = facts.get("family"), facts.get("weights")
         if family in families():
-            found += [
-                Problem("E_NO_LAYER", message, node=view.node, port=setting, hint=hint)
-                for text in value
-                if isinstance(text, str)
-                for message, hint in _lacking(str(family), part, text)
-            ]
+            asked = [text for text in value if isinstance(text, str)]
+            lacking = [told for text in asked for told in _lacking(str(family), part, text)]
+            make = (
+                partial(error, view, "E_NO_LAYER")
+                if len(lacking) == len(asked)
+                else partial(warning, view, "W_NO_GROUP")
+            )
+            found += [make(setting, message, hint) for message, hint in lacking]
     return found
 
 

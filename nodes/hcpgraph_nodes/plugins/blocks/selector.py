@@ -109,10 +109,17 @@ def parse(text: str) -> Selector:
     return Selector(text, name=rest, cls=cls, pre=pre)
 
 
+class NoGroup(GraphError):
+    """A group that other families have, and this one has not."""
+
+
 def points(
     layers: Mapping[str, nn.Module], selectors: Sequence[str], asked: Asked = NOTHING_KNOWN, *, hooks: bool = True
 ) -> list[Point]:
     """The places that the selectors match, in order, without repetition.
+
+    A group that the family does not have is left out where another selector matches: one graph serves families with and
+    without convolutions. A rule tells of it before the run (`plugins.rule`).
 
     Args:
         layers: Every layer by its name; `''` is the whole model.
@@ -125,6 +132,7 @@ def points(
             group), E_NO_LAYER (matches nothing; the hint lists near misses, or the groups that there are).
     """
     found: dict[Point, None] = {}
+    lacking: GraphError | None = None
     for text in selectors:
         selector = parse(text)
         if selector.pre and not hooks:
@@ -133,10 +141,16 @@ def points(
         whole = _spoken_of(layers, text, asked)
         if selector.name == "":
             selector = replace(selector, name=whole)
-        matched = _matched(_below(layers, whole), selector, asked)
+        try:
+            matched = _matched(_below(layers, whole), selector, asked)
+        except NoGroup as error:
+            lacking = error
+            continue
         if not matched:
             raise no_layer(text, layers)
         found.update(dict.fromkeys(Point(name, layers[name], selector.pre) for name in matched))
+    if lacking is not None and not found:
+        raise lacking
     return list(found)
 
 
@@ -263,7 +277,7 @@ def _group(layers: Mapping[str, nn.Module], selector: Selector, asked: Asked) ->
             raise GraphError("E_SELECTOR", f"'{selector.text}': there is no group @{group}", hint=hint)
         what = f"the {asked.component} of {asked.family}" if asked.family and asked.component else "this model"
         hint = f"its groups: {', '.join(f'@{each}' for each in (*known, 'all'))}"
-        raise GraphError("E_NO_LAYER", f"'{selector.text}': {what} has no group @{group}", hint=hint)
+        raise NoGroup("E_NO_LAYER", f"'{selector.text}': {what} has no group @{group}", hint=hint)
     candidates = {name: layers[name] for name in with_weights}
     members = {name for text in known[group] for name in _matched(candidates, parse(text), NOTHING_KNOWN)}
     return [name for name in with_weights if name in members]
