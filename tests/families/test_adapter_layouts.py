@@ -9,6 +9,7 @@ import pytest
 import torch
 from hcpgraph_nodes.adapter_files.fused import cut, halves_swapped, joined
 from hcpgraph_nodes.adapter_files.names import Spelling
+from hcpgraph_nodes.adapter_files.parts import of_keys
 from hcpgraph_nodes.diffusion.predict import predict
 from hcpgraph_nodes.families.registry import family
 from hcpgraph_nodes.model.new import new_model
@@ -449,3 +450,30 @@ def test_t5_of_flux_is_also_the_second_network(root: Path, models: dict[str, Any
     stem = "lora_te2_encoder_block_0_layer_0_SelfAttention_q"
     state = {f"{stem}.lora_down.weight": torch.ones(1, wide), f"{stem}.lora_up.weight": torch.ones(out, 1)}
     assert list(loaded(root, handle, state)) == [path]
+
+
+@pytest.mark.parametrize(
+    ("keys", "parts"),
+    [
+        (
+            ["lora_unet_double_blocks_0_img_attn_qkv.alpha", "lora_te3_encoder_block_0.alpha"],
+            ("denoiser", "text_encoder"),
+        ),
+        (["lora_transformer_transformer_blocks_0_attn_to_q.alpha"], ("denoiser",)),
+        (["base_model.model.transformer_blocks.0.attn.to_q.lora_A.weight"], ("denoiser",)),
+        (["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.lora_A.weight"], ("denoiser",)),
+        (["text_encoders.t5xxl.transformer.encoder.block.0.alpha"], ("text_encoder",)),
+        (["lycoris_single_transformer_blocks_0_attn_to_q.lokr_w1", "bundle_emb.cat.t5xxl"], ("denoiser",)),
+        (["layers.0.attention.qkv.lora_A.weight"], None),
+    ],
+)
+def test_the_header_says_which_parts_a_file_is_about(keys: list[str], parts: tuple[str, ...] | None) -> None:
+    assert of_keys(keys) == parts
+
+
+def test_what_is_written_says_which_parts_it_is_about(root: Path, models: dict[str, Any]) -> None:
+    for name in transformers():
+        model = model_of(root, models, name)
+        for layout in ("auto", "comfy", "peft"):
+            keys = load_file(root / "out" / saved(root, [attached(model.denoiser, ["@attention"])], layout)[4:])
+            assert of_keys(keys) == ("denoiser",), (name, layout)

@@ -14,7 +14,8 @@ TEXT = ("lora_te", "text_encoder", "text_model.", "lycoris_text_model_")
 DENOISER = (
     *("lora_unet_", "lora_transformer_", "unet.", "transformer.", "diffusion_model.", "model.diffusion_model."),
     *("transformer_blocks.", "single_transformer_blocks.", "down_blocks.", "mid_block.", "up_blocks."),
-    *("lycoris_transformer_blocks_", "lycoris_down_blocks_", "lycoris_mid_block_", "lycoris_up_blocks_"),
+    *("lycoris_transformer_blocks_", "lycoris_single_transformer_blocks_"),
+    *("lycoris_down_blocks_", "lycoris_mid_block_", "lycoris_up_blocks_"),
 )
 PEFT_ROOT = "base_model.model."
 WORDS = ("bundle_emb.",)
