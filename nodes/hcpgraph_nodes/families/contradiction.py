@@ -17,14 +17,15 @@ from .text_probe import may_be, probe_text_encoder
 
 PATHS = ("path", "path_2", "path_3")
 """Settings of loaders that name what they read."""
-LOADERS: dict[str, tuple[Callable[[Sequence[Path]], str | None], str | None]] = {
-    "model.load": (lambda paths: probe_family(*paths), None),
-    "denoiser.load": (lambda paths: probe_denoiser(*paths), None),
-    "text_encoder.load": (probe_text_encoder, None),
-    "vae.load": (lambda paths: probe_family(*paths), "latents"),
-    "controlnet.load": (lambda paths: probe_control(*paths), "controlnet"),
+LOADERS: dict[str, tuple[Callable[[Sequence[Path], str], str | None], str | None]] = {
+    "model.load": (lambda paths, named: probe_family(paths[0], named), None),
+    "denoiser.load": (lambda paths, named: probe_denoiser(paths[0], named), None),
+    "text_encoder.load": (lambda paths, named: probe_text_encoder(paths), None),
+    "vae.load": (lambda paths, named: probe_family(paths[0]), "latents"),
+    "controlnet.load": (lambda paths, named: probe_control(*paths), "controlnet"),
 }
-"""Node -> what tells the family of its files, and the interface whose equality makes families take one another's."""
+"""Node -> what tells the family of its files, told the one that is named, and the interface whose equality makes
+families take one another's."""
 
 
 def other_family(node: str, named: str, *paths: Path) -> str | None:
@@ -32,9 +33,9 @@ def other_family(node: str, named: str, *paths: Path) -> str | None:
     if named not in families():
         return None
     probe, shared = LOADERS[node]
-    if node == "text_encoder.load" and named in may_be(paths):
+    if node == "text_encoder.load" and named in may_be(paths, named):
         return None
-    found = probe(paths)
+    found = probe(paths, named)
     if found == named or (shared and interface(found, shared) == interface(named, shared) is not None):
         return None
     return found

@@ -17,15 +17,21 @@ LAST = ("out.2.weight", "conv_out.weight")
 """A UNet's first and last layer, in the original layout and in that of diffusers."""
 
 
-def probe_denoiser(path: Path) -> str | None:
-    """The family of a denoiser alone or in a whole model; None if it is not recognised."""
+def probe_denoiser(path: Path, named: str | None = None) -> str | None:
+    """The family of a denoiser alone or in a whole model; None if it is not recognised.
+
+    Args:
+        path: Its folder, that of a whole model, or a file.
+        named: The family that a setting names.
+    """
     with damaged_is_none():
         config = denoiser_config(path)
-        if config is not None and (found := family_of_config("denoiser", config)):
+        if config is not None and (found := family_of_config("denoiser", config, named)):
             return found
         if path.is_dir():
-            return probe_family(path)
-        return family_of_shapes("denoiser_file", _unet_names(header(path).shapes)) or probe_family(path)
+            return probe_family(path, named)
+        names = _unet_names(header(path).shapes)
+        return family_of_shapes("denoiser_file", names, named) or probe_family(path, named)
     return None
 
 

@@ -5,7 +5,7 @@ Source: Wu et al. 2025, https://arxiv.org/abs/2508.02324; QwenImagePipeline in d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -29,7 +29,7 @@ TABLE: dict[str, Any] = {
     "table": "families",
     "name": "qwen_image",
     "title": "Qwen-Image",
-    "folder": [{"parts": {"transformer": "QwenImageTransformer2DModel"}}],
+    "folder": [{"parts": {"transformer": "QwenImageTransformer2DModel", "processor": None}}],
     "file": [{"keys": ["model.diffusion_model.txt_norm.", "model.diffusion_model.transformer_blocks.0.img_mod."]}],
     "denoiser": [{"config": {"_class_name": "QwenImageTransformer2DModel"}}],
     "denoiser_file": [{"keys": ["txt_norm.", "transformer_blocks.0.img_mod."]}],
@@ -55,19 +55,7 @@ TABLE: dict[str, Any] = {
         "distribution": "uniform",
         "weighting": "none",
     },
-    "groups": {
-        "denoiser": [
-            {
-                "attention": [r"re:.*\.attn\.(to_(q|k|v|out\.0|add_out)|add_(q|k|v)_proj)$"],
-                "text_key_value": [r"re:.*\.attn\.add_(k|v)_proj$"],
-                "mlp": [r"re:.*\.(img|txt)_mlp\.net\.(0\.proj|2)$"],
-                "norm": [r"re:.*norm_(added_)?[qk]$", r"re:.*(img|txt)_mod\.1$", r"re:norm_out\.linear$", "txt_norm"],
-                "embedding": [r"re:time_text_embed\..*linear_[12]$", "img_in", "txt_in"],
-            }
-        ],
-        "text_encoder": ["qwen2_5_vl"],
-        "vae": ["causal_vae"],
-    },
+    "groups": {"denoiser": ["qwen_image_blocks"], "text_encoder": ["qwen2_5_vl"], "vae": ["causal_vae"]},
 }
 TEMPLATE = (
     "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity, text, spatial "
@@ -164,11 +152,30 @@ class QwenImage(CausalVae, TransformerFamily):
     ) -> Conditioning:
         """The last layer's tokens from the prompt on; without a mask where all texts are of one length."""
         refuse_clip_skip(clip_skip, self.name)
-        own = networks_of(text_encoder)["text_encoder"]
-        whole = [TEMPLATE.format(text) for text in texts]
-        ids, mask = tokenised(text_encoder, own, whole, SYSTEM + TOKENS, longest=True)
-        states = module(f"{own.name}.model", ids, attention_mask=mask.long()).last_hidden_state
-        return ragged([row[kept][SYSTEM:].float() for row, kept in zip(states, mask, strict=True)])
+        return self.states(text_encoder, module, [TEMPLATE.format(text) for text in texts], SYSTEM, {})
+
+    def states(
+        self,
+        text_encoder: TextEncoder,
+        module: TextNetworks,
+        texts: Sequence[str],
+        system: int,
+        seen: Mapping[str, Tensor],
+    ) -> Conditioning:
+        """The last layer's tokens of whole texts, without the first ones.
+
+        Args:
+            text_encoder: The text encoder.
+            module: Its module, with its plugins.
+            texts: Texts with the template.
+            system: How many tokens are left out.
+            seen: What the network is told of pictures.
+        """
+        (text,), own = self.texts, networks_of(text_encoder)["text_encoder"]
+        ids, mask = tokenised(text_encoder, own, texts, text.length, longest=True)
+        given = {name: value.to(ids.device) for name, value in seen.items()}
+        states = module(f"{own.name}.model", ids, attention_mask=mask.long(), **given).last_hidden_state
+        return ragged([row[kept][system:].float() for row, kept in zip(states, mask, strict=True)])
 
     def inputs(
         self,

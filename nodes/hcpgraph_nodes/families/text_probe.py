@@ -35,13 +35,13 @@ def probe_text_encoder(paths: Sequence[Path]) -> str | None:
     return None
 
 
-def may_be(paths: Sequence[Path]) -> frozenset[str]:
-    """The families that text networks may be of; none if nothing is known."""
+def may_be(paths: Sequence[Path], named: str | None = None) -> frozenset[str]:
+    """The families that text networks may be of, that which a setting names among them; none if nothing is known."""
     with damaged_is_none():
-        if len(paths) == 1 and (found := probe_family(paths[0])):
+        if len(paths) == 1 and (found := probe_family(paths[0], named)):
             return frozenset({found})
         known = _config(paths)
-        return frozenset() if known is None else families_of_config("text_encoder", known)
+        return frozenset() if known is None else families_of_config("text_encoder", known, named)
     return frozenset()
 
 

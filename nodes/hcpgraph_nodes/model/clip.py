@@ -36,6 +36,7 @@ class Clip:
         room: Tokens of a text that it reads, without those that are added to it.
         embedding: The layer in which tokens become vectors, without the prefix.
         spelled: What ComfyUI calls it, as files of words do.
+        images: What makes of pictures what the network reads, where it is given any.
     """
 
     name: str
@@ -45,3 +46,4 @@ class Clip:
     room: int
     embedding: str = "text_model.embeddings.token_embedding"
     spelled: str = ""
+    images: Tokens | None = None

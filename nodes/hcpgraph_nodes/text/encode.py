@@ -17,10 +17,10 @@ from .embeddings import embeddings
 
 
 def encode_text(
-    text_encoder: TextEncoder, captions: Captions, images: Images | None = None, *, clip_skip: int = 0
+    text_encoder: TextEncoder, captions: Captions, *images: Images | None, clip_skip: int = 0
 ) -> Conditioning:
-    """Embeddings (B, L, D) of captions."""
-    pictures = () if images is None else (images.data,)
+    """Embeddings (B, L, D) of captions and of the pictures that they speak of."""
+    pictures = tuple(each.data for each in images if each is not None)
     implementation = family(text_encoder.family)
     made: Conditioning = implementation.encode_prompt(text_encoder, captions.texts, clip_skip, pictures)
     return made
@@ -32,6 +32,8 @@ def encode(
     text_encoder: TextEncoder,
     captions: Captions,
     images: Images | None = None,
+    images_2: Images | None = None,
+    images_3: Images | None = None,
     *,
     clip_skip: Annotated[int, Field(ge=0, le=31)] = 0,
     cache: Annotated[Literal["off", "ram", "disk"], Hint(advanced=True)] = "off",
@@ -48,6 +50,8 @@ def encode(
             Parentheses and numbers are text: `(word:1.2)` weighs nothing, and the log says so.
         images: Pictures (B, 3, H, W) that the texts speak of, for families whose text encoder takes them; with a cache
             they are refused.
+        images_2: Second pictures, for families that take several, such as Qwen-Image-Edit Plus.
+        images_3: Third pictures.
         clip_skip: Last layers to leave out, as in diffusers: of SD 1.x 1 is what other programs call "clip skip 2", of
             SDXL, which never uses the last one, 0 is.
         cache: `off` encodes every time; `ram` keeps up to 1 GB of embeddings while the program runs; `disk` keeps them
@@ -58,17 +62,19 @@ def encode(
             further parts, and masks where prompts are padded.
 
     Raises:
-        GraphError: E_CLIP_SKIP, the encoder has no more layers; E_IMAGES, it takes no pictures; E_BATCH, other numbers
-            of pictures and texts; E_CACHE, a cache for an encoder that is trained, or for texts with pictures;
+        GraphError: E_CLIP_SKIP, the encoder has no more layers; E_IMAGES, it takes none or fewer; E_BATCH, other
+            numbers of pictures and texts; E_CACHE, a cache for an encoder that is trained, or for texts with pictures;
             E_DISK; E_NOT_FINITE, what would be kept has no values.
     """
     watch(ctx, text_encoder, captions.texts)
-    if images is not None and len(images.data) not in (1, len(captions.texts)):
-        message = f"{len(images.data)} pictures for {len(captions.texts)} texts"
-        raise GraphError("E_BATCH", message, port="images", hint="give one picture for all texts or one for each")
+    pictures = {"images": images, "images_2": images_2, "images_3": images_3}
+    for port, each in pictures.items():
+        if each is not None and len(each.data) not in (1, len(captions.texts)):
+            message = f"{len(each.data)} pictures for {len(captions.texts)} texts"
+            raise GraphError("E_BATCH", message, port=port, hint="give one picture for all texts or one for each")
     if cache == "off":
-        return encode_text(text_encoder, captions, images, clip_skip=clip_skip)
-    if images is not None:
+        return encode_text(text_encoder, captions, *pictures.values(), clip_skip=clip_skip)
+    if any(each is not None for each in pictures.values()):
         message = "the cache knows texts alone, and these are encoded with pictures"
         raise GraphError("E_CACHE", message, port="images", hint="set cache to off")
     known = embeddings(text_encoder)

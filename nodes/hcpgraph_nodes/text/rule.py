@@ -19,6 +19,8 @@ TEXTS = {
     "data.texts": ("texts",),
 }
 """Settings that become texts for an encoder; so does `trigger` of every node."""
+PICTURES = ("images", "images_2", "images_3")
+"""Ports of `text.encode` for pictures."""
 WHOLE = frozenset({"text.prompt", "data.texts"})
 """Nodes whose texts are all that the encoder gets, unless they hold slots or wildcards."""
 
@@ -42,15 +44,16 @@ def constant_texts(view: Any) -> list[Problem]:
 
 def pictures_are_taken(view: Any) -> list[Problem]:
     """Pictures go to text encoders that take them, and to no cache."""
-    if view.type != "text.encode" or "images" not in view.connected:
+    port = next((name for name in PICTURES if name in view.connected), None)
+    if view.type != "text.encode" or port is None:
         return []
     family = view.facts.get("text_encoder", {}).get("family")
     if family in table.families() and not table.said(family, "text_images"):
         message, hint = f"the text encoder of {family} takes no pictures", ASIDE
-        return [Problem("E_IMAGES", message, node=view.node, port="images", hint=hint)]
+        return [Problem("E_IMAGES", message, node=view.node, port=port, hint=hint)]
     if view.settings.get("cache", "off") != "off":
         message = "the cache knows texts alone, and these are encoded with pictures"
-        return [Problem("E_CACHE", message, node=view.node, port="images", hint="set cache to off")]
+        return [Problem("E_CACHE", message, node=view.node, port=port, hint="set cache to off")]
     return []
 
 

@@ -152,7 +152,7 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
         }
         return self._handles(
             files.in_folder(self.transformer, path / self.transformer.name),
-            (found, made),
+            (found, made, [path]),
             self.load_vae(path, replace(placement, checkpointing=False)),
             read_config(path / "scheduler", "scheduler_config.json"),
             placement,
@@ -174,7 +174,7 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
         made = {text.name: text.tokenizer_of(found[text.name].config, config, path, self.name) for text in texts}
         return self._handles(
             denoiser,
-            (found, made),
+            (found, made, [config]),
             self.load_vae(path, replace(placement, checkpointing=False)),
             files.schedule_of(path, config, self.scheduler_of(denoiser.config)),
             placement,
@@ -211,6 +211,7 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
         """Text networks alone, see `base.Family`."""
         found: dict[str, Found] = {}
         made: dict[str, Callable[[], Any]] = {}
+        around = [each for path in paths if path.is_dir() for each in (path, path.parent)]
         for text, path in files.placed(self.texts, paths, self.name):
             if path.is_dir():
                 inside = (path / text.name).is_dir()
@@ -225,7 +226,7 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
             else:
                 found[text.name] = files.in_file(text, path, config, alone=True)
                 made[text.name] = text.tokenizer_of(found[text.name].config, config, path, self.name)
-        return self._text_encoder(found, made, placement)
+        return self._text_encoder(found, made, [*around, config], placement)
 
     def new(
         self,
@@ -327,7 +328,7 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
     def _handles(
         self,
         denoiser: Found,
-        texts: tuple[Texts, Mapping[str, Callable[[], Any]]],
+        texts: tuple[Texts, Mapping[str, Callable[[], Any]], Sequence[Path | None]],
         vae: Any,
         noise: Config,
         placement: Placement,
@@ -350,9 +351,15 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
         config = {**found.config, FACTOR: factor}
         return Denoiser(root=root, family=self.name, config=config, prediction_type=process.prediction_type)
 
-    def _text_encoder(self, found: Texts, made: Mapping[str, Callable[[], Any]], placement: Placement) -> TextEncoder:
+    def _text_encoder(
+        self,
+        found: Texts,
+        made: Mapping[str, Callable[[], Any]],
+        places: Sequence[Path | None],
+        placement: Placement,
+    ) -> TextEncoder:
         known = {text.name: text for text in self.texts}
-        clips = [self._clip(known[name], each.config, made[name]) for name, each in found.items()]
+        clips = [self._clip(known[name], each.config, made[name], places) for name, each in found.items()]
 
         def make() -> nn.Module:
             return TextNetworks({name: known[name].built(each.config, each.read) for name, each in found.items()})
@@ -369,7 +376,11 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
     def _new_clip(self, text: TextNetwork, config: Config) -> Clip:
         return self._clip(text, config, partial(text.make_tokenizer, config))
 
-    def _clip(self, text: TextNetwork, config: Config, tokenizer: Callable[[], Any]) -> Clip:
+    def _clip(
+        self, text: TextNetwork, config: Config, tokenizer: Callable[[], Any], places: Sequence[Path | None] = ()
+    ) -> Clip:
         room = text.length - text.around
         known = {**config, **config.get("text_config", {})}
-        return Clip(text.name, text.prefix, Tokens(tokenizer), known, room, text.embedding, text.comfy)
+        read = text.images_of(config, places)
+        images = None if read is None else Tokens(read)
+        return Clip(text.name, text.prefix, Tokens(tokenizer), known, room, text.embedding, text.comfy, images)

@@ -128,6 +128,10 @@ class TextNetwork(Network):
         older: What names begin with in older files -> what they begin with today.
         processor_cls: The class in transformers of what the tokenizer's folder has, where that reads pictures too.
         processor: Makes that of a tokenizer and a configuration.
+        processor_name: Its component in a folder, where it is not the tokenizer's.
+        images: Makes, of a configuration, what turns pictures into what the network reads, as the released model has
+            it; None: the family gives it no pictures.
+        images_cls: The class of that in transformers.
         attention: `sdpa`, that of torch, or `eager`, where the class in transformers has it alone.
         arguments: What the class is made with beside the configuration.
     """
@@ -148,6 +152,9 @@ class TextNetwork(Network):
     older: Mapping[str, str] = field(default_factory=dict)
     processor_cls: str = ""
     processor: Callable[[Any, Config], Any] | None = None
+    processor_name: str = ""
+    images: Callable[[Config], Any] | None = None
+    images_cls: str = ""
     attention: str = "sdpa"
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
@@ -216,6 +223,20 @@ class TextNetwork(Network):
             port="config",
             hint=f"set config to a diffusers folder of {family} that has {self.tokenizer}; its weights are not read",
         )
+
+    def images_of(self, config: Config, places: Sequence[Path | None]) -> Callable[[], Any] | None:
+        """Makes what reads pictures: that of the first of these folders that has one, or the released one.
+
+        Args:
+            config: The configuration of the network.
+            places: Folders of whole models.
+        """
+        if self.images is None:
+            return None
+        for place in places:
+            if place is not None and (place / self.processor_name).is_dir():
+                return partial(tokenizers.read_images, place / self.processor_name, self.images_cls)
+        return partial(self.images, config)
 
     def _renamed(self, name: str) -> str:
         for old, new in self.older.items():

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from hcpgraph import GraphError
+
+from ...model.clip import Clip
+from ..networks import Config
 from . import tokenizers
 from .layout import Shapes
 from .networks import TextNetwork, count, first
@@ -84,6 +93,19 @@ TINY = {
     "video_token_id": 262,
 }
 """With the ids of `tokenizers.qwen2`."""
+MARK = "<|image_pad|>"
+"""What stands in a text for a piece of a picture."""
+PATCHES = {
+    "patch_size": "patch_size",
+    "temporal_patch_size": "temporal_patch_size",
+    "merge_size": "spatial_merge_size",
+}
+"""What a processor calls the sizes of patches -> what the configuration of the tower does."""
+SIZE = {"shortest_edge": 3136, "longest_edge": 12845056}
+"""Pixels of a picture at least and at most, despite their names; source: preprocessor_config.json of
+https://huggingface.co/Qwen/Qwen2.5-VL-7B-Instruct."""
+LONGEST = 200
+"""How many times as long as wide a picture may be."""
 OLDER = {
     "visual.": "model.visual.",
     "model.layers.": "model.language_model.layers.",
@@ -119,6 +141,78 @@ def qwen_vl(name: str, tokenizer: str, length: int, around: int) -> TextNetwork:
         peft=False,
         older=OLDER,
     )
+
+
+def seeing_qwen_vl(name: str, tokenizer: str, processor_name: str, around: int) -> TextNetwork:
+    """The same with pictures among its texts, which are not cut.
+
+    Args:
+        name: Its component in a folder.
+        tokenizer: Its tokenizer's.
+        processor_name: That of the processor, which reads pictures too.
+        around: Tokens of the template.
+    """
+    return replace(
+        qwen_vl(name, tokenizer, TEXT["max_position_embeddings"], around),  # type: ignore[arg-type]
+        processor_name=processor_name,
+        processor_cls="Qwen2VLProcessor",
+        processor=processor,
+        images=image_reader,
+        images_cls="Qwen2VLImageProcessor",
+    )
+
+
+def image_reader(config: Config) -> Any:
+    """What cuts pictures into patches as the released network was trained."""
+    from transformers import Qwen2VLImageProcessor
+
+    return Qwen2VLImageProcessor(
+        size=dict(SIZE), **{name: config["vision_config"][own] for name, own in PATCHES.items()}
+    )
+
+
+def processor(tokenizer: Any, config: Config) -> Any:
+    """What reads texts and pictures for the network, with its tokenizer."""
+    from transformers import Qwen2VLProcessor, Qwen2VLVideoProcessor
+
+    cls: Any = Qwen2VLProcessor
+    videos = Qwen2VLVideoProcessor(**{name: config["vision_config"][own] for name, own in PATCHES.items()})
+    return cls(
+        image_processor=image_reader(config),
+        tokenizer=tokenizer,
+        video_processor=videos,
+        chat_template=tokenizer.chat_template,
+    )
+
+
+def seen(clip: Clip, pictures: Sequence[Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """What the network is told of pictures, and the marks that stand for each in a text.
+
+    They are brought to 256 levels and to multiples of a patch's side, as the processor does.
+
+    Args:
+        clip: The network.
+        pictures: (3, H, W) in [0, 1], of any sizes.
+
+    Raises:
+        GraphError: E_SIZE, one is far longer than wide; E_MODEL_FOLDER, the processor is that of another network.
+    """
+    assert clip.images is not None
+    reader, vision = clip.images.tokenizer, clip.config["vision_config"]
+    if strange := [name for name, own in PATCHES.items() if getattr(reader, name) != vision[own]]:
+        message = f"the processor has another {strange[0]} than the {clip.name.replace('_', ' ')}"
+        raise GraphError("E_MODEL_FOLDER", message, hint="fetch the folder of the processor again")
+    for each in pictures:
+        if max(each.shape[-2:]) > LONGEST * min(each.shape[-2:]):
+            message = (
+                f"a picture of {each.shape[-1]}×{each.shape[-2]} pixels is more than {LONGEST} times as long as wide"
+            )
+            raise GraphError("E_SIZE", message, port="images", hint="cut it, with image.resize")
+    levels = [(each.detach().float().clamp(0, 1) * 255).round().to("cpu", torch.uint8) for each in pictures]
+    found = reader(images=levels, return_tensors="pt")
+    grid = found["image_grid_thw"]
+    marks = [MARK * int(count) for count in grid.prod(dim=1) // reader.merge_size**2]
+    return {"pixel_values": found["pixel_values"], "image_grid_thw": grid}, marks
 
 
 def sized(shapes: Shapes) -> dict[str, Any]:

@@ -43,7 +43,11 @@ def save_folder(
         _component(folder, text, configs, state, header)
         tokenizer = clip.tokens.tokenizer
         whole = tokenizer if text.processor is None else text.processor(tokenizer, configs[text.name])
-        whole.save_pretrained(folder / text.tokenizer)
+        if text.processor_name:
+            tokenizer.save_pretrained(folder / text.tokenizer)
+        if clip.images is not None:
+            whole.image_processor = clip.images.tokenizer
+        whole.save_pretrained(folder / (text.processor_name or text.tokenizer))
     family.save_vae(folder / family.vae.name, vae, dtype, metadata)
     (folder / "scheduler").mkdir()
     write_json(folder / "scheduler" / "scheduler_config.json", configs["scheduler"])
@@ -54,10 +58,10 @@ def save_folder(
     index |= dict(family.index) | {name: [None, None] for name in empty}
     for text in family.texts:
         there = text.name in configs
-        index |= {
-            text.name: ["transformers", text.cls] if there else [None, None],
-            text.tokenizer: ["transformers", text.processor_cls or text.tokenizer_cls] if there else [None, None],
-        }
+        classes = {text.name: text.cls, text.tokenizer: text.tokenizer_cls}
+        if text.processor_cls:
+            classes[text.processor_name or text.tokenizer] = text.processor_cls
+        index |= {name: ["transformers", own] if there else [None, None] for name, own in classes.items()}
     for network in (family.transformer, family.vae):
         index[network.name] = [network.library, network.cls]
     write_json(folder / "model_index.json", index | {"scheduler": ["diffusers", process.config["_class_name"]]})

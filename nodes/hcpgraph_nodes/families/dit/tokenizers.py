@@ -15,7 +15,10 @@ from ..networks import Config
 
 LETTERS = "".join(map(chr, [*range(33, 127), *range(161, 173), *range(174, 256)]))
 """Printable characters of Latin scripts."""
-QWEN_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+QWEN_TOKENS = (
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+    *("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"),
+)
 QWEN_CHAT = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
@@ -103,8 +106,27 @@ def read(folder: Path, cls: str) -> Any:
     if not any((folder / name).is_file() for name in FILES):
         message = f"the {folder.name} folder has no tokenizer"
         raise GraphError("E_MODEL_FOLDER", message, hint="give a folder that diffusers saved")
+    return _read(folder, getattr(transformers, cls))
+
+
+def read_images(folder: Path, cls: str) -> Any:
+    """What turns pictures into what a network reads, of a processor's folder and of a class that the family names.
+
+    Args:
+        folder: The processor's folder.
+        cls: The class in transformers.
+
+    Raises:
+        GraphError: E_MODEL_FOLDER, it is missing or broken.
+    """
+    import transformers
+
+    return _read(folder, getattr(transformers, cls))
+
+
+def _read(folder: Path, cls: Any) -> Any:
     try:
-        found = getattr(transformers, cls).from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        found = cls.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except ImportError as error:
         hint = "pip install hcpgraph[sentencepiece]"
         raise GraphError("E_PACKAGE", f"the {folder.name} folder needs a package: {error}", hint=hint) from None
