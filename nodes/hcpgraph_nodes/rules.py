@@ -109,6 +109,7 @@ for _part in PARTS:
     for _name in ("latents", "text"):
         prober(f"{_part} {_name}")(of_part(_part, partial(table.interface, part=_name)))
 prober("image")(image_conditions.image_fact)
+prober("new image")(image_conditions.new_image_fact)
 
 
 @rule

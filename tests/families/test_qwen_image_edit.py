@@ -16,13 +16,15 @@ from hcpgraph_nodes.families.part_probe import probe_denoiser
 from hcpgraph_nodes.families.probe import probe_family
 from hcpgraph_nodes.families.text_probe import probe_text_encoder
 from hcpgraph_nodes.model.load import LoadedModel, load_model
+from hcpgraph_nodes.model.new import new_model
 from hcpgraph_nodes.text.encode import encode_text
 from hcpgraph_nodes.text_encoder.load import load_text_encoder
 from hcpgraph_nodes.types import Captions, Conditioning, Images
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from hcpgraph import GraphError
+import hcpgraph
+from hcpgraph import Graph, GraphError
 from hcpgraph.testing import context
 
 from . import files, harness
@@ -211,6 +213,51 @@ def test_pictures_that_are_refused(root: Path, code: str, texts: tuple[str, ...]
     with pytest.raises(GraphError) as caught:
         told(opened(root, CASE), texts, *pictures)
     assert caught.value.problem.code == code
+
+
+def test_a_processor_of_another_network_is_refused(root: Path) -> None:
+    model = new_model(context(root), family=CASE.name, seed=1)
+    model.text_encoder.clips[0].images.tokenizer.merge_size = 4  # type: ignore[union-attr]
+    with pytest.raises(GraphError, match=r"E_MODEL_FOLDER.*merge_size"):
+        encode_text(model.text_encoder, Captions(PROMPTS), ours(*PICTURES))
+
+
+def test_a_graph_with_pictures(tmp_path: Path) -> None:
+    """It draws; a cache of texts, and pictures for Qwen-Image, are told before, at the port that has one."""
+    (tmp_path / "data").mkdir()
+    OTHER.save(tmp_path / "data/other.png")
+    g = Graph()
+    g.add("model.new", "model", family=PLUS.name, seed=1)
+    g.add("image.load", "picture", path="data:other.png")
+    g.add("text.prompt", "prompt", texts=["make it red"])
+    g.add("text.encode", "encode")
+    g.add("condition.image", "led", by="tokens")
+    g.add("sample.empty_latents", "latents", width=16, height=16)
+    g.add("sample.denoise", "drawn", sampler="euler", steps=2, guidance=1.0)
+    g.edges |= {
+        "encode.text_encoder": "model.text_encoder",
+        "encode.captions": "prompt.out",
+        "encode.images_2": "picture.out",
+        "led.conditioning": "encode.out",
+        "led.vae": "model.vae",
+        "led.images": "picture.out",
+        "latents.vae": "model.vae",
+        "drawn.denoiser": "model.denoiser",
+        "drawn.schedule": "model.schedule",
+        "drawn.positive": "led.out",
+        "drawn.latents": "latents.out",
+    }
+
+    def told_before() -> list[tuple[str, str | None]]:
+        problems = hcpgraph.validate(g, workspace=tmp_path)
+        return [(each.code, each.port) for each in problems if each.severity == "error"]
+
+    assert told_before() == []
+    hcpgraph.run(g, workspace=tmp_path)
+    g.nodes["encode"].settings["cache"] = "ram"
+    assert told_before() == [("E_CACHE", "images_2")]
+    g.nodes["model"].settings["family"] = "qwen_image"
+    assert ("E_IMAGES", "images_2") in told_before()
 
 
 def test_references_that_are_refused(root: Path) -> None:

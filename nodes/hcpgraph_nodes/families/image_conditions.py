@@ -61,3 +61,8 @@ def image_fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> s
     if (pictures := said(family, "pictures")) is not None:
         return of_ratio(pictures, *denoiser_channels(source, pictures["reads"], pictures["gives"]))
     return None if said(family, "configured") else kind(*unet_channels(source))
+
+
+def new_image_fact(settings: Mapping[str, Any], resolve: Callable[[str], Path]) -> str | None:
+    """The fact `image` of a denoiser that `model.new` makes: a UNet reads none; of others it is not known."""
+    return None if said(settings.get("family"), "configured") else NONE

@@ -29,7 +29,13 @@ class NewModel(NamedTuple):
 
     denoiser: Annotated[
         Denoiser,
-        Facts(family=Setting("family"), latents=Probe("latents"), text=Probe("text"), image="none", weights="denoiser"),
+        Facts(
+            family=Setting("family"),
+            latents=Probe("latents"),
+            text=Probe("text"),
+            image=Probe("new image"),
+            weights="denoiser",
+        ),
     ]
     text_encoder: Annotated[TextEncoder, Facts(family=Setting("family"), text=Probe("text"), weights="text_encoder")]
     vae: Annotated[Vae, Facts(family=Setting("family"), latents=Probe("latents"), weights="vae")]
