@@ -26,8 +26,7 @@ from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family, family_has_controlnets
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import auto, contradiction, file_marks, image_conditions, part_probe, small, table, text_probe
-from .pairs import counts, files, inside, lengths, sizes, training
-from .plugins.rule import families_have_the_groups
+from .pairs import counts, files, inside, layers, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
 from .python.rule import untrusted
@@ -308,7 +307,7 @@ def small_model_sizes(view: Any) -> list[Problem]:
     ]
 
 
-for module in (lengths, training, files, counts, sizes, inside, conditions, processes):
+for module in (lengths, training, files, counts, sizes, inside, layers, conditions, processes):
     for each in module.RULES:
         rule(each)
 rule(untrusted)
@@ -317,5 +316,4 @@ rule(pictures_are_taken)
 prober("controlnet_family")(control_family)
 rule(acts_at_all)
 rule(family_has_controlnets)
-rule(families_have_the_groups)
 rule(scale_needs_timesteps)

@@ -75,7 +75,7 @@ def test_groups_are_counted_and_selected(cli, unet):
     expected = [name for name, _ in unet.named_modules() if ".attn1.to_" in name and not name.endswith("to_out")]
     assert [row["name"] for row in told["layers"]] == [name for name in expected if not name.endswith("to_out.1")]
     assert told["groups"]["@self_attention"] == told["matched"] and told["groups"]["@all"] < told["total"]
-    assert f"@self_attention {told['matched']}, @mlp " in cli("layers", EMOJI, "conv_in").stderr
+    assert f"@self_attention {told['matched']}, @text_key_value " in cli("layers", EMOJI, "conv_in").stderr
     assert "@attention" in cli("layers", EMOJI, "--part", "vae", "@cross_attention", code=2).stderr
     assert "speaks of a vae" in cli("layers", EMOJI, "vae:conv_in", "--part", "denoiser", code=2).stderr
     told = json.loads(cli("layers", EMOJI, "vae:encoder.conv_in", "vae:@norm", "--json").stdout)

@@ -169,6 +169,7 @@ def test_empty_latents_and_draws_have_the_shape_that_the_denoiser_sees(
 
     patched = Statistics(1.0, mean=(0.5,) * 16, deviation=(2.0,) * 16, patch=2)
     monkeypatch.setattr(KlVae, "statistics", lambda self, vae: patched)
+    monkeypatch.setattr(KlVae, "vae_patch", lambda self, config: 2)
     ctx = context(workspace)
     own = load_vae(ctx, path="models:tiny")
     empty = empty_latents(own, width=16, height=24, count=2)

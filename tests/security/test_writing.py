@@ -25,6 +25,9 @@ ENDINGS = {"image.save": ".png", "image.log": ".png"}
 
 GIVEN_A_FREE_PATH = {
     "adapter_files/header.py:tensor_hash",
+    "families/dit/family.py:TransformerFamily.save_file",
+    "families/dit/saving.py:_component",
+    "families/dit/saving.py:save_folder",
     "families/kl_vae.py:KlVae.save_vae",
     "families/saving.py:_component",
     "families/saving.py:save_folder",

@@ -26,7 +26,6 @@ class ChromaNetwork(Network):
 @lru_cache(maxsize=1)
 def _cls() -> Any:
     import diffusers
-    from diffusers.models.transformers.transformer_chroma import ChromaSingleTransformerBlock
 
     class ChromaTransformer2DModel(diffusers.ChromaTransformer2DModel):  # type: ignore[misc]
         """diffusers' own calls its single blocks without the mask where it recomputes them, and so trains a network
@@ -47,7 +46,7 @@ def _cls() -> Any:
             super().enable_gradient_checkpointing(partial(self._recomputed, call))
 
         def _recomputed(self, call: Callable[..., Any], block: nn.Module, *args: Any) -> Any:
-            if isinstance(block, ChromaSingleTransformerBlock) and len(args) == 3:
+            if isinstance(block, type(self.single_transformer_blocks[0])) and len(args) == 3:
                 args = (*args, self.mask)
             return call(block, *args)
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -17,20 +17,50 @@ from torch import nn
 from hcpgraph import GraphError
 
 from ...model.clip import Clip
-from ...model.handles import TextEncoder
+from ...model.handles import Denoiser, TextEncoder, Vae
 from .. import file_marks
-from ..base import Components
+from ..base import Components, Family
 from ..identity import modelspec
 from ..networks import State, base_state
 from ..weights import write_json, write_weights
 from .networks import Network, TextNetwork, untied
 
-if TYPE_CHECKING:
-    from .family import TransformerFamily
+
+class Transformers(Family, Protocol):
+    """What writing asks of a family of transformers."""
+
+    @property
+    def transformer(self) -> Network:
+        """The denoiser."""
+
+    @property
+    def vae(self) -> Network:
+        """The autoencoder."""
+
+    @property
+    def texts(self) -> tuple[TextNetwork, ...]:
+        """The text networks."""
+
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        """Components of the pipeline that a saved folder leaves empty."""
+
+    @property
+    def index(self) -> Mapping[str, Any]:
+        """Plain settings of the pipeline."""
+
+    def pipeline_of(self, denoiser: Denoiser) -> str:
+        """The class in diffusers."""
+
+    def full_vae_config(self, vae: Vae) -> dict[str, object]:
+        """Everything that the VAE's class needs."""
+
+    def vae_keys(self, vae: Vae, dtype: torch.dtype) -> State:
+        """The VAE's weights by their keys in a single file."""
 
 
 def save_folder(
-    family: TransformerFamily, folder: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]
+    family: Transformers, folder: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]
 ) -> None:
     """Fill a folder that the family's pipeline in diffusers loads."""
     import diffusers
@@ -68,7 +98,7 @@ def save_folder(
 
 
 def save_file(
-    family: TransformerFamily, path: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]
+    family: Transformers, path: Path, model: Components, dtype: torch.dtype, metadata: Mapping[str, str]
 ) -> None:
     """Write one .safetensors file in the authors' layout; its header holds the configurations too.
 
@@ -95,7 +125,7 @@ def save_file(
 
 
 def networks_of(
-    family: TransformerFamily, text_encoder: TextEncoder, dtype: torch.dtype
+    family: Transformers, text_encoder: TextEncoder, dtype: torch.dtype
 ) -> Iterator[tuple[TextNetwork, Clip, State]]:
     """Every text network that the model has, with its tokenizer and its weights by their names in its own file."""
     state = base_state(text_encoder, dtype)
@@ -116,7 +146,7 @@ def full_config(network: Network, module: nn.Module) -> dict[str, Any]:
     return {**{name: value for name, value in config.items() if not name.startswith("_")}, "_class_name": network.cls}
 
 
-def _configs(family: TransformerFamily, model: Components) -> dict[str, dict[str, Any]]:
+def _configs(family: Transformers, model: Components) -> dict[str, dict[str, Any]]:
     denoiser, text_encoder, vae, process = model
     module = text_encoder.root.module
     there = {clip.name for clip in text_encoder.clips}

@@ -119,7 +119,7 @@ def points(
     """The places that the selectors match, in order, without repetition.
 
     A group that the family does not have is left out where another selector matches: one graph serves families with and
-    without convolutions. A rule tells of it before the run (`plugins.rule`).
+    without convolutions. A rule tells of it before the run (`pairs.layers`).
 
     Args:
         layers: Every layer by its name; `''` is the whole model.

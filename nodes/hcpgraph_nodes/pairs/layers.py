@@ -1,4 +1,4 @@
-"""Torch-free: whether the groups that selectors of layers name are groups of the model's family."""
+"""The groups that selectors of layers name are groups of the model's family."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from hcpgraph.errors import Problem
 
 from ..families.table import families, groups
-from ..pairs.told import error, warning
 from ..selectors import COMPONENTS, GROUPS, split
+from .told import error, warning
 
 
 def families_have_the_groups(view: Any) -> list[Problem]:
@@ -46,3 +46,6 @@ def _lacking(family: str, part: str | None, text: str) -> list[tuple[str, str]]:
     where = f"the {named} of {family}" if named in COMPONENTS else f"a model of the family {family}"
     own = ", ".join(f"@{name}" for name in dict.fromkeys((*known, "all")))
     return [(f"'{text}': {where} has no group @{group}", f"its groups: {own}")]
+
+
+RULES = (families_have_the_groups,)
