@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hcpgraph_nodes.families.table import families
 
 import hcpgraph
 
 from ..graphs.small import small
-from .every_graph import GRAPHS, OWN, PAGES, RUNS, furnished, loaded, table, verdict, written
+from .every_graph import GRAPHS, OWN, PAGES, RUNS, furnished, loaded, own, table, verdict, written
 
 BEFORE = {"sample/lora_word": "train/lora_word", "sample/dreamartist_plus": "train/dreamartist_plus"}
 """Graphs that draw with what another one trained."""
@@ -28,7 +27,7 @@ LARGER: dict[str, dict[str, Any]] = {
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A workspace a family."""
     root = tmp_path_factory.mktemp("families")
-    return {name: furnished(root / name, name) for name in families()}
+    return {name: furnished(root / name, name) for name in own()}
 
 
 def test_the_table_of_the_docs_is_what_validation_says(places: dict[str, Path]) -> None:
@@ -39,7 +38,7 @@ def test_the_table_of_the_docs_is_what_validation_says(places: dict[str, Path]) 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", list(families()))
+@pytest.mark.parametrize("name", own())
 def test_what_the_table_says_runs(places: dict[str, Path], name: str) -> None:
     """With the loader's workers and all other settings as they ship, but for sizes, steps and batches."""
     root, ran = places[name], []
