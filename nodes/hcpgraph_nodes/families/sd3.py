@@ -6,6 +6,7 @@ Source: Esser et al. 2024, https://arxiv.org/abs/2403.03206; StableDiffusion3Pip
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isqrt
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from ..types import Conditioning
 from ..words import tokens
 from .dit.clip import BIG, LARGE, clip
 from .dit.family import TransformerFamily
+from .dit.flux_vae import VAE
 from .dit.layout import Layout, Row, Shapes, rows
 from .dit.networks import Network, TextNetworks, count, first
 from .dit.prompts import layer_from_the_end, networks_of, tokenised
@@ -205,32 +207,8 @@ class SD3(TransformerFamily):
         files=("model.diffusion_model.",),
         sized=sized,
     )
-    vae = Network(
-        name="vae",
-        cls="AutoencoderKL",
-        released={
-            "block_out_channels": [128, 256, 512, 512],
-            "down_block_types": ["DownEncoderBlock2D"] * 4,
-            "up_block_types": ["UpDecoderBlock2D"] * 4,
-            "layers_per_block": 2,
-            "latent_channels": 16,
-            "norm_num_groups": 32,
-            "sample_size": 1024,
-            "scaling_factor": 1.5305,
-            "shift_factor": 0.0609,
-            "use_quant_conv": False,
-            "use_post_quant_conv": False,
-        },
-        tiny={
-            "block_out_channels": [8, 16],
-            "down_block_types": ["DownEncoderBlock2D"] * 2,
-            "up_block_types": ["UpDecoderBlock2D"] * 2,
-            "layers_per_block": 1,
-            "latent_channels": 4,
-            "norm_num_groups": 4,
-            "sample_size": 32,
-        },
-        files=("first_stage_model.",),
+    vae = replace(
+        VAE, released={**VAE.released, "scaling_factor": 1.5305, "shift_factor": 0.0609}, files=("first_stage_model.",)
     )
     texts = (
         clip("text_encoder", "tokenizer", LARGE, "lora_te1_", "clip_l", projected=True),
