@@ -143,18 +143,20 @@ def guidance_has_two_sides(view: Any) -> list[Problem]:
                 hint=f"wire text.encode of an empty prompt to it, or set guidance to {bare:g}",
             )
         ]
-    if not guides and not apart and "negative" in view.connected and "guidance" not in view.auto:
-        return [
-            Problem(
-                "W_NEGATIVE_UNUSED",
-                f"the negative prompt has no effect at guidance {guidance:g}",
-                node=view.node,
-                port="negative",
-                hint=f"raise guidance above {bare:g}",
-                severity="warning",
-            )
-        ]
-    return []
+    if guides or apart or "guidance" in view.auto:
+        return []
+    unused = [name for name in ("negative", "negative_denoiser") if name in view.connected]
+    return [
+        Problem(
+            "W_NEGATIVE_UNUSED",
+            f"the negative {'prompt' if name == 'negative' else 'model'} has no effect at guidance {guidance:g}",
+            node=view.node,
+            port=name,
+            hint=f"raise guidance above {bare:g}",
+            severity="warning",
+        )
+        for name in unused
+    ]
 
 
 @rule

@@ -144,6 +144,8 @@ def test_another_model_for_the_negative(workspace: Path) -> None:
     )
     assert torch.allclose(same, split, atol=1e-5)
     assert (same - other).abs().max() > 1e-3
+    alone, unread = (denoise(*args, handle, **{**common, "guidance": 1.0}).data for handle in (None, changed.model))
+    assert torch.equal(alone, unread), "without guidance there is no negative side to run it for"
 
 
 def test_errors(workspace: Path) -> None:

@@ -67,7 +67,7 @@ class Guided:
             return list(together.chunk(len(sides)))
 
         against = [each for each in (self.bare, self.negative) if each is not None]
-        if self.other is self.denoiser:
+        if self.other is self.denoiser or not against:
             outputs = run(self.denoiser, [*against, self.positive])
         else:
             outputs = [*run(self.other, against), *run(self.denoiser, [self.positive])]
