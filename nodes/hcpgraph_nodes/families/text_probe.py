@@ -19,6 +19,7 @@ KINDS = {
     "shared.weight": "t5",
     "word_embeddings.weight": "bert",
     "embed_tokens.weight": "decoder",
+    "token_embd.weight": "decoder",
 }
 """Ending of the name of a table of tokens -> what kind of network has it; of T5, which has two, the first counts."""
 MODELS = {"clip_text_model": "clip", "t5": "t5", "mt5": "t5", "umt5": "t5", "bert": "bert"}
@@ -58,8 +59,10 @@ def _networks(path: Path) -> list[dict[str, Any]]:
         config = dict(json.loads((path / "config.json").read_text("utf-8")))
         return [{**config, "kind": MODELS.get(str(config.get("model_type")), "decoder")}]
     found: dict[str, dict[str, Any]] = {}
-    for name, shape in header(path).shapes.items():
-        for ending, kind in KINDS.items():
+    shapes = header(path).shapes
+    kinds = KINDS | ({"token_embd.weight": "t5"} if any(name.startswith("enc.blk.") for name in shapes) else {})
+    for name, shape in shapes.items():
+        for ending, kind in kinds.items():
             if name.endswith(ending):
                 stem = name.removesuffix(ending).removesuffix("encoder.")
                 if kind == "t5" or stem not in found:

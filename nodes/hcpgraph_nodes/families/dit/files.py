@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..networks import Config, State
 from ..open_clip import from_open_clip
 from ..tensor_files import header, read
 from ..weights import checked_config, read_config, read_folder
-from .layout import Shapes
+from .layout import Layout, Shapes
 from .networks import Network, TextNetwork
 
 Read = Callable[[Shapes], State]
@@ -71,6 +71,8 @@ def in_file(network: Network, path: Path, config: Path | None, *, alone: bool) -
             hint="give a whole checkpoint, or the file of this network",
         )
     shapes = {name.removeprefix(prefix): size for name, size in told.shapes.items() if name.startswith(prefix)}
+    if (names := _llama(network, shapes)) is not None:
+        shapes = {own: size for name, size in shapes.items() for own in names.own(name)}
     described = _described(network, config) or _written(network, told.metadata, path)
     found = network.own(described or {**network.released, **network.sized(shapes)})
     return Found(found, partial(_state, network, found, path, prefix))
@@ -99,8 +101,16 @@ def _state(network: Network, config: Config, path: Path, prefix: str, shapes: Sh
     state = {name.removeprefix(prefix): value for name, value in read(path, lambda key: key.startswith(prefix)).items()}
     if isinstance(network, TextNetwork) and network.clip and ldm_file.OPEN_CLIP_TOKENS in state:
         return from_open_clip(state, "", {"hidden_size": state[ldm_file.OPEN_CLIP_TOKENS].shape[1]})
+    if (names := _llama(network, state)) is not None:
+        return names.read(state, shapes)
     layout = None if network.layout is None else network.layout(config)
     return layout.read(state, shapes) if layout is not None and layout.is_original(state) else state
+
+
+def _llama(network: Network, names: Iterable[str]) -> Layout | None:
+    """The layout of llama.cpp, where names are in it."""
+    layout = network.llama if isinstance(network, TextNetwork) else None
+    return layout if layout is not None and layout.is_original(names) else None
 
 
 def schedule_of(path: Path, config: Path | None, released: Config) -> Config:

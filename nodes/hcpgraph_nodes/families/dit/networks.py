@@ -124,6 +124,7 @@ class TextNetwork(Network):
         other_kohya: What else stands for it in keys of kohya's kind.
         peft: Whether diffusers reads adapters of it.
         optional: Whether a model may lack it.
+        llama: Its names in the GGUF files of llama.cpp, which are read and not written; None: such are not read.
         tied: Parameters that are others: name -> which one.
         older: What names begin with in older files -> what they begin with today.
         processor_cls: The class in transformers of what the tokenizer's folder has, where that reads pictures too.
@@ -148,6 +149,7 @@ class TextNetwork(Network):
     other_kohya: tuple[str, ...] = ()
     peft: bool = True
     optional: bool = False
+    llama: Layout | None = None
     tied: Mapping[str, str] = field(default_factory=dict)
     older: Mapping[str, str] = field(default_factory=dict)
     processor_cls: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import tokenizers
-from .layout import Shapes
+from .layout import Layout, Shapes, rows
 from .networks import TextNetwork, count, first
 
 TABLE = {
@@ -51,7 +51,7 @@ GGUF = {
     "enc.blk.*.ffn_norm": "encoder.block.*.layer.1.layer_norm",
     "enc.output_norm": "encoder.final_layer_norm",
 }
-"""Names in GGUF files of llama.cpp -> in transformers. Source: gguf-py's tensor_mapping.py (MIT licence)."""
+"""Names in the GGUF files of llama.cpp -> in transformers. Source: tensor_mapping.py of the package gguf."""
 
 
 def t5(
@@ -99,6 +99,7 @@ def t5(
         other_kohya=other_kohya,
         peft=peft,
         optional=optional,
+        llama=Layout(rows(GGUF)),
         tied={"encoder.embed_tokens.weight": "shared.weight"},
     )
 
