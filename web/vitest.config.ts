@@ -7,5 +7,6 @@ export default defineConfig({
     restoreMocks: true,
     pool: "threads",
     maxWorkers: 2,
+    testTimeout: 60_000, // the first that asks for the real nodes waits until Python has read them
   },
 });
