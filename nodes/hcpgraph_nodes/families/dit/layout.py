@@ -86,11 +86,6 @@ class Layout:
     def _back(self) -> _Finder:
         return _Finder((own, row, index) for row in self.rows for index, own in enumerate(row.own))
 
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """Original names that are not those of diffusers: a file that has one is in this layout."""
-        return tuple(row.original for row in self.rows if row.own != (row.original,))
-
     def is_original(self, names: Iterable[str]) -> bool:
         """Whether a file with these names is in this layout rather than in that of diffusers."""
         own = original = 0
