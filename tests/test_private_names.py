@@ -80,8 +80,9 @@ def inductor_options() -> None:
 
 
 def has_cpp_compiler() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
+    from torch._inductor import config
+
+    with config.patch({"cpp.cxx": ("no-such-compiler",)}):
         assert not hcpgraph_nodes.private.has_cpp_compiler()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 import tomllib
 from pathlib import Path
@@ -87,6 +88,18 @@ def test_no_call_takes_nine_values_in_a_row():
         if len({arg.arg for arg in (*found.args.posonlyargs, *found.args.args)} - {"self", "cls"}) >= 9
     ]
     assert long == []
+
+
+def test_no_test_leaves_a_setting_of_torch_away():
+    """pytest's monkeypatch deletes what it puts back; torch's configuration then hides it from the rest of the run."""
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "setattr"
+        if call.args and re.search(r"torch\._(inductor|dynamo)\.config", ast.unparse(call.args[0]))
+    ]
+    assert found == []
 
 
 def test_our_packs_import_public_modules_of_the_engine_alone():
