@@ -12,7 +12,8 @@ from torch import nn
 from ..errors import GraphError
 
 if TYPE_CHECKING:
-    from .region import BoundBody, OpLayout
+    from .layout import OpLayout
+    from .region import BoundBody
 
 DEPTH = 8
 HINT = (

@@ -18,7 +18,8 @@ from ..errors import GraphError
 from ..generators import seed_all
 from ..rng import stream_seed
 from . import gradients
-from .region import BoundBody, OpLayout
+from .layout import OpLayout
+from .region import BoundBody
 
 GLOBAL_STREAM = "global"
 
