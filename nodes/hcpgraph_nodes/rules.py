@@ -26,6 +26,7 @@ from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family, family_has_controlnets
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import auto, contradiction, file_marks, image_conditions, part_probe, small, table, text_probe
+from .image_encoder.probe import encoder_fact
 from .pairs import counts, files, inside, layers, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
@@ -39,7 +40,7 @@ PROBERS: dict[str, Prober] = {}
 RULES: list[Rule] = []
 PASSES: dict[str, Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]] = lengths.PASSES
 LENGTHS: dict[str, dict[str, Callable[[Mapping[str, Any]], bool]]] = lengths.LENGTHS
-CODE = {"family": table.NAME}
+CODE = {"family": table.NAME, "encoder": table.ENCODERS}
 DEFAULTS, ASKED = auto.DEFAULTS, auto.ASKED
 
 
@@ -316,6 +317,7 @@ rule(untrusted)
 rule(constant_texts)
 rule(pictures_are_taken)
 prober("controlnet_family")(control_family)
+prober("image encoder")(encoder_fact)
 rule(acts_at_all)
 rule(family_has_controlnets)
 rule(scale_needs_timesteps)

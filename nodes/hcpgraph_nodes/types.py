@@ -19,11 +19,17 @@ Keys = tuple[SampleKey, ...]
 
 @port_type(color="#e0a458")
 @dataclass(frozen=True, slots=True)
-class Images:
-    """Pictures (B, 3, H, W), float32 in [0, 1]; `keys` name the samples they came from, if any."""
+class Pictures:
+    """Pictures (B, 3, H, W), float32, of whatever kind; `keys` name the samples they came from, if any."""
 
     data: Tensor
     keys: Keys | None = None
+
+
+@port_type(color="#e0a458")
+@dataclass(frozen=True, slots=True)
+class Images(Pictures):
+    """Pictures (B, 3, H, W), float32 in [0, 1]; `keys` name the samples they came from, if any."""
 
 
 @port_type(color="#8fbf7f", shape="square", gradient=False)
@@ -79,10 +85,23 @@ class Posterior:
 
 @port_type(color="#e0a458", shape="diamond")
 @dataclass(frozen=True, slots=True)
-class Reconstruction:
+class Reconstruction(Pictures):
     """Pictures (B, 3, H, W) as a decoder gives them, float32; about [0, 1], but not cut, so that gradients flow."""
 
+
+@port_type(color="#8fbf7f", shape="diamond")
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a network makes of B samples, float32: one vector for each (B, D), or one for every token (B, L, D).
+
+    Attributes:
+        data: The vectors.
+        grid: Rows and columns of the tokens where they lie in a picture, row by row; None: they do not.
+        keys: The samples that they came from, if any.
+    """
+
     data: Tensor
+    grid: tuple[int, int] | None = None
     keys: Keys | None = None
 
 

@@ -42,7 +42,8 @@ from hcpgraph.errors import did_you_mean
 if TYPE_CHECKING:
     from hcpgraph.declaring.tables import Row
 
-NAME = "families"
+NAME, ENCODERS = "families", "image_encoders"
+"""Tables: families of models, and kinds of image encoders (`image_encoder.kinds`)."""
 
 
 def families() -> Mapping[str, Row]:
@@ -86,13 +87,14 @@ def conditions(name: Any) -> frozenset[str] | None:
 
 
 def groups(name: str, component: str | None) -> dict[str, list[str]]:
-    """The groups of layers of a component: name -> selectors; none of a family that nobody declares.
+    """The groups of layers of a component: name -> selectors; none of a family or image encoder that nobody declares.
 
     Raises:
         GraphError: E_FAMILY, it names a row of `layer_groups` that nobody declares.
     """
     found: dict[str, list[str]] = {}
-    for each in (said(name, "groups") or {}).get(component, ()):
+    row = families().get(name) or table(ENCODERS).get(name)
+    for each in (row.values.get("groups") or {} if row else {}).get(component, ()):
         for group, selectors in (each if isinstance(each, dict) else _shared(name, each)).items():
             found.setdefault(group, []).extend(selectors)
     return found

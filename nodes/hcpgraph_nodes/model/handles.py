@@ -21,6 +21,7 @@ from .activation import Activation
 from .call import Plugin
 from .clip import Clip
 from .compiled import Compiling
+from .preprocessing import Preprocessing
 from .root import Root, twin
 
 P = TypeVar("P", bound=tuple[Any, ...])
@@ -171,16 +172,29 @@ class ControlNet(Handle):
     """A network that leads a denoiser by pictures, such as edge maps or poses."""
 
 
+@port_type(color="#b98a5e", weights="runs", told=("encoder",))
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ImageEncoder(Handle):
+    """A network that makes features of pictures, such as CLIP's or DINOv2.
+
+    Attributes:
+        preprocessing: How pictures become what it reads.
+    """
+
+    preprocessing: Preprocessing
+
+
 COMPONENTS: dict[type[Handle], str] = {
     Denoiser: "denoiser",
     TextEncoder: "text_encoder",
     Vae: "vae",
     ControlNet: "controlnet",
+    ImageEncoder: "image_encoder",
 }
 
 
 def component(value: Any) -> str:
-    """`denoiser`, `text_encoder`, `vae` or `controlnet`.
+    """`denoiser`, `text_encoder`, `vae`, `controlnet` or `image_encoder`.
 
     Raises:
         GraphError: E_NO_MODEL, the value is no model handle.
@@ -190,7 +204,7 @@ def component(value: Any) -> str:
         raise GraphError(
             "E_NO_MODEL",
             f"this port takes a model, not {type(value).__name__}",
-            hint="wire the denoiser, the text encoder or the vae of a model, or a ControlNet",
+            hint="wire the denoiser, the text encoder or the vae of a model, a ControlNet or an image encoder",
         )
     return name
 
