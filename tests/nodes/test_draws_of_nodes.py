@@ -52,6 +52,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "text.template": {"templates": SENTENCES},
     "text.template_pair": {"templates": SENTENCES},
     "text.wildcards": {},
+    "timesteps.grid": {},
     "vae.new": {"channels": [8, 16]},
     "vae.sample": {},
     "word.new": {"name": "zzz", "noise": 1.0},

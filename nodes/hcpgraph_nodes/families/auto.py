@@ -65,6 +65,7 @@ DEFAULTS: Mapping[str, Mapping[str, StandsFor]] = {
     "data.long_edge_bucket": {"step_size": STEP},
     "data.fixed_bucket": {"width": of_family("model", "width"), "height": of_family("model", "height")},
     "sample.empty_latents": {"width": of_family("vae", "width"), "height": of_family("vae", "height")},
+    "sample.caption_latents": {"width": of_family("vae", "width"), "height": of_family("vae", "height")},
     "sample.denoise": {name: of_family("denoiser", name) for name in ("sampler", "steps", "guidance")},
     "diffusion.timesteps": {"distribution": of_family("schedule", "distribution")},
     "loss.weighting": {"scheme": of_family("process", "weighting")},

@@ -16,6 +16,7 @@ from ...types import Process, wide
 from .edm import Edm
 
 KINDS = ("epsilon", "v_prediction", "sample", "flow", "edm")
+Pair = tuple[Tensor, Tensor]
 REASONS = {
     "epsilon": "nothing is left of the picture there (α = 0), and the noise alone does not say what it was",
     "sample": "there is no noise there (σ = 0), and the picture alone does not say which would be added",
@@ -72,12 +73,29 @@ def converted(process: Process, kind: str, data: Tensor, noisy: Tensor, t: Tenso
     """
     if kind == to:
         return data
-    (a, b), (wanted_a, wanted_b) = combination(process, kind, t), combination(process, to, t)
+    return combined(process, kind, data, noisy, t, *combination(process, to, t), to)
+
+
+def moved(process: Process, kind: str, data: Tensor, noisy: Tensor, t: Tensor, coefficients: Pair) -> Tensor:
+    """The latents a x_0 + b ε (B, C, h, w) with coefficients (B,) of one's own, of what a prediction says at t (B,).
+
+    Raises:
+        GraphError: E_PREDICTION, the process has no such prediction; E_SCHEDULE, at one of the times the prediction
+            does not say both the picture and the noise.
+    """
+    return combined(process, kind, data, noisy, t, *coefficients, "sample" if kind == "epsilon" else "epsilon")
+
+
+def combined(
+    process: Process, kind: str, data: Tensor, noisy: Tensor, t: Tensor, a: Tensor, b: Tensor, to: str
+) -> Tensor:
+    """a x_0 + b ε (B, C, h, w) of a prediction of x_t; `to` is what is asked for, in words."""
+    own_a, own_b = combination(process, kind, t)
     alpha, sigma = process.coefficients(t)
-    divisor = a * sigma - b * alpha
+    divisor = own_a * sigma - own_b * alpha
     if (kind == "epsilon" and (process.zero_snr or process.kind == "flow")) or kind == "sample":
         _refuse(kind, to, t, divisor)
-    own, other = (wanted_a * sigma - wanted_b * alpha) / divisor, (a * wanted_b - wanted_a * b) / divisor
+    own, other = (a * sigma - b * alpha) / divisor, (own_a * b - a * own_b) / divisor
     return wide(own, data) * data + wide(other, noisy) * noisy
 
 
