@@ -18,6 +18,7 @@ _LAZY = {
     "Body": "declaring.body",
     "Choose": "declaring.spec",
     "Facts": "declaring.spec",
+    "Later": "declaring.spec",
     "Lazy": "declaring.spec",
     "Many": "declaring.spec",
     "Port": "declaring.spec",
@@ -49,6 +50,7 @@ __all__ = [
     "Graph",
     "GraphError",
     "GraphErrors",
+    "Later",
     "Lazy",
     "Many",
     "Options",
@@ -76,7 +78,7 @@ if TYPE_CHECKING:
     from .declaring.body import Body
     from .declaring.node import node
     from .declaring.registry import default_registry, table
-    from .declaring.spec import Choose, Facts, Lazy, Many, Port, Probe, Setting, Whole
+    from .declaring.spec import Choose, Facts, Later, Lazy, Many, Port, Probe, Setting, Whole
     from .document import dump, load, loads
     from .document.graph import Graph
     from .document.migration import migrate

@@ -18,7 +18,7 @@ from ..document.fileformat import MAX_PROBLEMS
 from ..document.graph import Graph
 from ..errors import Problem, bounded
 from ..paths import Roots
-from . import bundles, defaults, lengths
+from . import bundles, defaults, later, lengths
 from . import settings as setting_rules
 from .flat import Flat, FlatNode, owns
 from .flatten import flatten
@@ -84,6 +84,7 @@ def analyse(
     for node in flat.nodes.values():
         _check_node(flat, node, settings[node.id], registry, roots, files)
     wires = infer(flat, order, registry, settings, roots.resolve)
+    later.check(flat, wires, registry.types)
     meant = defaults.resolve(flat, settings, wires, registry)
     weights = weigh(flat, order, wires, registry.types)
     long = lengths.resolve(flat, settings, wires, weights, registry)

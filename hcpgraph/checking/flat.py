@@ -31,10 +31,23 @@ class FlatNode:
     wired: dict[str, Source] = field(default_factory=dict)
 
     def sources(self) -> Iterable[Source]:
-        """What its begin waits for: wires into inputs and settings."""
+        """Wires into inputs and settings."""
         for sources in self.inputs.values():
             yield from sources
         yield from self.wired.values()
+
+    def waits_for(self) -> Iterable[Source]:
+        """What its begin waits for: wires into settings and inputs, but those that are read when the pass is over."""
+        later = self.spec.later if self.spec is not None else ()
+        for name, sources in self.inputs.items():
+            if name not in later:
+                yield from sources
+        yield from self.wired.values()
+
+    def later_sources(self) -> Iterable[tuple[str, Source]]:
+        """What is read when the pass is over, by port."""
+        for name in self.spec.later if self.spec is not None else ():
+            yield from ((name, source) for source in self.inputs.get(name, ()))
 
     def exit_sources(self) -> Iterable[Source]:
         for sources in self.exits.values():

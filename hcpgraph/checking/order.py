@@ -88,7 +88,7 @@ def sort(flat: Flat) -> Order:
             link((node.parent, BEGIN), begin)
             if owns(flat.nodes[node.parent]):
                 link(end, (node.parent, END))
-        for source in node.sources():
+        for source in node.waits_for():
             if node.spec is None and node.id in flat.chain(source[0]):
                 continue  # an exit, as far as can be told of an unknown type
             first = source_vertex(flat, source)
@@ -97,6 +97,9 @@ def sort(flat: Flat) -> Order:
                 link(first, (owner, BEGIN))
         for source in node.exit_sources():
             link(source_vertex(flat, source), end)
+        for _, source in node.later_sources():
+            if (owner := outermost(flat, source, node)) is not None and owner != source[0]:
+                link(source_vertex(flat, source), (owner, BEGIN))
     ready = [vertex for vertex, count in waits.items() if count == 0]
     done: list[Vertex] = []
     ready.reverse()

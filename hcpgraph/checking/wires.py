@@ -58,13 +58,19 @@ def infer(
         begins, ends = part == BEGIN, part != BEGIN or not owns(node)
         if begins:
             known[id] = _Known()
-            _inputs(flat, node, node.spec.inputs, node.inputs, registry, wires, known[id])
+            ports = tuple(port for port in node.spec.inputs if not port.later)
+            _inputs(flat, node, ports, node.inputs, registry, wires, known[id])
             _settings_wires(flat, node, registry, wires)
             _sources(node, node.spec.entries, wires, known[id], settings[id], registry, resolve)
         if ends:
             if node.spec.exits:
                 _inputs(flat, node, node.spec.exits, node.exits, registry, wires, known[id])
             _sources(node, node.spec.outputs, wires, known[id], settings[id], registry, resolve)
+    for id, told in known.items():
+        node = flat.nodes[id]
+        if node.spec is not None and node.spec.later:
+            ports = tuple(port for port in node.spec.inputs if port.later)
+            _inputs(flat, node, ports, node.inputs, registry, wires, told)
     return wires
 
 

@@ -226,6 +226,7 @@ def _read(
         **common,
     )
     _check(spec)
+    _check_later(spec, target)
     defaults = {p.name: None if p.default is p.empty else p.default for p in positional}
     exit_type = get_args(hints["body"])[1] if exits else None
     return Impl(spec, target, model, defaults, get_origin(exit_type) or exit_type)
@@ -265,6 +266,16 @@ def _check(spec: NodeSpec) -> None:
         )
     if spec.cache not in ("ram", "disk", "none"):
         raise SpecError(f"{spec.id}: cache is ram, disk or none, not '{spec.cache}'")
+
+
+def _check_later(spec: NodeSpec, target: Any) -> None:
+    """What is read when a pass is over is committed to the instance of a class."""
+    if not spec.later:
+        return
+    if not spec.is_class or not spec.has("state") or not hasattr(target, "commit"):
+        raise SpecError(f"{spec.id}: later ports are those of a class with the effect 'state' and a method commit")
+    if crowded := sorted(port.name for port in spec.inputs if port.later and (port.many or port.lazy)):
+        raise SpecError(f"{spec.id}: later ports take one wire: {crowded}")
 
 
 _MISSING = object()

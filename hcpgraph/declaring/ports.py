@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from ..errors import SpecError
 from ..types import describe
-from .spec import LAZY, MANY, Facts, PortSpec, Whole
+from .spec import LATER, LAZY, MANY, Facts, PortSpec, Whole
 
 
 def port(id: str, name: str, hint: Any, helps: Mapping[str, str], optional: bool) -> PortSpec:
@@ -35,6 +35,7 @@ def port(id: str, name: str, hint: Any, helps: Mapping[str, str], optional: bool
         optional=optional or kind.endswith("?"),
         many=many,
         lazy=LAZY in metadata,
+        later=LATER in metadata,
         help=helps[name],
         facts=facts[0].to_json() if facts else {},
     )

@@ -24,10 +24,14 @@ class _Marker:
 
 MANY = _Marker("many")
 LAZY = _Marker("lazy")
+LATER = _Marker("later")
 Many = Annotated[tuple[T, ...], MANY]
 """`Many[T]`: a port that takes many wires, in order; the function receives a tuple."""
 Lazy = Annotated[T, LAZY]
 """`Lazy[T]`: a port whose branch runs only if the node's `choose` table asks for it; otherwise it is None."""
+Later = Annotated[T, LATER]
+"""`Later[T]`: a port that is read when the pass is over, and so may stand on what the node gave in this pass. The
+class's `commit(NAME=value)` gets the values of its later ports, detached; the call gets None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class PortSpec:
     optional: bool = False
     many: bool = False
     lazy: bool = False
+    later: bool = False
     help: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -179,6 +184,11 @@ class NodeSpec:
     @cached_property
     def input(self) -> dict[str, PortSpec]:
         return {port.name: port for port in self.inputs}
+
+    @cached_property
+    def later(self) -> frozenset[str]:
+        """Input ports that are read when a pass is over."""
+        return frozenset(port.name for port in self.inputs if port.later)
 
     @cached_property
     def output(self) -> dict[str, PortSpec]:

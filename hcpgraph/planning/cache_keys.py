@@ -152,7 +152,8 @@ class _Work:
     def common(self, node: FlatNode) -> list[str]:
         """Type and random stream."""
         drawn = "random" in self._analysis.weights.effects[node.id]
-        return [node.type, *([f"stream:{node.stream}:{self._seed}"] if drawn else [])]
+        own = [f"state:{node.stream}"] if node.spec is not None and node.spec.later else []
+        return [node.type, *([f"stream:{node.stream}:{self._seed}"] if drawn else []), *own]
 
     def inputs(self, node: FlatNode, settings: Mapping[str, Any], keys: Mapping[str, str | None]) -> list[str | None]:
         """Keys of what comes in over wires and, for the owner of a region, of what its body gives."""
@@ -175,12 +176,18 @@ class _Work:
         """Wires that count, by what they feed; what only writes does not, where the owner keeps its own checkpoint."""
         assert node.spec is not None
         wanted = chosen(node, settings) if node.spec.choose else None
-        for name in sorted(node.inputs):
+        for name in sorted(node.inputs.keys() - node.spec.later):
             if wanted is None or not node.spec.input[name].lazy or name in wanted:
                 yield from ((name, source) for source in node.inputs[name])
         yield from ((f"@{name}", source) for name, source in node.wired.items() if name not in settings)
         if node.spec.body:
             yield from ((f"exit:{name}", source) for name in sorted(node.exits) for source in node.exits[name])
+            yield from self._kept(node.id)
+
+    def _kept(self, owner: str) -> Iterable[tuple[str, Source]]:
+        """What the passes of a region hand on to the next ones and an exit stands on."""
+        nodes = (self._analysis.flat.nodes[id] for id in self._demand[owner].exits)
+        return sorted((f"later:{n.stream}:{name}", source) for n in nodes for name, source in n.later_sources())
 
     def _of(self, source: Source, keys: Mapping[str, str | None]) -> str | None:
         giver = self._analysis.flat.nodes[source[0]]

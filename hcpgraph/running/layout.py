@@ -39,6 +39,7 @@ class Layout:
         constants: Slot -> value, for ports that nothing is connected to.
         entries: Entry name -> slot.
         exits: Exit name -> slots of what feeds it.
+        later: Node, port and slot of what is handed on to the next pass.
     """
 
     owner: str
@@ -47,6 +48,7 @@ class Layout:
     constants: list[tuple[int, Any]] = field(default_factory=list)
     entries: dict[str, int] = field(default_factory=dict)
     exits: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    later: list[tuple[str, str, int]] = field(default_factory=list)
     ops: list[OpLayout] = field(default_factory=list)
 
 
@@ -85,7 +87,7 @@ def lay_out(plan: Plan, owner: str, layout_of: Callable[[str], Layout]) -> Layou
             sources = [source for source in inner.inputs.get(port.name, ()) if source in wanted]
             if port.many:
                 arguments.append(tuple(slot(source) for source in sources))
-            elif sources:
+            elif sources and not port.later:
                 arguments.append(slot(sources[0]))
             else:
                 layout.constants.append((fresh(), impl.port_defaults[port.name]))
@@ -99,13 +101,15 @@ def lay_out(plan: Plan, owner: str, layout_of: Callable[[str], Layout]) -> Layou
             slots[(id, port.name)] = fresh()
             outputs.append(layout.size - 1)
         layout.ops.append(OpLayout(id, inner, impl, tuple(arguments), tuple(outputs), tuple(captures)))
+    for op in layout.ops:
+        layout.later += ((op.id, name, slot(source)) for name, source in op.node.later_sources())
     layout.exits = {name: tuple(slot(source) for source in sources) for name, sources in node.exits.items()}
     _mark_last_reads(layout)
     return layout
 
 
 def _mark_last_reads(layout: Layout) -> None:
-    kept = {slot for slots in layout.exits.values() for slot in slots}
+    kept = {slot for slots in layout.exits.values() for slot in slots} | {slot for *_, slot in layout.later}
     made = {slot for op in layout.ops for slot in op.outputs}
     seen: set[int] = set()
     for op in reversed(layout.ops):

@@ -240,6 +240,18 @@ class BoundBody(Body[Any, Any]):
             layout = self.layout_of(op)
             raise failed(layout.id, layout.impl, flat_arguments(layout.arguments, slots), error) from error
 
+    def commit(self, id: str, values: Mapping[str, Any]) -> None:
+        """Hand a stateful node what it reads when the pass is over.
+
+        Raises:
+            GraphError: the node failed.
+        """
+        op = next(op for op in self.layout.ops if op.id == id)
+        try:
+            self.instances[id].commit(**values)
+        except (Exception, SystemExit) as error:
+            raise failed(id, op.impl, [], error) from error
+
     def draws(self, id: str) -> bool:
         """Whether an op may draw from the global generators, because of itself or of a region around it."""
         return id in self.drawing or (self.around is not None and self.around.draws(self.layout.owner))

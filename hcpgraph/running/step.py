@@ -18,6 +18,7 @@ from ..errors import GraphError
 from ..generators import seed_all
 from ..rng import stream_seed
 from . import gradients
+from .detached import detached
 from .layout import OpLayout
 from .region import BoundBody
 
@@ -53,6 +54,7 @@ class StepModule(nn.Module):
         reaching = _reaching(body, body.trained)
         body.drawing = frozenset(body.layout.ops[index].id for index in reaching)
         self.members = _groups(body, self.losses, reaching)
+        self._later = body.layout.later
         self.groups = len(self.members)
         self._frozen_ops: list[list[tuple[Any, ...]]] = []
         self._group_ops: list[list[tuple[Any, ...]]] = []
@@ -66,6 +68,10 @@ class StepModule(nn.Module):
             ops = {i: _lasting(body.ops[i], later) for i in sorted(new)}
             self._frozen_ops.append([op for i, op in ops.items() if i < first])
             self._group_ops.append([op for i, op in ops.items() if i >= first])
+        late = sorted(_ancestors(body, [slot for *_, slot in self._later]) - done)
+        later = set().union(*(_reads(op) for i, op in enumerate(body.layout.ops) if i not in done.union(late)))
+        self._late = [_lasting(body.ops[i], later) for i in late]
+        done.update(late)
         after = [i for i in range(len(body.ops)) if i not in done]
         self._after = [body.ops[i] for i in after]
         self._start = [body.ops[i] for i in after if not _ancestors(body, _reads(body.layout.ops[i])) & done]
@@ -111,6 +117,23 @@ class StepModule(nn.Module):
                     "E_BATCH", f"a loss of {count} samples", node=self.body.layout.owner, port=port, hint=hint
                 )
         return counts
+
+    def commit(self) -> None:
+        """Hand on what nodes keep for the next pass: when the last group of this one is done, before the optimizer.
+
+        What nothing else needs is computed now, without gradients.
+        """
+        if not self._later:
+            return
+        scope = self.body.scope
+        with torch.no_grad():
+            seed_all(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, self.groups)))
+            self.body.execute(self._slots, self._late)
+            values: dict[str, dict[str, Any]] = {}
+            for id, port, slot in self._later:
+                values.setdefault(id, {})[port] = detached(self._slots[slot])
+            for id, kept in values.items():
+                self.body.commit(id, kept)
 
     def _run(self, group: int) -> None:
         """What reaches no trained weights, then the rest: dropout draws from global generators, seeded in between."""

@@ -27,6 +27,7 @@ PUBLIC = frozenset(
         "hcpgraph.processes.readers",
         "hcpgraph.rng",
         "hcpgraph.running.codec",
+        "hcpgraph.running.detached",
         "hcpgraph.running.part",
         "hcpgraph.running.step",
         "hcpgraph.testing",

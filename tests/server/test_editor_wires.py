@@ -27,6 +27,7 @@ TRIES = [
     ("quickstart/train_lora", 1_000),
     ("train/lora", 400),
     ("train/scratch", 400),
+    ("train/scratch with train.state", 800),
     pytest.param("quickstart/train_lora", 10_000, marks=pytest.mark.long),
 ]
 
@@ -41,11 +42,15 @@ def _is_at(problem: Problem, node: str, port: str) -> bool:
 @pytest.mark.parametrize(("name", "tries"), TRIES)
 def test_a_wire_is_offered_if_and_only_if_the_engine_takes_it(name: str, tries: int, tmp_path: Path) -> None:
     registry, roots = default_registry(), Roots(tmp_path)
-    path = ROOT / "graphs" / f"{name}.json"
-    graph = document.load(path)
+    name, _, more = name.partition(" with ")
+    graph = document.load(ROOT / "graphs" / f"{name}.json")
+    if more:
+        owner = next(id for id, node in graph.nodes.items() if node.type == "train.loop")
+        graph.add(more, "kept", inside=owner)
+        graph.connect("prompts.out", "kept.initial")
     known = analyse(graph, registry, roots)
     before = {(problem.code, problem.node, problem.port) for problem in known.problems}
-    value = json.loads(path.read_bytes())
+    value = json.loads(graph.dump())
     whole = {"requires": {}, "meta": {}, "graphs": {}, "view": {}, "interface": {}, **value}
     told = json.loads(check(json.dumps({"graph": whole}).encode(), roots, ()))
     tried = editor("connecting", graph=whole, specs=json.loads(specs("en", ())[0]), check=told, seed=7, count=tries)

@@ -143,6 +143,7 @@ class PortSpec(TypedDict):
     optional: NotRequired[bool]
     many: NotRequired[bool]
     lazy: NotRequired[bool]
+    later: NotRequired[bool]
     help: NotRequired[str]
     facts: NotRequired[dict[str, Json]]
     part_of: NotRequired[Annotated[str, Field(description="The port for a whole bundle that can stand for this one.")]]

@@ -74,6 +74,7 @@ class Accumulation:
                 else:
                     with self.accelerator.no_sync(self.model):
                         self._backward(group, step * self.passes + micro, totals, found)
+            self.module.commit()
         return found
 
     def _backward(

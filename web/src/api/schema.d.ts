@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle fe55f1d024f6737640c0b9d9765454102ad009c3f3a78f46ff9224f47f29e0fe
+// bundle 60710c4db02ae51227dee738a2892ec1b6417f5c5349f0cd3e60f0e725884cb1
 /**
  * Any JSON value.
  */
@@ -968,6 +968,7 @@ export interface PortSpec {
   optional?: boolean;
   many?: boolean;
   lazy?: boolean;
+  later?: boolean;
   help?: string;
   facts?: {
     [k: string]: Json;

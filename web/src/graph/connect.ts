@@ -1,5 +1,6 @@
 import type { Body, Check, GraphFile } from "../api/schema";
 import { type BodyPath, bareTarget, bodyAt, flatId, ownerOf, promotedAs, splitTarget } from "./body";
+import { targetInfo } from "./face";
 import { remembered } from "./memo";
 import { sourceVertex, targetVertices, type Vertex, waitingFor, waitsFor } from "./order";
 import { isTarget, type PortView, portsOf, resolvedType, shapeOf } from "./ports";
@@ -118,7 +119,8 @@ function judge(held: Held, to: PortView, target: string): Verdict {
     const name = promotedAs(body, target);
     if (name !== null) return { ok: false, why: "graph.connect.promoted", values: { name } };
   }
-  if (ownerOf(port.address) === ownerOf(target) && !(port.side === "entry" && to.side === "exit")) {
+  const inside = port.side === "entry" && to.side === "exit";
+  if (ownerOf(port.address) === ownerOf(target) && !inside && !targetInfo(graph, body, target, specs)?.later) {
     return { ok: false, why: "graph.connect.self" };
   }
   const after = targetVertices(graph, body, port.address, target, specs);

@@ -9,6 +9,8 @@ export interface TargetInfo {
   type: string;
   optional: boolean;
   many: boolean;
+  /** Read when the pass is over: it may stand on what its node gives. */
+  later?: boolean;
   help: string;
   /** Of a setting. */
   schema: SettingSchema | null;
@@ -103,6 +105,7 @@ function fromPort(port: PortSpec, kind: "input" | "exit"): TargetInfo {
     type: port.type,
     optional,
     many,
+    ...(port.later ? { later: true } : {}),
     help: port.help ?? "",
     schema: null,
     value: null,

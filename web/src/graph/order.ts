@@ -120,7 +120,10 @@ export function sourceVertex(graph: GraphFile, body: Body, source: string, specs
 function targetVertex(graph: GraphFile, body: Body, target: string, specs: SpecIndex): Vertex {
   const { node, port } = splitTarget(target);
   if (isInstance(graph, body, node)) return begin(`${node}.${port}`);
-  return targetInfo(graph, body, target, specs)?.kind === "exit" ? end(node) : begin(node);
+  const info = targetInfo(graph, body, target, specs);
+  // What is read when the pass is over: nothing waits for it.
+  if (info?.later) return `${node}~${port}`;
+  return info?.kind === "exit" ? end(node) : begin(node);
 }
 
 /** What waits for a wire: its target, and the outermost region around it that the wire enters. */
