@@ -133,7 +133,7 @@ def test_gradients_go_through_or_end_by_declaration(id: str, tmp_path: Path, oth
 
 def test_the_nodes_that_end_gradients_are_these() -> None:
     cut = {id for id, spec in hcpgraph.default_registry().specs.items() if not spec.gradient}
-    assert cut == {"diffusion.as_target", "noise.gaussian", "sample.denoise", "tensor.stop_gradient"}
+    assert cut == {"diffusion.as_target", "noise.coarse", "noise.gaussian", "sample.denoise", "tensor.stop_gradient"}
 
 
 def test_gradients_go_through_a_model_that_is_frozen(others: dict[str, Any], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`diffusion.boundary`: what makes a network a consistency model.
 
 Sources: Song et al. 2023, https://arxiv.org/abs/2303.01469 (equation 5; c_skip and c_out in appendix C); Luo et al.
-2023, https://arxiv.org/abs/2310.04378 (equation 9), as diffusers' LCMScheduler writes it.
+2023, https://arxiv.org/abs/2310.04378, as diffusers' LCMScheduler writes it.
 """
 
 from __future__ import annotations
