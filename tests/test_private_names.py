@@ -141,6 +141,12 @@ def condition_reader() -> None:
     assert network(torch.zeros(1, 3, 8, 8)).shape[1] == 4
 
 
+def resampler() -> None:
+    sizes = {"width": 6, "out_width": 4, "tokens": 3, "hidden": 8, "depth": 1, "heads": 2, "head_width": 4, "grows": 2}
+    made = hcpgraph_nodes.private.resampler(**sizes)
+    assert made(torch.ones(2, 5, 6)).shape == (2, 3, 4)
+
+
 def table_fingerprint() -> None:
     datasets = pytest.importorskip("datasets")
     make = datasets.Dataset.from_dict
@@ -173,6 +179,7 @@ USES = {
     dc_weights: "diffusers.loaders.single_file_utils.convert_autoencoder_dc_checkpoint_to_diffusers",
     condition_reader: "diffusers.models.controlnets.controlnet.ControlNetConditioningEmbedding",
     table_fingerprint: "datasets.Dataset._fingerprint",
+    resampler: "diffusers.models.embeddings.IPAdapterPlusImageProjection",
     table_folders: "datasets.config",
 }
 

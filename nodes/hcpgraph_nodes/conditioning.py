@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+SampleKey = tuple[str, int, int]
+Keys = tuple[SampleKey, ...]
 TEXT, POOLED = "text", "pooled"
 CHANNELS, TOKENS = "image_channels", "image_tokens_"
 """Names of image conditions: what stands beside the channels of the noisy latents; references, numbered from 1."""
@@ -31,10 +33,12 @@ class Conditioning:
     Attributes:
         parts: The parts by name.
         masks: Of parts of tokens (B, L, D): (B, L), bool, True where a token is no padding. Without one all count.
+        keys: The samples that the rows are of, if any.
     """
 
     parts: Mapping[str, Tensor]
     masks: Mapping[str, Tensor] = field(default_factory=dict)
+    keys: Keys | None = None
 
     @classmethod
     def of(
@@ -107,12 +111,17 @@ class Conditioning:
 
     def with_parts(self, **parts: Tensor) -> Conditioning:
         """The same with further parts, or with others in the place of its own."""
-        return Conditioning({**self.parts, **parts}, dict(self.masks))
+        return Conditioning({**self.parts, **parts}, dict(self.masks), self.keys)
+
+    def with_tokens(self, name: str, tokens: Tensor, mask: Tensor | None) -> Conditioning:
+        """The same with a part and its mask (B, L), in the place of its own or beside the others."""
+        masks = {part: own for part, own in self.masks.items() if part != name}
+        return Conditioning({**self.parts, name: tokens}, masks if mask is None else {**masks, name: mask}, self.keys)
 
     def to(self, device: torch.device) -> Conditioning:
         """The same on a device."""
         parts, masks = ({name: one.to(device) for name, one in all.items()} for all in (self.parts, self.masks))
-        return Conditioning(parts, masks)
+        return Conditioning(parts, masks, self.keys)
 
     def with_conditions_of(self, other: Conditioning) -> Conditioning:
         """The same with what the other one has beside its text, such as a picture, where it has none of its own."""
@@ -122,7 +131,7 @@ class Conditioning:
             if not name.startswith((TEXT, POOLED)) and name not in self.parts
         }
         masks = {name: mask for name, mask in other.masks.items() if name in others}
-        return Conditioning({**self.parts, **others}, {**self.masks, **masks})
+        return Conditioning({**self.parts, **others}, {**self.masks, **masks}, self.keys)
 
     def rows(self, count: int) -> Conditioning:
         """One row a sample: a single row stands for all of them.
@@ -139,6 +148,7 @@ class Conditioning:
         return Conditioning(
             {name: part.expand(count, *part.shape[1:]) for name, part in self.parts.items()},
             {name: mask.expand(count, *mask.shape[1:]) for name, mask in self.masks.items()},
+            self.keys if self.count == count else None,
         )
 
     def alike(self, other: Conditioning) -> bool:
@@ -168,9 +178,9 @@ class Conditioning:
             ragged = found[0].dim() == 3 and len({part.shape[1] for part in found}) > 1
             if ragged or any(mask is not None for mask in given):
                 longest = max(part.shape[1] for part in found)
-                filled = [_every(part) if mask is None else mask for part, mask in zip(found, given, strict=True)]
-                found = [_padded(part, longest) for part in found]
-                masks[name] = torch.cat([_padded(mask, longest) for mask in filled])
+                filled = [every(part) if mask is None else mask for part, mask in zip(found, given, strict=True)]
+                found = [padded(part, longest) for part in found]
+                masks[name] = torch.cat([padded(mask, longest) for mask in filled])
             if len({part.shape[1:] for part in found}) > 1:
                 shapes = ", ".join(str(list(part.shape)) for part in found)
                 raise GraphError(
@@ -179,20 +189,22 @@ class Conditioning:
                     hint="make them for pictures of one size, with one model",
                 )
             parts[name] = torch.cat(found)
-        return cls(parts, masks)
+        keys = [one.keys for one in all]
+        return cls(parts, masks, None if None in keys else tuple(key for own in keys for key in own or ()))
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}
 
 
-def _every(part: Tensor) -> Tensor:
+def every(part: Tensor) -> Tensor:
+    """The mask (B, L) of tokens (B, L, D) that all count."""
     import torch
 
     return torch.ones(part.shape[:2], dtype=torch.bool, device=part.device)
 
 
-def _padded(values: Tensor, length: int) -> Tensor:
+def padded(values: Tensor, length: int) -> Tensor:
     """Zeros (False in a mask) behind the tokens of (B, L) or (B, L, D)."""
     import torch
 

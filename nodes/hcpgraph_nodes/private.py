@@ -173,6 +173,27 @@ def condition_reader(width: int, channels: int, widths: Sequence[int]) -> nn.Mod
     return made
 
 
+def resampler(
+    width: int, out_width: int, tokens: int, hidden: int, depth: int, heads: int, head_width: int, grows: float
+) -> nn.Module:
+    """IP-Adapter Plus' resampler, untrained; diffusers.models.embeddings.
+
+    Args:
+        width: Of the tokens that it reads (B, L, width).
+        out_width: Of those that it gives (B, tokens, out_width).
+        tokens: How many it gives.
+        hidden: Width within.
+        depth: Blocks.
+        heads: Of attention.
+        head_width: Of one of them.
+        grows: How many times wider the network of a block is within.
+    """
+    from diffusers.models.embeddings import IPAdapterPlusImageProjection
+
+    made: nn.Module = IPAdapterPlusImageProjection(width, out_width, hidden, depth, head_width, heads, tokens, grows)
+    return made
+
+
 def table_fingerprint(table: Any) -> str:
     """What a table of Hugging Face's datasets is made of, in short; Dataset._fingerprint."""
     return str(table._fingerprint)

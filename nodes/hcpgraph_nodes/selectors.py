@@ -1,9 +1,9 @@
 """Which component of a model a selector of layers speaks of: the part of its grammar that needs no layers and no torch.
 
 A selector may begin with the name of a component: `denoiser:`, `text_encoder:` (all text networks of a model),
-`text_encoder_1:`, `text_encoder_2:`, `text_encoder_3:` (one of them), `vae:`, `controlnet:` or `image_encoder:`. What
-follows is a selector as `plugins.blocks.selector` reads it: a name, `re:`, `cls:`, `pre_hook:` or an @group. Without a
-beginning it speaks of whatever is on the wire, of a whole model of its denoiser.
+`text_encoder_1:`, `text_encoder_2:`, `text_encoder_3:` (one of them), `vae:`, `controlnet:`, `image_encoder:` or
+`projection:`. What follows is a selector as `plugins.blocks.selector` reads it: a name, `re:`, `cls:`, `pre_hook:` or
+an @group. Without a beginning it speaks of whatever is on the wire, of a whole model of its denoiser.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-COMPONENTS = ("denoiser", "text_encoder", "vae", "controlnet", "image_encoder")
+COMPONENTS = ("denoiser", "text_encoder", "vae", "controlnet", "image_encoder", "projection")
 """What a selector can speak of, in the order in which a model lists them."""
 GROUPS = (
     "attention",
@@ -28,7 +28,7 @@ GROUPS = (
 """What a model's layers are grouped into; which layers are in a group says the family's table, of `all` nobody."""
 NETWORKS = 3
 """Text networks that a model may have."""
-PREFIX = re.compile(rf"(?:(denoiser|text_encoder|vae|controlnet|image_encoder)|text_encoder_([1-{NETWORKS}])):")
+PREFIX = re.compile(rf"(?:({'|'.join(COMPONENTS)})|text_encoder_([1-{NETWORKS}])):")
 
 
 class Split(NamedTuple):

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hcpgraph.types import port_type
 
 from .conditioning import Conditioning as Conditioning  # noqa: PLC0414
+from .conditioning import Keys as Keys  # noqa: PLC0414
+from .conditioning import SampleKey as SampleKey  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-SampleKey = tuple[str, int, int]
-Keys = tuple[SampleKey, ...]
 
 
 @port_type(color="#e0a458")

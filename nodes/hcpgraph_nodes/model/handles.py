@@ -184,17 +184,24 @@ class ImageEncoder(Handle):
     preprocessing: Preprocessing
 
 
+@port_type(color="#8fbf7f", shape="triangle", weights="runs")
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Projection(Handle):
+    """A small network that brings features or a part of a conditioning to another width or number of tokens."""
+
+
 COMPONENTS: dict[type[Handle], str] = {
     Denoiser: "denoiser",
     TextEncoder: "text_encoder",
     Vae: "vae",
     ControlNet: "controlnet",
     ImageEncoder: "image_encoder",
+    Projection: "projection",
 }
 
 
 def component(value: Any) -> str:
-    """`denoiser`, `text_encoder`, `vae`, `controlnet` or `image_encoder`.
+    """`denoiser`, `text_encoder`, `vae`, `controlnet`, `image_encoder` or `projection`.
 
     Raises:
         GraphError: E_NO_MODEL, the value is no model handle.
@@ -204,7 +211,7 @@ def component(value: Any) -> str:
         raise GraphError(
             "E_NO_MODEL",
             f"this port takes a model, not {type(value).__name__}",
-            hint="wire the denoiser, the text encoder or the vae of a model, a ControlNet or an image encoder",
+            hint="wire a denoiser, text encoder or vae of a model, a ControlNet, an image encoder or a projection",
         )
     return name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -73,9 +74,11 @@ def encode(
             message = f"{len(each.data)} pictures for {len(captions.texts)} texts"
             raise GraphError("E_BATCH", message, port=port, hint="give one picture for all texts or one for each")
     if cache == "off":
-        return encode_text(text_encoder, captions, *pictures.values(), clip_skip=clip_skip)
+        made = encode_text(text_encoder, captions, *pictures.values(), clip_skip=clip_skip)
+        return replace(made, keys=captions.keys)
     if any(each is not None for each in pictures.values()):
         message = "the cache knows texts alone, and these are encoded with pictures"
         raise GraphError("E_CACHE", message, port="images", hint="set cache to off")
     known = embeddings(text_encoder)
-    return known.of(ctx, text_encoder, captions.texts, clip_skip, disk=cache == "disk")
+    found = known.of(ctx, text_encoder, captions.texts, clip_skip, disk=cache == "disk")
+    return replace(found, keys=captions.keys)

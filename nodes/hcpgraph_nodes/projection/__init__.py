@@ -1,0 +1,1 @@
+"""Small networks that bring features to another width or number of tokens."""
