@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 
@@ -99,6 +100,18 @@ class RowPicker(Widget):
     kind: ClassVar[str] = "auto"
     table: str = ""
     also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Formula(Widget):
+    """Rows of a formula, `{"op": …, "of": […]}`, that are written as text, one a line: `in0 - row1`.
+
+    Args:
+        operations: Name of each operation, and of how many values it is.
+    """
+
+    kind: ClassVar[str] = "formula"
+    operations: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

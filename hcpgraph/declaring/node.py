@@ -349,11 +349,23 @@ def _settings_schema(id: str, model: type[BaseModel]) -> dict[str, Any]:
     definitions = schema.pop("$defs", {})
     for name, item in schema.get("properties", {}).items():
         item.pop("title", None)
-        if reference := item.pop("$ref", None):
-            schema["properties"][name] = {**definitions[reference.rpartition("/")[2]], **item}
+        schema["properties"][name] = _in_place(item, definitions, ())
     if definitions and "$ref" in str(schema):
         schema["$defs"] = definitions
     return schema
+
+
+def _in_place(item: Any, definitions: Mapping[str, Any], within: tuple[str, ...]) -> Any:
+    """A schema with what it refers to in place of the references, but for those of a definition to itself."""
+    if isinstance(item, list):
+        return [_in_place(each, definitions, within) for each in item]
+    if not isinstance(item, dict):
+        return item
+    name = str(item.get("$ref", "")).rpartition("/")[2]
+    if name and name not in within:
+        rest = {key: value for key, value in item.items() if key != "$ref"}
+        return _in_place({**definitions[name], **rest}, definitions, (*within, name))
+    return {key: _in_place(value, definitions, within) for key, value in item.items()}
 
 
 def _disjoint(id: str, what: str, ports: Iterable[PortSpec], settings: Iterable[str]) -> None:

@@ -31,6 +31,8 @@ from .pairs import counts, files, inside, layers, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
 from .python.rule import untrusted
+from .tensor.formula_rule import rows_make_sense
+from .tensor.rule import settings_agree
 from .text.rule import constant_texts, pictures_are_taken
 
 Prober = Callable[[Mapping[str, Any], Callable[[str], Path]], Any]
@@ -321,3 +323,5 @@ prober("image encoder")(encoder_fact)
 rule(acts_at_all)
 rule(family_has_controlnets)
 rule(scale_needs_timesteps)
+rule(settings_agree)
+rule(rows_make_sense)

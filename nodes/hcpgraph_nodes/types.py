@@ -16,9 +16,28 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+@port_type(color="#9aa3ad", shape="diamond")
+class Numbers:
+    """What holds one tensor of numbers: a scalar loss, or rows, one a sample; nodes of `tensor.` keep its type.
+
+    A dataclass whose first field is `data`; whatever else it has, such as `keys` or `kind`, says what the numbers are.
+    """
+
+    __slots__ = ()
+
+    data: Tensor
+
+
+@port_type(color="#9aa3ad", shape="square")
+class Rows(Numbers):
+    """Numbers of B samples (B, …), one row a sample."""
+
+    __slots__ = ()
+
+
 @port_type(color="#e0a458")
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class Pictures(Rows):
     """Pictures (B, 3, H, W), float32, of whatever kind; `keys` name the samples they came from, if any."""
 
     data: Tensor
@@ -43,7 +62,7 @@ class Captions:
 
 @port_type(color="#b5544d", shape="square")
 @dataclass(frozen=True, slots=True)
-class LossMask:
+class LossMask(Rows):
     """How much every pixel of B pictures counts in the loss (B, 1, H, W), float32, ≥ 0."""
 
     data: Tensor
@@ -52,7 +71,7 @@ class LossMask:
 
 @port_type(color="#6fb3b8", shape="square", gradient=False)
 @dataclass(frozen=True, slots=True)
-class CropInfo:
+class CropInfo(Rows):
     """Sizes of B pictures before and after cropping (B, 6), int64, in SDXL's order.
 
     A row is original height and width, top and left of the crop in the scaled picture, height and width of the crop
@@ -65,7 +84,7 @@ class CropInfo:
 
 @port_type(color="#d97ba6", facts=("latents",))
 @dataclass(frozen=True, slots=True)
-class Latents:
+class Latents(Rows):
     """Latents (B, C, h, w), already multiplied by the VAE's scaling factor."""
 
     data: Tensor
@@ -90,7 +109,7 @@ class Reconstruction(Pictures):
 
 @port_type(color="#8fbf7f", shape="diamond")
 @dataclass(frozen=True, slots=True)
-class Features:
+class Features(Rows):
     """What a network makes of B samples, float32: one vector for each (B, D), or one for every token (B, L, D).
 
     Attributes:
@@ -106,7 +125,7 @@ class Features:
 
 @port_type(color="#b07bd9", facts=("latents", "process"))
 @dataclass(frozen=True, slots=True)
-class NoisyLatents:
+class NoisyLatents(Rows):
     """Latents at a noise level, as the denoiser takes them (B, C, h, w)."""
 
     data: Tensor
@@ -115,7 +134,7 @@ class NoisyLatents:
 
 @port_type(color="#7b8cd9")
 @dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(Rows):
     """Gaussian noise (B, C, h, w)."""
 
     data: Tensor
@@ -124,7 +143,7 @@ class Noise:
 
 @port_type(color="#6fb3b8", shape="diamond", gradient=False, facts=("process",))
 @dataclass(frozen=True, slots=True)
-class Timesteps:
+class Timesteps(Rows):
     """Process times (B,): timesteps of a table, int64 in [0, T), or noise levels (edm, flow), float32."""
 
     data: Tensor
@@ -133,7 +152,7 @@ class Timesteps:
 
 @port_type(color="#c96f6f", facts=("prediction",))
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Rows):
     """What the denoiser predicts of x_t = α x_0 + σ ε (B, C, h, w), as `kind` says.
 
     `epsilon` is ε, `sample` x_0, `v_prediction` α ε − σ x_0 (Salimans & Ho 2022), `flow` ε − x_0, the velocity dx_t/dt
@@ -146,7 +165,7 @@ class Prediction:
 
 @port_type(color="#c96f6f", shape="diamond", facts=("prediction",))
 @dataclass(frozen=True, slots=True)
-class Target:
+class Target(Rows):
     """What the prediction is compared with (B, C, h, w); same `kind` as the prediction."""
 
     data: Tensor
@@ -155,7 +174,7 @@ class Target:
 
 @port_type(color="#b5544d")
 @dataclass(frozen=True, slots=True)
-class SampleLoss:
+class SampleLoss(Rows):
     """Loss of every element (B, …), not reduced."""
 
     data: Tensor
@@ -163,7 +182,7 @@ class SampleLoss:
 
 @port_type(color="#b5544d", shape="triangle")
 @dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Numbers):
     """A scalar loss and the number of samples it is the mean of."""
 
     data: Tensor

@@ -50,12 +50,17 @@ TENSORS = {
     "Loss": lambda: Loss(leaf(1).sum(), 2),
     "LossMask": lambda: LossMask(leaf(2, 1, 16, 16).abs()),
     "$T": lambda: Latents(leaf(2, 4, 8, 8)),
+    "Numbers": lambda: SampleLoss(leaf(2, 4, 8, 8, seed=1)),
+    "Rows": lambda: SampleLoss(leaf(2, 4, 8, 8, seed=1)),
+    "$T:Numbers": lambda: Latents(leaf(2, 4, 8, 8)),
+    "$T:Rows": lambda: Latents(leaf(2, 4, 8, 8)),
     "any": lambda: Latents(leaf(2, 4, 8, 8)),
 }
 """What can carry gradients, and asks for them here."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "sample.denoise": {"steps": 1, "guidance": 1.0},
     "image.resize": {"width": 8, "height": 8},
+    "tensor.formula": {"rows": [{"op": "mul", "of": ["in0", "in1"]}]},
 }
 FLOW = {"Process": RectifiedFlow(), "Timesteps": Timesteps(torch.tensor([0.1, 0.5]))}
 OTHERS: dict[str, dict[str, Any]] = {"loss.weighting": FLOW}
@@ -112,7 +117,8 @@ def call(impl: Impl, workspace: Path, others: dict[str, Any]) -> tuple[list[Tens
         made = TENSORS[port.ref.name]() if port.ref.name in TENSORS else known[port.ref.name]
         ports.append((made,) if port.many else made)
     ctx = (context(workspace),) if impl.spec.takes_ctx else ()
-    result = impl.target(*ctx, *ports, **SETTINGS.get(impl.spec.id, {}))
+    settings = SETTINGS.get(impl.spec.id, {})
+    result = impl.target(**settings)(*ctx, *ports) if impl.spec.is_class else impl.target(*ctx, *ports, **settings)
     return [part for port in ports for part in parts(port) if isinstance(part, Tensor) and part.requires_grad], result
 
 

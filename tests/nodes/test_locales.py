@@ -19,7 +19,7 @@ from hcpgraph.server.helpers import locales
 
 PURE_NAMES = {"AdamW", "ControlNet", "EMA", "LoHa", "LoKr", "LoRA", "Python", "UNet", "VAE"}
 SYMBOLS = {"a", "b", "beta", "beta1", "beta2", "eps", "eta", "gamma", "rho"}  # of formulas
-ORDINARY = {"empty"}  # options that the English texts also use as plain words
+ORDINARY = {"empty", "batch", "channels", "mean", "sum"}  # options that the English texts also use as plain words
 GLOSSARY = (Path(__file__).resolve().parents[2] / "docs/zh-CN/glossary.md").read_text(encoding="utf-8")
 HAN = r"[\u4e00-\u9fff]"
 

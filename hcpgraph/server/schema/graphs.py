@@ -153,7 +153,7 @@ class PortSpec(TypedDict):
 class WidgetHint(TypedDict):
     """How a setting is edited."""
 
-    kind: Literal["auto", "slider", "prompt", "textarea", "text", "seed", "path", "model", "layers"]
+    kind: Literal["auto", "slider", "prompt", "textarea", "text", "seed", "path", "model", "layers", "formula"]
     group: NotRequired[str]
     advanced: NotRequired[bool]
     primary: NotRequired[bool]
@@ -163,6 +163,7 @@ class WidgetHint(TypedDict):
     suffixes: NotRequired[list[str]]
     write: NotRequired[bool]
     of: NotRequired[str]
+    operations: NotRequired[dict[str, int]]
 
 
 SettingSchema = TypedDict(

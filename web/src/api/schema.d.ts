@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle 60710c4db02ae51227dee738a2892ec1b6417f5c5349f0cd3e60f0e725884cb1
+// bundle e6223f85e7047db8b869dc9d2135916c1a8c50f86c6477e1ba33bac51cc7e0bd
 /**
  * Any JSON value.
  */
@@ -1017,7 +1017,7 @@ export interface SettingSchema {
  * How a setting is edited.
  */
 export interface WidgetHint {
-  kind: "auto" | "slider" | "prompt" | "textarea" | "text" | "seed" | "path" | "model" | "layers";
+  kind: "auto" | "slider" | "prompt" | "textarea" | "text" | "seed" | "path" | "model" | "layers" | "formula";
   group?: string;
   advanced?: boolean;
   primary?: boolean;
@@ -1027,6 +1027,9 @@ export interface WidgetHint {
   suffixes?: string[];
   write?: boolean;
   of?: string;
+  operations?: {
+    [k: string]: number;
+  };
 }
 /**
  * A graph: canonical, defaults written out. Its problems are what had to be changed to open it.

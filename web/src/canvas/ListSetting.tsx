@@ -4,6 +4,7 @@ import type { Json } from "../api/schema";
 import type { SettingView } from "../graph/ports";
 import { useSettingProblems } from "../state/check";
 import { cx } from "../ui";
+import { areRows, formulaText } from "../widgets/formula";
 import { isLong, labelOf, valueText } from "../widgets/label";
 import { openSettings } from "./keyboard";
 import styles from "./ListSetting.module.css";
@@ -18,7 +19,8 @@ export function ListSetting({ node, flat, setting }: { node: string; flat: strin
   const { t } = useTranslation();
   const id = useId();
   const broken = useSettingProblems(flat, setting.name).length > 0;
-  const shown = valueText(setting.value) || t("canvas.setting.empty");
+  const formula = setting.widget.kind === "formula" && areRows(setting.value) ? formulaText(setting.value) : null;
+  const shown = (formula ?? valueText(setting.value)) || t("canvas.setting.empty");
   const count = isList(setting.value) ? Object.keys(setting.value).length : 0;
   const label = setting.label ?? labelOf(setting.name);
   return (

@@ -12,7 +12,7 @@ const english = merged(
   import.meta.glob<{ default: Record<string, string> }>(
     [
       "./en/*.json",
-      "!./en/{chooser,compare,curves,dataReport,dialogs,files,formView,gallery,history,imported,inspector,layers,log,menus,outline,picker,templates,trainOn}.json",
+      "!./en/{chooser,compare,curves,dataReport,dialogs,files,formula,formView,gallery,history,imported,inspector,layers,log,menus,outline,picker,templates,trainOn}.json",
     ],
     {
       eager: true,

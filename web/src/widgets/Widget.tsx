@@ -19,6 +19,7 @@ import type { WidgetProps } from "./types";
 
 // These are edited beside the graph alone: a node shows them as texts.
 const ChoicesField = lazy(() => import("./ChoicesField").then(({ ChoicesField }) => ({ default: ChoicesField })));
+const FormulaField = lazy(() => import("./FormulaField").then(({ FormulaField }) => ({ default: FormulaField })));
 const LayersField = lazy(() => import("./LayersField").then(({ LayersField }) => ({ default: LayersField })));
 
 /** Every kind of widget but "optional", which is one of these behind a switch. */
@@ -37,6 +38,7 @@ const WIDGETS: Record<Exclude<WidgetKind, "optional">, ComponentType<WidgetProps
   path: PathField,
   model: PathField,
   layers: LayersField,
+  formula: FormulaField,
   numbers: NumbersField,
   choices: ChoicesField,
   texts: TextsField,

@@ -35,6 +35,7 @@ describe("widgetFor the real settings", () => {
     ["model.load.config", "model"],
     ["plugin.lora.layers", "layers"],
     ["plugin.lora.lr", "number"],
+    ["tensor.formula.rows", "formula"],
     ["diffusion.timesteps.high", "integer"],
     ["text.prompt.texts", "prompt"],
     ["text.template.templates", "prompt"],
@@ -64,6 +65,7 @@ describe("widgetFor a value of another shape", () => {
     expect(widgetFor(number, AUTO, "three").kind).toBe("json");
     expect(widgetFor(number, AUTO, null).kind).toBe("json");
     expect(widgetFor({ type: "array", items: { type: "string" } }, AUTO, ["a", 1]).kind).toBe("json");
+    expect(widgetFor({ type: "array" }, { kind: "formula" }, [{ op: "neg" }]).kind).toBe("json");
     expect(widgetFor({ anyOf: [number, { type: "null" }] }, AUTO, "three").kind).toBe("json");
   });
 });

@@ -1,4 +1,5 @@
 import type { Json, SettingSchema, WidgetHint } from "../api/schema";
+import { areRows } from "./formula";
 
 export type WidgetKind =
   | "slider"
@@ -15,6 +16,7 @@ export type WidgetKind =
   | "path"
   | "model"
   | "layers"
+  | "formula"
   | "numbers"
   | "choices"
   | "texts"
@@ -58,7 +60,7 @@ function isScalar(schema: unknown): boolean {
 }
 
 function arrayKind(schema: SettingSchema, hint: WidgetHint): WidgetKind {
-  if (hint.kind === "layers") return "layers";
+  if (hint.kind === "layers" || hint.kind === "formula") return hint.kind;
   const items = schema.items ?? {};
   if (items.enum) return "choices";
   if (items.type === "string") return hint.kind === "prompt" || hint.kind === "textarea" ? "prompt" : "texts";
@@ -147,6 +149,8 @@ function shows(kind: WidgetKind, value: Json): boolean {
     case "layers":
     case "texts":
       return Array.isArray(value) && value.every(isText);
+    case "formula":
+      return areRows(value);
     case "numbers":
       return Array.isArray(value) && value.every((item) => typeof item === "number");
     case "choices":
