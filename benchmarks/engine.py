@@ -3,7 +3,8 @@
     python benchmarks/engine.py [--nodes 1000] [--rounds 7]
 
 Prints the median of the rounds, each with validation, plan and events to disk: cold (nothing cached), cached (the same
-cache object), and the time a node takes inside of a region. Every round runs in this process, after one warm-up.
+cache object), and the time a node takes inside of a region, without and with a setting that follows the passes. Every
+round runs in this process, after one warm-up.
 """
 
 import argparse
@@ -27,8 +28,12 @@ def chain(nodes: int) -> hcpgraph.Graph:
     return graph
 
 
-def loop(nodes: int, times: int) -> hcpgraph.Graph:
-    """A chain inside of a region; its first node reads the state, so that nothing is hoisted."""
+def loop(nodes: int, times: int, *, follows: bool = False) -> hcpgraph.Graph:
+    """A chain inside of a region; its first node reads the state, so that nothing is hoisted.
+
+    Args:
+        follows: Whether a setting of each comes over a wire, in every pass.
+    """
     graph = hcpgraph.Graph()
     graph.add("toy.number", "start")
     graph.add("toy.repeat", "loop", times=times)
@@ -37,6 +42,8 @@ def loop(nodes: int, times: int) -> hcpgraph.Graph:
     for index in range(nodes):
         graph.add("toy.add", f"a{index}", inside="loop")
         graph.connect(source, f"a{index}.a", many=False)
+        if follows:
+            graph.connect("loop.index", f"a{index}.plus")
         source = f"a{index}.out"
     graph.connect(source, "loop.next")
     return graph
@@ -64,6 +71,9 @@ def main() -> None:
         inner, passes = 50, 20_000
         bare = [seconds(loop(inner, 1), workspace) for _ in range(asked.rounds)]
         full = [seconds(loop(inner, passes), workspace) for _ in range(asked.rounds)]
+        once = [seconds(loop(inner, 1, follows=True), workspace) for _ in range(asked.rounds)]
+        often = [seconds(loop(inner, passes, follows=True), workspace) for _ in range(asked.rounds)]
+    following = (statistics.median(often) - statistics.median(once)) / (inner * (passes - 1))
     each = (statistics.median(full) - statistics.median(bare)) / (inner * (passes - 1))
     function = hcpgraph.default_registry([FOLDER]).impl("toy.add").target
     started = time.perf_counter()
@@ -75,6 +85,8 @@ def main() -> None:
         print(f"chain of {asked.nodes}, {name}: {middle:.3f} s, {middle / allowed:.2f} of the bound")
     dispatch = (each - alone) * 1e6
     print(f"dispatch of a node in a region: {dispatch:.2f} µs, {dispatch / 2:.2f} of the bound")
+    more = (following - each) * 1e6
+    print(f"a setting of it that follows the passes: {more:.2f} µs more, {more / 5:.2f} of the bound")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ _LAZY = {
     "Context": "context",
     "Body": "declaring.body",
     "Choose": "declaring.spec",
+    "Each": "declaring.spec",
     "Facts": "declaring.spec",
     "Later": "declaring.spec",
     "Lazy": "declaring.spec",
@@ -45,6 +46,7 @@ __all__ = [
     "Cancelled",
     "Choose",
     "Context",
+    "Each",
     "Facts",
     "Failure",
     "Graph",
@@ -78,7 +80,7 @@ if TYPE_CHECKING:
     from .declaring.body import Body
     from .declaring.node import node
     from .declaring.registry import default_registry, table
-    from .declaring.spec import Choose, Facts, Later, Lazy, Many, Port, Probe, Setting, Whole
+    from .declaring.spec import Choose, Each, Facts, Later, Lazy, Many, Port, Probe, Setting, Whole
     from .document import dump, load, loads
     from .document.graph import Graph
     from .document.migration import migrate

@@ -196,19 +196,16 @@ def _fold(flat: Flat, order: Order, settings: dict[str, dict[str, Any]], registr
 
 
 def _check_wired(flat: Flat, weights: Weights, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Wires into settings that are filled in the run: once, or in every pass of the region that the node runs in."""
     for node in flat.nodes.values():
         if node.spec is None:
             continue
         for name, source in node.wired.items():
             giver = flat.nodes[source[0]].spec
-            if giver is None:
-                continue
-            if weights.home.get(source[0]) is not None or source[1] in giver.entry:
-                message = f"setting '{name}' is fed from inside a region, where it changes every pass"
-                hint = "make it an input port of the node, or compute it outside"
-                flat.error("E_WIRED_IN_STEP", message, node.id, name, hint)
-            elif name not in settings[node.id]:
-                _check_unfolded(flat, node, name, source)
+            if giver is not None and name not in settings[node.id]:
+                inside = source[0] if source[1] in giver.entry else weights.home.get(source[0])
+                in_step = inside is not None and inside == weights.home.get(node.id)
+                _check_unfolded(flat, node, name, source, in_step)
 
 
 def _check_unknown(flat: Flat, settings: Mapping[str, Mapping[str, Any]], roots: Roots) -> None:
@@ -221,24 +218,30 @@ def _check_unknown(flat: Flat, settings: Mapping[str, Mapping[str, Any]], roots:
             flat.warn("W_UNKNOWN", message, item.node, item.setting, hint)
 
 
-def _check_unfolded(flat: Flat, node: FlatNode, name: str, source: tuple[str, str]) -> None:
+def _check_unfolded(flat: Flat, node: FlatNode, name: str, source: tuple[str, str], in_step: bool) -> None:
+    """Settings that must be known before the run, because more than the call depends on them."""
     spec = node.spec
     assert spec is not None
     if any(problem.node == source[0] for problem in flat.problems):
         return
     facts = {v.get("setting") for port in spec.ports() for v in port.facts.values() if isinstance(v, dict)}
+    widget = spec.settings.get(name, {}).get("x-widget", {})
     why = None
     if spec.is_class:
         why = "a class node takes its settings when it is made"
-    elif name in facts or (spec.choose is not None and spec.choose.setting == name and node.parent is not None):
-        why = "types or branches depend on it"
+    elif name in facts:
+        why = "types depend on it"
     elif name in spec.paths:
         why = "the content of the file belongs to the cache key"
     elif name in spec.classes:
         why = "the code of the class belongs to the cache key"
+    elif in_step and widget.get("write"):
+        why = "where a step writes is checked before it begins"
     if why:
-        flat.error("E_WIRED", f"setting '{name}' must be known before the run: {why}", node.id, name,
-                   "feed it from a value node, or write the value")  # fmt: skip
+        hint = "feed it from a value node, or write the value"
+        if in_step:
+            hint = "feed it from a value node outside of the region, or write the value"
+        flat.error("E_WIRED", f"setting '{name}' must be known before the run: {why}", node.id, name, hint)
 
 
 def _check_outputs(flat: Flat, weights: Weights) -> None:

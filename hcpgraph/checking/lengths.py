@@ -1,4 +1,5 @@
-"""Settings that are as long as a training: how many optimizer steps the optimizer behind a node will get.
+"""Settings that are as long as a training: how many optimizer steps the optimizer behind a node will get, or how many
+steps the region has whose steps a node follows.
 
 `LENGTHS` of a pack's rules name such settings, `PASSES` say how often owners of regions run their bodies. A length that
 is `auto` is put into the settings before keys are made, so that it equals one that is written out
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..declaring.registry import Registry
+from ..declaring.spec import PortSpec
 from ..types import TypeRef
-from .flat import Flat, Source, owns
+from .flat import Flat, FlatNode, Source, owns
 from .weight_flow import Weights
 from .wires import Wires
 
@@ -67,6 +69,7 @@ def resolve(
             sources = [(node.id, port.name) for port in node.spec.outputs] if node.spec else []
             loops = tuple(sorted(using(flat, settings, wires, sources)))
             if not loops:
+                found += _along(flat, settings, weights, registry, node, name)
                 continue
             steps = _total(flat, settings, weights, registry, loops)
             written = said if isinstance(said, int) and said else None
@@ -81,6 +84,38 @@ def resolve(
             elif length.said is not None and steps is not None and length.said != steps:
                 _contradicts(flat, length, length.said, steps)
     return tuple(found)
+
+
+def _along(
+    flat: Flat, settings: dict[str, dict[str, Any]], weights: Weights, registry: Registry, node: FlatNode, name: str
+) -> list[Length]:
+    """The same for a node that no optimizer stands behind: it is as long as the region whose steps it follows."""
+    owner = next(filter(None, (_counting(flat, registry, source) for source in node.sources())), None)
+    if owner is None or settings[node.id].get(name) != AUTO:
+        return []
+    matters = registry.lengths[node.type][name](settings[node.id])
+    items = any(entry.each for entry in _entries(flat, owner))
+    steps = None if items else _total(flat, settings, weights, registry, (owner,))
+    length = Length(node.id, name, (owner,), steps, None, matters)
+    if matters and steps is None:
+        _unknown(flat, length)
+    elif matters:
+        settings[node.id][name] = steps
+    return [length]
+
+
+def _counting(flat: Flat, registry: Registry, source: Source) -> str | None:
+    """The region that counts the steps which a source tells: its owner's entry, or that of one around it."""
+    giver = flat.nodes[source[0]]
+    if source[1] not in {entry.name for entry in _entries(flat, giver.id)}:
+        return None
+    around = (*flat.chain(giver.id), giver.id)
+    return next((owner for owner in reversed(around) if flat.nodes[owner].type in registry.passes), None)
+
+
+def _entries(flat: Flat, id: str) -> tuple[PortSpec, ...]:
+    spec = flat.nodes[id].spec
+    return spec.entries if spec is not None and spec.body else ()
 
 
 def _is_length(value: Any) -> bool:

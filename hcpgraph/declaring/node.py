@@ -249,6 +249,7 @@ def _check(spec: NodeSpec) -> None:
         ("Facts(Setting)", [fact["setting"] for fact in facts if "setting" in fact], spec.settings),
         ("takes", [name for port in spec.takes for name in port.parts.values()], spec.input),
         ("gives", [name for port in spec.gives for name in port.parts.values()], spec.output),
+        ("Each", [port.each for port in spec.entries if port.each], spec.input),
         ("Facts(Port)", [fact["port"] for fact in facts if "port" in fact], spec.input),
     ):
         if unknown := sorted(set(names) - set(known)):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from ..errors import SpecError
 from ..types import describe
-from .spec import LATER, LAZY, MANY, Facts, PortSpec, Whole
+from .spec import LATER, LAZY, MANY, Each, Facts, PortSpec, Whole
 
 
 def port(id: str, name: str, hint: Any, helps: Mapping[str, str], optional: bool) -> PortSpec:
@@ -25,6 +25,7 @@ def port(id: str, name: str, hint: Any, helps: Mapping[str, str], optional: bool
         hint = get_args(hint)[0]
     inner_facts = [m for m in _metadata(hint) if isinstance(m, Facts)]
     facts = [m for m in metadata if isinstance(m, Facts)] + inner_facts
+    each = next((m for m in metadata if isinstance(m, Each)), Each(""))
     try:
         kind = describe(hint)
     except SpecError as error:
@@ -38,6 +39,8 @@ def port(id: str, name: str, hint: Any, helps: Mapping[str, str], optional: bool
         later=LATER in metadata,
         help=helps[name],
         facts=facts[0].to_json() if facts else {},
+        each=each.port,
+        number=each.number,
     )
 
 

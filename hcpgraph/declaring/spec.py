@@ -83,6 +83,21 @@ def _fact_json(value: Any) -> dict[str, Any]:
     return {"literal": value}
 
 
+@dataclass(frozen=True, slots=True)
+class Each:
+    """Of an entry: it is an item of the list at an input port, one a pass; `item: Annotated[T, Each("items")]`.
+
+    Where the items are known before the run, what the entry feeds is checked for each of them.
+
+    Args:
+        port: The input port.
+        number: Whether it is the number of the item instead, from 0.
+    """
+
+    port: str
+    number: bool = False
+
+
 class Whole:
     """A port for a bundle that stands for other ports of its node: `{"model": Whole(Model, denoiser="denoiser")}`.
 
@@ -102,6 +117,8 @@ class PortSpec:
 
     Attributes:
         parts: Of a port that stands for others: part of the bundle -> the port that it is wired to, or comes from.
+        each: Of an entry that is an item of a list, pass by pass: the input port of the list.
+        number: Whether it is the number of that item instead, from 0.
     """
 
     name: str
@@ -113,6 +130,8 @@ class PortSpec:
     help: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
+    each: str = ""
+    number: bool = False
 
     @cached_property
     def ref(self) -> TypeRef:

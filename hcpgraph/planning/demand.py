@@ -47,6 +47,11 @@ def static_sources(node: FlatNode, settings: Mapping[str, Any]) -> Iterable[Sour
     yield from node.wired.values()
 
 
+def body_sources(node: FlatNode, settings: Mapping[str, Any]) -> Iterable[Source]:
+    """Sources that are wanted in some pass of a region: of lazy branches all, where a pass chooses."""
+    return static_sources(node, settings) if chosen(node, settings) is not None else node.sources()
+
+
 def bodies(analysis: Analysis) -> dict[str, BodyDemand]:
     """The demand of every region, inner ones first."""
     flat, home = analysis.flat, analysis.weights.home
@@ -85,7 +90,7 @@ def _closure(
             continue
         inside.add(id)
         node = analysis.flat.nodes[id]
-        stack += [source[0] for source in static_sources(node, analysis.settings[id])]
+        stack += [source[0] for source in body_sources(node, analysis.settings[id])]
         if id in found:
             stack += found[id].outer
     return inside, outer

@@ -1,4 +1,4 @@
-"""Where gradients end without a word: every op of a training step is looked at in the step's first pass."""
+"""Where gradients end without a word: every op of a training step is looked at in the first pass in which it runs."""
 
 from __future__ import annotations
 
@@ -46,6 +46,39 @@ def watch(body: BoundBody, slots: list[Any], ops: Iterable[tuple[Any, ...]]) -> 
                 port=asking[0],
                 hint=HINT,
             )
+
+
+class First:
+    """Looks at ops that have not run before, and at what runs in their own regions.
+
+    Args:
+        body: The body of the step.
+        unseen: Ids of its ops that are still to be looked at; those that ran are taken out.
+    """
+
+    def __init__(self, body: BoundBody, unseen: set[str]) -> None:
+        self._body = body
+        self._unseen = unseen
+        self._looking = False
+
+    def __call__(self, body: BoundBody, slots: list[Any], ops: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The ops of a pass.
+
+        Raises:
+            GraphError: E_NO_GRADIENT, see `watch`.
+        """
+        if body is not self._body:
+            yield from watch(body, slots, ops) if self._looking else ops
+            return
+        for op in ops:
+            layout = body.layout_of(op)
+            runs = layout.guard is None or layout.guard(slots)
+            self._looking = runs and layout.id in self._unseen
+            if self._looking:
+                yield from watch(body, slots, (op,))
+                self._unseen.discard(layout.id)
+            else:
+                yield op
 
 
 def require(losses: Mapping[str, Any], owner: str) -> None:

@@ -116,7 +116,7 @@ class Ran:
         Args:
             owner: The region's owner, which has one exit.
             sources: Outputs inside of it that are wired to the exit.
-            steps: The entry `step` of each pass.
+            steps: The entry `step` of each pass; `accumulate` of them make an `update`.
 
         Raises:
             GraphError: E_CHECK, something from outside is missing; or a node inside failed.
@@ -134,8 +134,10 @@ class Ran:
         (places,) = layout.exits.values()
         slot = dict(zip(next(iter(plan.node(owner).exits.values())), places, strict=True))
         found: dict[Source, list[Any]] = {source: [] for source in sources}
+        per_update = settings.get("accumulate", 1)
         for step in steps:
-            slots = body.open(step=step)
+            more = {"update": step // per_update} if "update" in layout.entries else {}
+            slots = body.open(step=step, **more)
             body.execute(slots, body.ops)
             for source, values in found.items():
                 values.append(slots[slot[source]])

@@ -22,6 +22,7 @@ from ..planning.begun import kept
 from ..planning.plan import Plan
 from . import nested
 from .failures import failed
+from .following import Check, Following, checker
 from .layout import Layout, OpLayout, fetch, flat_arguments, lay_out
 
 
@@ -40,6 +41,7 @@ class Regions:
         self.watches = watches
         self._layouts: dict[str, Layout] = {}
         self._settings: dict[str, dict[str, Any]] = {}
+        self._checks: dict[tuple[str, str], Check] = {}
 
     def layout(self, owner: str) -> Layout:
         if owner not in self._layouts:
@@ -67,6 +69,12 @@ class Regions:
         if not wired:
             self._settings[node.id] = valid
         return valid
+
+    def check(self, op: OpLayout, setting: str) -> Check:
+        """What checks a setting that follows the passes; made once a run."""
+        if (op.id, setting) not in self._checks:
+            self._checks[op.id, setting] = checker(op.impl, op.id, setting)
+        return self._checks[op.id, setting]
 
     def bind(
         self, owner: str, values: Mapping[Source, Any], scope: Scope, around: BoundBody | None = None
@@ -164,16 +172,19 @@ class BoundBody(Body[Any, Any]):
             slots[slot] = value
         for op in self.layout.ops:
             wired = {}
+            known = self.regions.plan.analysis.settings[op.id]
             for name, source in op.node.wired.items():
-                if source in self.layout.outer:
+                if name not in known and source in self.layout.outer:
                     wired[name] = slots[self.layout.outer[source]]
             only = op.outputs[0] if len(op.outputs) == 1 and not op.impl.spec.multi else None
-            self.ops.append((self._call(op, wired), *fetch(op), only, op.outputs, op.frees))
+            self.ops.append((self._call(op, wired), *fetch(op), only, op.outputs, op.guard, op, op.frees))
         self._template = slots
         return slots
 
     def _call(self, op: OpLayout, wired: Mapping[str, Any]) -> Any:
         spec, target = op.impl.spec, op.impl.target
+        if op.follows:
+            return self._following(op, wired)
         settings = self.regions.settings(op.node, op.impl, wired)
         ctx = Context(op.id, self.regions.run, self.scope, stream=op.node.stream, reads=spec.reads(settings))
         if spec.body:
@@ -185,6 +196,31 @@ class BoundBody(Body[Any, Any]):
         if spec.takes_ctx:
             return partial(target, ctx, **settings)
         return partial(target, **settings) if settings else target
+
+    def _following(self, op: OpLayout, wired: Mapping[str, Any]) -> Any:
+        """The call of an op with settings that follow the pass; their values stand before its ports."""
+        spec, target, regions = op.impl.spec, op.impl.target, self.regions
+        ctx = Context(op.id, regions.run, self.scope, stream=op.node.stream, reads=())
+        checks = {name: regions.check(op, name) for name, _ in op.follows}
+        settings = Following(checks, lambda values: regions.settings(op.node, op.impl, {**wired, **values}))
+        count = len(checks)
+
+        def call(*given: Any) -> Any:
+            return target(*given[count:], **settings(given))
+
+        def call_with_context(*given: Any) -> Any:
+            return target(ctx, *given[count:], **settings(given))
+
+        def call_and_tell_what_is_read(*given: Any) -> Any:
+            told = settings(given)
+            ctx.reads = spec.reads(told)
+            if spec.body:
+                return self._own(op, ctx, told, *given[count:])
+            return target(*((ctx,) if spec.takes_ctx else ()), *given[count:], **told)
+
+        if spec.body or spec.paths:
+            return call_and_tell_what_is_read
+        return call_with_context if spec.takes_ctx else call
 
     def _own(
         self, op: OpLayout, ctx: Context, settings: Mapping[str, Any], values: Mapping[Source, Any], *ports: Any
@@ -219,7 +255,11 @@ class BoundBody(Body[Any, Any]):
             ops = watch(self, slots, ops)
         try:
             for op in ops:
-                call, how, fetch, only, outputs, frees = op
+                call, how, fetch, only, outputs, guard, _, frees = op
+                if guard is not None and not guard(slots):
+                    for slot in frees:
+                        slots[slot] = None
+                    continue
                 if how == 1:
                     result = call(slots[fetch])
                 elif how == 2:
@@ -258,8 +298,8 @@ class BoundBody(Body[Any, Any]):
 
     def layout_of(self, op: tuple[Any, ...]) -> OpLayout:
         """What an op was made of; those of a loss group, which free slots at other times, have the same parts."""
-        position = next(i for i, known in enumerate(self.ops) if known[0] is op[0] and known[2] is op[2])
-        return self.layout.ops[position]
+        layout: OpLayout = op[6]
+        return layout
 
     def inputs_of(self, layout: OpLayout, slots: list[Any]) -> Iterator[tuple[str, Any]]:
         """What an op is about to read, by port; what its region reads from outside by the port of its source."""

@@ -19,7 +19,6 @@ from ..generators import seed_all
 from ..rng import stream_seed
 from . import gradients
 from .detached import detached
-from .layout import OpLayout
 from .region import BoundBody
 
 GLOBAL_STREAM = "global"
@@ -37,6 +36,7 @@ class StepModule(nn.Module):
         members: Numbers of the losses of every group.
         groups: Number of loss groups, which the caller runs in turn: `forward(0, step)` opens a step.
         instances: Stateful nodes of the body by id.
+        skips: Whether a switch leaves out some ops in some passes, and with them the gradients of some parameters.
 
     Raises:
         GraphError: E_LOSS_FROZEN, a loss does not depend on anything that is trained.
@@ -63,22 +63,23 @@ class StepModule(nn.Module):
             new = _ancestors(body, [self.losses[number] for number in group]) - done
             done |= new
             rest = (op for i, op in enumerate(body.layout.ops) if i not in done)
-            later = set().union(*(_reads(op) for op in rest))
+            later = set().union(*(op.reads() for op in rest))
             first = min(new & reaching)
             ops = {i: _lasting(body.ops[i], later) for i in sorted(new)}
             self._frozen_ops.append([op for i, op in ops.items() if i < first])
             self._group_ops.append([op for i, op in ops.items() if i >= first])
         late = sorted(_ancestors(body, [slot for *_, slot in self._later]) - done)
-        later = set().union(*(_reads(op) for i, op in enumerate(body.layout.ops) if i not in done.union(late)))
+        later = set().union(*(op.reads() for i, op in enumerate(body.layout.ops) if i not in done.union(late)))
         self._late = [_lasting(body.ops[i], later) for i in late]
         done.update(late)
         after = [i for i in range(len(body.ops)) if i not in done]
         self._after = [body.ops[i] for i in after]
-        self._start = [body.ops[i] for i in after if not _ancestors(body, _reads(body.layout.ops[i])) & done]
+        self._start = [body.ops[i] for i in after if not _ancestors(body, body.layout.ops[i].reads()) & done]
         self.instances = body.instances
         self.parts = nn.ModuleList(_modules(self._template))
         self.parts.eval()
-        self._unseen = set(range(self.groups))
+        self._unseen = [{op[6].id for op in (*a, *b)} for a, b in zip(self._frozen_ops, self._group_ops, strict=True)]
+        self.skips = any(op.guard is not None for op in body.layout.ops)
         self._trained = [part for part in self.parts if any(p.requires_grad for p in part.parameters())]
 
     @property
@@ -96,10 +97,12 @@ class StepModule(nn.Module):
         """
         if group == 0:
             self._slots = self.body.open(step=step, **entry)
-        if group in self._unseen:
+        if self._unseen[group]:
             self._look(group)
         else:
             self._run(group)
+            if self.skips:
+                self._require(group)
         return tuple(self._slots[self.losses[number]].data for number in self.members[group])
 
     def counts(self, group: int) -> list[int]:
@@ -143,28 +146,31 @@ class StepModule(nn.Module):
         self.body.execute(self._slots, self._group_ops[group])
 
     def _look(self, group: int) -> None:
-        """The first pass of a group: no gradient may end without a word."""
+        """A pass in which ops of a group may run for the first time: no gradient may end without a word."""
         scope = self.body.scope
-        before, scope.watches = scope.watches, (*scope.watches, gradients.watch)
+        before, scope.watches = scope.watches, (*scope.watches, gradients.First(self.body, self._unseen[group]))
         try:
             self._run(group)
         finally:
             scope.watches = before
+        self._require(group)
+
+    def _require(self, group: int) -> None:
         found = {f"{self._exit}.{number}": self._slots[self.losses[number]].data for number in self.members[group]}
         gradients.require(found, self.body.layout.owner)
-        self._unseen.discard(group)
 
     def after(self, step: int, *, alone: bool = False) -> None:
         """Run what only writes, with the weights as they are after the step, without gradients.
 
         Args:
-            step: Number of optimizer steps done.
+            step: Number of optimizer steps done, the value of all entries.
             alone: Whether no step ran before it, so that only what needs nothing of a step runs: at 0 and at the
                 checkpoint that a training goes on from.
         """
         if alone:
             self._slots = self._template.copy()
-        self._slots[self.body.layout.entries["step"]] = step
+        for slot in self.body.layout.entries.values():
+            self._slots[slot] = step
         self.body.scope.step = step
         training = self.training
         self.eval()
@@ -189,13 +195,6 @@ def _lasting(op: tuple[Any, ...], later: set[int]) -> tuple[Any, ...]:
     return (*rest, tuple(slot for slot in frees if slot not in later))
 
 
-def _reads(op: OpLayout) -> set[int]:
-    found: set[int] = {slot for _, slot in op.captures}
-    for argument in op.arguments:
-        found.update((argument,) if isinstance(argument, int) else argument)
-    return found
-
-
 def _ancestors(body: BoundBody, slots: Iterable[int]) -> set[int]:
     """Indices of the ops that some slots stand on."""
     makers = {slot: index for index, op in enumerate(body.layout.ops) for slot in op.outputs}
@@ -205,7 +204,7 @@ def _ancestors(body: BoundBody, slots: Iterable[int]) -> set[int]:
         index = makers.get(stack.pop())
         if index is not None and index not in found:
             found.add(index)
-            stack += _reads(body.layout.ops[index])
+            stack += body.layout.ops[index].reads()
     return found
 
 
@@ -215,7 +214,7 @@ def _reaching(body: BoundBody, trained: frozenset[str]) -> set[int]:
     found: set[int] = set()
     hot: set[int] = set()
     for index, op in enumerate(body.layout.ops):
-        if weights.reads.get(op.id, frozenset()) & trained or _reads(op) & hot:
+        if weights.reads.get(op.id, frozenset()) & trained or op.reads() & hot:
             found.add(index)
             if op.impl.spec.gradient:
                 hot.update(op.outputs)

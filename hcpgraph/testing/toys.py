@@ -4,7 +4,7 @@ from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
-from hcpgraph import Body, Choose, Context, GraphError, Lazy, Many, node
+from hcpgraph import Body, Choose, Context, Each, GraphError, Lazy, Many, node
 from hcpgraph.widgets import PathPicker, Seed, Slider
 
 T = TypeVar("T")
@@ -205,8 +205,8 @@ def repeat(ctx: Context, state: S, body: Body[Turn[S], Next[S]], *, times: Annot
 
 
 class Item(NamedTuple, Generic[T]):
-    item: T
-    index: int  # type: ignore[assignment]
+    item: Annotated[T, Each("items")]
+    index: Annotated[int, Each("items", number=True)]  # type: ignore[assignment]
 
 
 class Outcome(NamedTuple, Generic[R]):

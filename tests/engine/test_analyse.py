@@ -134,9 +134,6 @@ def test_settings_that_must_be_known_refuse_run_time_wires():
     assert codes(fact) == [("E_WIRED", "m.family")]
     path = graph(nodes | {"r": "toy.read"}, edges | {"r.path": "w.out", "each.result": "each.item"})
     assert codes(path) == [("E_WIRED", "r.path")]
-    step = graph(nodes | {"in": ("toy.add", {}, "each")},
-                 edges | {"in.a": "each.item", "in.plus": "each.index", "each.result": "in.out"})  # fmt: skip
-    assert codes(step) == [("E_WIRED_IN_STEP", "in.plus")]
 
 
 def test_an_unfolded_value_node_counts_as_run_time(workspace):

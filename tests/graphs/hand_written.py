@@ -97,13 +97,29 @@ def with_pixels(g: Graph, weight: float) -> Graph:
     return g
 
 
+def with_offset(g: Graph, over: int) -> Graph:
+    """Noise with an offset per channel, whose strength goes from 0.3 down to 0 over so many steps."""
+    g.add("value.curve", "strength", inside="train", shape="linear", start=0.3, over=over)
+    g.add("noise.offset", "offset", inside="train")
+    for source, target in [
+        ("train.update", "strength.step"),
+        ("strength.out", "offset.strength"),
+        ("noise.out", "offset.noise"),
+        ("offset.out", "noisy.noise"),
+        ("offset.out", "target.noise"),
+    ]:
+        g.connect(source, target)
+    return g
+
+
 def by_hand(
-    unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: int, pixels: float = 0.0
+    unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: int, pixels: float = 0.0, offset: int = 0
 ) -> Iterator[torch.Tensor]:
     """The same step as one writes it with diffusers; yields the loss of every step.
 
     Args:
         pixels: Weight of the L1 loss of `with_pixels`.
+        offset: Steps of the curve of `with_offset`.
     """
     parameters = list(unet.requires_grad_(True).parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
@@ -123,6 +139,10 @@ def by_hand(
             text = text_encoder(tokens.input_ids).last_hidden_state
         shape = latents.shape[1:]
         noise = draws("noise", lambda generator, shape=shape: torch.randn(shape, generator=generator))
+        if offset:
+            strength = 0.3 - 0.3 * min(step / offset, 1)
+            one = (shape[0], 1, 1)
+            noise = noise + strength * draws("offset", lambda generator, one=one: torch.randn(one, generator=generator))
         uniform = draws("t", lambda generator: torch.rand((), dtype=torch.float64, generator=generator))
         timesteps = (uniform * len(alphas_cumprod)).long()
         signal = alphas_cumprod[timesteps].view(-1, 1, 1, 1)

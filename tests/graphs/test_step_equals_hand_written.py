@@ -5,15 +5,17 @@ import torch
 
 import hcpgraph
 
-from .hand_written import by_hand, drawn
+from .hand_written import by_hand, drawn, with_offset
 
 STEPS = 50
 
 
 @pytest.mark.slow
-def test_fifty_steps_are_equal_bit_for_bit(workspace):
+@pytest.mark.parametrize(("steps", "offset"), [(STEPS, 0), (12, 8)])
+def test_all_steps_are_equal_bit_for_bit(workspace, steps, offset):
+    """With an offset of the noise whose strength follows the steps, too."""
     parts = hcpgraph.run(
-        drawn(STEPS),
+        drawn(steps),
         workspace=workspace,
         targets=["new", "loader"],
         record=False,
@@ -25,12 +27,13 @@ def test_fifty_steps_are_equal_bit_for_bit(workspace):
         parts["new.text_encoder"].clips[0].tokens.tokenizer,
         parts["new.schedule"].alphas_cumprod,
         parts["loader.out"],
-        STEPS,
+        steps,
+        offset=offset,
     )
     losses = torch.stack(list(expected)).tolist()
     weights = [parameter.detach().clone() for parameter in parts["new.denoiser"].root.module.parameters()]
 
-    graph = drawn(STEPS)
+    graph = with_offset(drawn(steps), offset) if offset else drawn(steps)
     graph.add("flow.after", "after")
     graph.connect("whole.model", "after.value")
     graph.connect("train.trained", "after.trained")

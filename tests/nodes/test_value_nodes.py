@@ -13,7 +13,8 @@ import pytest
 from hcpgraph.declaring.node import declared
 from hcpgraph.errors import GraphError
 
-CATEGORY = ["int", "float", "bool", "text", "list", "seed", "math", "round", "join", "format", "pick"]
+CATEGORY = ["int", "float", "bool", "text", "list", "seed", "math", "round", "join", "format", "pick", "collect"]
+CATEGORY += ["at_step", "curve", "compare", "logic"]
 MODULES = {name: import_module(f"hcpgraph_nodes.value.{name}") for name in CATEGORY}
 
 

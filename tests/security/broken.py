@@ -150,11 +150,11 @@ BROKEN = {
     ),
     "wired setting inside a step": (
         graph(
-            LOOP | {"in": node("toy.add", **{"in": "loop"})},
-            LOOP_WIRES | {"in.plus": "loop.index"},
+            LOOP | {"in": node("toy.counter", **{"in": "loop"})},
+            LOOP_WIRES | {"in.start": "loop.index"},
         ),
-        {"E_WIRED_IN_STEP in.plus"},
-        ["input port"],
+        {"E_WIRED in.start"},
+        ["outside of the region"],
     ),
     "wired path": (
         graph(

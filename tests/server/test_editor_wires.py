@@ -21,7 +21,6 @@ REFUSED = {
     "E_TYPE": "graph.connect.type",
     "E_SCOPE": "graph.connect.scope",
     "E_CYCLE": "graph.connect.cycle",
-    "E_WIRED_IN_STEP": "graph.connect.settingInStep",
 }
 TRIES = [
     ("quickstart/train_lora", 1_000),

@@ -1,16 +1,16 @@
 """`flow.for_each`: a region that runs once for every item of a list."""
 
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
-from hcpgraph import Body, Context, node
+from hcpgraph import Body, Context, Each, node
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 class Item(NamedTuple, Generic[T]):
-    item: T
-    index: int  # type: ignore[assignment]
+    item: Annotated[T, Each("items")]
+    index: Annotated[int, Each("items", number=True)]  # type: ignore[assignment]
 
 
 class Outcome(NamedTuple, Generic[R]):

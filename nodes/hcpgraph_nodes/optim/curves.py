@@ -18,6 +18,12 @@ def depends(settings: Mapping[str, Any]) -> bool:
     return settings.get("kind") in ENDING or (share and settings.get("kind") == "constant_with_warmup")
 
 
+def goes(settings: Mapping[str, Any]) -> bool:
+    """Whether `value.curve` changes with its length: it goes somewhere, or its warm-up is a share of it."""
+    asked = settings.get("warmup_steps", 0)
+    return settings.get("shape") != "constant" or (isinstance(asked, int | float) and 0 < asked < 1)
+
+
 def named(settings: Mapping[str, Any]) -> bool:
     """Whether `optim.custom_schedule` hands its length to the class."""
     return bool(settings.get("steps_argument"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from hcpgraph.errors import Problem
 
-from ..optim.curves import ENDING, depends, named, warmup
+from ..optim.curves import ENDING, depends, goes, named, warmup
 
 Settings = Mapping[str, Any]
 
@@ -38,6 +39,7 @@ PASSES: dict[str, Callable[[Settings], int | Mapping[str, Any] | None]] = {
 LENGTHS: dict[str, dict[str, Callable[[Settings], bool]]] = {
     "optim.schedule": {"total_steps": depends},
     "optim.custom_schedule": {"total_steps": named},
+    "value.curve": {"over": goes},
 }
 
 
@@ -116,4 +118,35 @@ def steps_or_epochs(view: Any) -> list[Problem]:
     return [Problem("E_SETTING", message, node=view.node, port="epochs", hint=hint)]
 
 
-RULES = (warmup_fits, length_is_read, steps_or_epochs)
+def points_rise(view: Any) -> list[Problem]:
+    """The points of `value.at_step` stand in the order of their steps."""
+    points = view.settings.get("points")
+    if view.type != "value.at_step" or not isinstance(points, list):
+        return []
+    steps = [point[0] for point in points if isinstance(point, list) and point]
+    wrong = next((later for first, later in pairwise(steps) if not first < later), None)
+    if wrong is None:
+        return []
+    message = f"step {wrong} stands behind a later one, or twice"
+    return [Problem("E_SETTING", message, node=view.node, port="points", hint="write the points by rising steps")]
+
+
+def curve_can_be(view: Any) -> list[Problem]:
+    """`value.curve`: a warm-up is a share or whole steps and leaves steps; an exponential curve does not reach zero."""
+    if view.type != "value.curve":
+        return []
+    shape, start, end, asked, over = (
+        view.settings.get(name) for name in ("shape", "start", "end", "warmup_steps", "over")
+    )
+    found = []
+    if isinstance(asked, int | float) and asked >= 1 and (asked != int(asked) or (type(over) is int and over <= asked)):
+        message = f"a warm-up of {asked:g} steps " + ("is no whole number" if asked != int(asked) else f"of {over}")
+        hint = "below 1 it is a share of all steps, from 1 on whole steps, fewer than the curve has"
+        found.append(Problem("E_SETTING", message, node=view.node, port="warmup_steps", hint=hint))
+    if shape == "exponential" and all(isinstance(one, int | float) for one in (start, end)) and start * end <= 0:
+        message, hint = f"an exponential curve cannot go from {start:g} to {end:g}", "same sign, and none zero"
+        found.append(Problem("E_SETTING", message, node=view.node, port="end", hint=hint))
+    return found
+
+
+RULES = (points_rise, curve_can_be, warmup_fits, length_is_read, steps_or_epochs)

@@ -80,7 +80,7 @@ class Accumulation:
     def _backward(
         self, group: int, number: int, totals: Sequence[int] | None, found: list[tuple[list[int], list[Tensor]]]
     ) -> None:
-        losses = self.model(group, number)
+        losses = self.model(group, number, update=number // self.passes)
         shares = []
         for loss, value, count in zip(self.module.members[group], losses, self.module.counts(group), strict=True):
             counts, values = found[loss]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 class Step(NamedTuple):
     step: int
+    update: int
 
 
 class Losses(NamedTuple):
@@ -85,6 +86,8 @@ def loop(
 
     Body:
         step: Number of passes done before this one.
+        update: Number of optimizer steps done, which is what curves follow; with `accumulate` several passes have the
+            same.
         loss: What is minimised.
 
     Returns:
@@ -98,8 +101,8 @@ def loop(
     check_apart(optimizer)
     body.seed(seed)
     _trainable(optimizer, True)
-    accelerator = make_accelerator(ctx, mixed_precision)
     module = StepModule(body)
+    accelerator = make_accelerator(ctx, mixed_precision, unused=module.skips)
     model = accelerator.prepare(module)
     scaler = accelerator.scaler
     steps = length(ctx, steps, epochs, loader, accumulate)
@@ -197,9 +200,13 @@ def loop(
     return Outcome(Trained(done, curve["loss"][-1][1], _averages(optimizer)), Curve(series))
 
 
-def make_accelerator(ctx: Context, mixed_precision: str) -> Accelerator:
-    """An accelerator on the run's device, set up anew for every loop."""
-    from accelerate import Accelerator
+def make_accelerator(ctx: Context, mixed_precision: str, *, unused: bool = False) -> Accelerator:
+    """An accelerator on the run's device, set up anew for every loop.
+
+    Args:
+        unused: Whether some parameters have no gradient in some passes, which DDP looks for only if it is told.
+    """
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 
     private.forget_accelerator()
     if mixed_precision == "fp16" and ctx.device.type == "cpu":
@@ -208,7 +215,8 @@ def make_accelerator(ctx: Context, mixed_precision: str) -> Accelerator:
         )
     if ctx.device.type == "cuda":
         torch.cuda.set_device(ctx.device)
-    return Accelerator(cpu=ctx.device.type == "cpu", mixed_precision=mixed_precision)
+    handlers = [DistributedDataParallelKwargs(find_unused_parameters=True)] if unused else []
+    return Accelerator(cpu=ctx.device.type == "cpu", mixed_precision=mixed_precision, kwargs_handlers=handlers)
 
 
 def _update(accelerator: Accelerator, optimizers: tuple[Optimizer, ...]) -> None:

@@ -1,5 +1,5 @@
 import type { Body, Check, GraphFile } from "../api/schema";
-import { type BodyPath, bareTarget, bodyAt, flatId, ownerOf, promotedAs, splitTarget } from "./body";
+import { type BodyPath, bareTarget, bodyAt, ownerOf, promotedAs, splitTarget } from "./body";
 import { targetInfo } from "./face";
 import { remembered } from "./memo";
 import { sourceVertex, targetVertices, type Vertex, waitingFor, waitsFor } from "./order";
@@ -99,7 +99,7 @@ function hold(
 
 function judge(held: Held, to: PortView, target: string): Verdict {
   const { graph, path, body, context, port } = held;
-  const { specs, check } = context;
+  const { specs } = context;
   const wanted = bound(held, to, target);
   const other = wanted !== to.declared && isBundle(specs, wanted) !== isBundle(specs, port.type);
   if (other || !typeFits(specs, to.side === "setting" ? to.type : wanted, port.type)) {
@@ -107,14 +107,6 @@ function judge(held: Held, to: PortView, target: string): Verdict {
   }
   const closed = closedTo(held.scope, targetScope(graph, body, target, specs));
   if (closed !== null) return { ok: false, why: "graph.connect.scope", values: { region: closed } };
-  if (to.side === "setting") {
-    if (port.side === "entry") return { ok: false, why: "graph.connect.settingInStep" };
-    const giver = ownerOf(port.address);
-    const once = held.scope.length === 0 || (check?.once.includes(flatId(path, giver)) ?? true);
-    if (!once && check?.ports[flatId(path, port.address)] !== undefined) {
-      return { ok: false, why: "graph.connect.settingInStep" };
-    }
-  }
   if (path.length > 0 && body.edges[target] === undefined && !to.many) {
     const name = promotedAs(body, target);
     if (name !== null) return { ok: false, why: "graph.connect.promoted", values: { name } };
