@@ -24,7 +24,7 @@ class Net:
         return (self.module,)
 
 
-@port_type()
+@port_type(name="NetRows")
 @dataclass(frozen=True)
 class Rows:
     """Rows of numbers (B, D) with one sample key each."""
