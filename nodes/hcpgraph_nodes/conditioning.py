@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hcpgraph import GraphError
 from hcpgraph.types import port_type
@@ -18,6 +18,10 @@ Keys = tuple[SampleKey, ...]
 TEXT, POOLED = "text", "pooled"
 CHANNELS, TOKENS = "image_channels", "image_tokens_"
 """Names of image conditions: what stands beside the channels of the noisy latents; references, numbered from 1."""
+
+
+HIDES = "_mask"
+"""What stands behind the name of a part where its mask is a side input of plugins."""
 
 
 @port_type(color="#8fbf7f", facts=("text",), told=("image", "guidance"))
@@ -88,19 +92,32 @@ class Conditioning:
             )
         return self.parts[name]
 
-    def require_read(self, names: frozenset[str], *, masked: bool) -> None:
+    def handed(self, wants: frozenset[str]) -> dict[str, Any]:
+        """The parts that plugins want, by name, and the mask of each, or None, as `NAME_mask`: side inputs of a call.
+
+        Args:
+            wants: Names of side inputs.
+        """
+        found: dict[str, Any] = {}
+        for name in wants & self.parts.keys():
+            found[name], found[name + HIDES] = self.parts[name], self.masks.get(name)
+        return found
+
+    def require_read(self, names: frozenset[str], *, masked: bool, handed: Collection[str] = ()) -> None:
         """Every part is read.
 
         Args:
             names: The parts that a network reads; a name that ends with `_` stands for all that begin with it.
             masked: Whether it reads masks.
+            handed: The parts that its plugins read, with their masks.
 
         Raises:
             GraphError: E_PARTS, a part or a mask would have no effect.
         """
         starts = tuple(name for name in names if name.endswith("_"))
-        unread = [name for name in self.parts if name not in names and not (starts and name.startswith(starts))]
-        unread += [] if masked else [f"the mask of {name}" for name in self.masks]
+        rest = [name for name in self.parts if name not in handed]
+        unread = [name for name in rest if name not in names and not (starts and name.startswith(starts))]
+        unread += [] if masked else [f"the mask of {name}" for name in self.masks if name not in handed]
         if unread:
             raise GraphError(
                 "E_PARTS",

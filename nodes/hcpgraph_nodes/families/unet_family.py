@@ -294,11 +294,12 @@ class UNetFamily(UNetParts, UNetSpelling, PlainGuidance):
     ) -> Tensor:
         """The UNet's output, see `base.Family`."""
         sample = packed(denoiser, noisy, conditioning)
-        conditioning.require_read(self.reads, masked=self.masked)
+        own = conditioning.handed(denoiser.wants)
+        conditioning.require_read(self.reads, masked=self.masked, handed=own)
         dtype = denoiser.root.placement.dtype
         extra = self.extra_conditions(denoiser, noisy, conditioning, sizes)
         sample, noisy, text = sample.to(dtype), noisy.to(dtype), conditioning.data.to(dtype)
-        with denoiser.active(noisy=noisy, timesteps=timesteps, conditioning=text) as module:
+        with denoiser.active(noisy=noisy, timesteps=timesteps, conditioning=text, **own) as module:
             prediction: Tensor = module(sample, timesteps, text, return_dict=False, **extra)[0].float()
             return prediction
 

@@ -65,12 +65,14 @@ class Plugin(nn.Module):
         blocks: What it is made of, by name.
         hooks: Layer name -> what stands there, in order.
         handles: The models that it calls; who trains, copies or registers its host does so with them.
+        wants: The side inputs that its blocks take.
         trainable: Whether its weights are trained.
     """
 
     blocks: Mapping[str, nn.Module]
     hooks: Mapping[str, Sequence[Hook]]
     handles: tuple[Called, ...]
+    wants: frozenset[str]
     trainable: bool
 
     @property

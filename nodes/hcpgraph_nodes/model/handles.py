@@ -84,6 +84,11 @@ class Handle(Weights):
             stack = tuple(plugin for plugin in stack if plugin.acts(given))
         return Activation(self.root, stack, given, self.compiling)
 
+    @property
+    def wants(self) -> frozenset[str]:
+        """The side inputs that the plugins of its stack take."""
+        return frozenset().union(*(plugin.wants for plugin in self.stack))
+
     def with_inputs(self, **inputs: Any) -> Self:
         """A handle whose plugins also see these side inputs, in every call."""
         return replace(self, inputs={**self.inputs, **inputs})

@@ -70,6 +70,7 @@ class Plugin(call.Plugin):
         blocks: Blocks by name.
         hooks: Layer name -> what stands there, as the taps look it up.
         handles: The models that its blocks call.
+        wants: The side inputs that its blocks take.
         revision: How often its numbers were set: what was computed with another revision is out of date.
     """
 
@@ -86,6 +87,7 @@ class Plugin(call.Plugin):
         wrapped: Mapping[str, Sequence[Hook]] = {path: (Wrap(block),) for path, block in blocks.items()}
         self.hooks = {path: tuple(found) for path, found in (wrapped if hooks is None else hooks).items()}
         self.handles = tuple(handle for block in blocks.values() for handle in block.handles)
+        self.wants = frozenset(name for block in blocks.values() for name in block.wants)
         self.trainable = trainable
         self._choosy = tuple(block for block in blocks.values() if type(block).acts is not Block.acts)
         self._revision = 0

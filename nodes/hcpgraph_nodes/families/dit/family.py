@@ -300,7 +300,8 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
         sizes: Tensor | None = None,
     ) -> Tensor:
         """The network's output, see `base.Family`."""
-        conditioning.require_read(self.reads, masked=self.masked)
+        own = conditioning.handed(denoiser.wants)
+        conditioning.require_read(self.reads, masked=self.masked, handed=own)
         if noisy.shape[1] != (reads := self.channels(denoiser.config)):
             raise GraphError(
                 "E_CHANNELS",
@@ -311,7 +312,7 @@ class TransformerFamily(TransformerSpelling, KlVae, PlainGuidance):
         noisy, times = noisy.to(device, dtype), torch.as_tensor(timesteps, device=device).expand(len(noisy))
         given = self.inputs(denoiser, noisy, times, conditioning.to(device), sizes)
         text = conditioning.parts.get(TEXT)
-        with denoiser.active(noisy=noisy, timesteps=times, conditioning=text) as module:
+        with denoiser.active(noisy=noisy, timesteps=times, conditioning=text, **own) as module:
             raw = module(**given, return_dict=False)[0]
         return self.output(denoiser, raw, noisy).float()
 

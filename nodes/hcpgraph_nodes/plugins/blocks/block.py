@@ -25,13 +25,17 @@ class Block(nn.Module):
     """
 
     wraps: ClassVar[tuple[type[nn.Module], ...]] = ()
-    wants: ClassVar[tuple[str, ...]] = ()
+    wants: tuple[str, ...] = ()
     hyper_params: ClassVar[tuple[str, ...]] = ()
     handles: tuple[Handle, ...] = ()
 
     def acts(self, inputs: Mapping[str, Any]) -> bool:
         """Whether it takes part in a call with these side inputs; asked before every call."""
         return True
+
+    def options(self) -> dict[str, Any]:
+        """The arguments that it was made with beside its layers, as JSON has them, for a file of its own."""
+        return {}
 
     def set_hyper_params(self, **values: Any) -> None:
         """Change numbers that are no weights, such as a strength.
