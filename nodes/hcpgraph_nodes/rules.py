@@ -31,6 +31,7 @@ from .pairs import counts, files, inside, layers, lengths, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
 from .python.rule import untrusted
+from .sample.samplers import NODES
 from .tensor.formula_rule import rows_make_sense
 from .tensor.rule import settings_agree
 from .text.rule import constant_texts, pictures_are_taken
@@ -121,7 +122,7 @@ def guidance_has_two_sides(view: Any) -> list[Problem]:
 
     It begins above 1, but for families whose scale counts from 0.
     """
-    if view.type != "sample.denoise":
+    if view.type not in NODES:
         return []
     guidance = view.settings.get("guidance", 1.0)
     if not isinstance(guidance, int | float):

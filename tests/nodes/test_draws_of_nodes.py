@@ -50,6 +50,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "plugin.lokr": LAYERS,
     "plugin.lora": LAYERS,
     "sample.denoise": {"steps": 2, "guidance": 1.0, "sampler": "euler_a"},
+    "sample.until": {"steps": 2},
     "text.drop_tags": {"rate": 0.5},
     "text.pick_line": {"separator": " "},
     "text.shuffle_tags": {"separator": " "},

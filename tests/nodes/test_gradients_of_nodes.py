@@ -59,6 +59,7 @@ TENSORS = {
 """What can carry gradients, and asks for them here."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "sample.denoise": {"steps": 1, "guidance": 1.0},
+    "sample.until": {"steps": 1, "gradient": "all"},
     "image.resize": {"width": 8, "height": 8},
     "tensor.formula": {"rows": [{"op": "mul", "of": ["in0", "in1"]}]},
 }
@@ -110,7 +111,7 @@ def call(impl: Impl, workspace: Path, others: dict[str, Any]) -> tuple[list[Tens
     """The tensors that went in asking for gradients, and what came out."""
     ports = []
     for port in impl.spec.inputs:
-        if impl.spec.id == "sample.denoise" and port.optional:
+        if impl.spec.id in ("sample.denoise", "sample.until") and port.optional:
             ports.append(None)
             continue
         known = {**others, **OTHERS.get(impl.spec.id, {})}

@@ -9,8 +9,9 @@ from hcpgraph.errors import Problem
 from ..families import table
 from ..families.image_conditions import CHANNELS, INPAINT, MADE_BY, NONE, OR, TOKENS
 from ..pairs.told import error
+from ..sample.samplers import NODES
 
-READERS = {"diffusion.predict": ("conditioning",), "sample.denoise": ("positive",)}
+READERS = {"diffusion.predict": ("conditioning",), **dict.fromkeys(NODES, ("positive",))}
 """Node -> the ports whose conditions its denoiser reads; the negative side of sampling has those of the positive."""
 PARTS = {INPAINT: "image_channels", CHANNELS: "image_channels", TOKENS: "image_tokens_"}
 
@@ -55,7 +56,7 @@ def image_guidance_compares(view: Any) -> list[Problem]:
     """Guidance by the picture needs one beside the channels of the latents."""
     scale = view.settings.get("image_guidance")
     given = view.facts.get("positive", {}).get("image")
-    if view.type != "sample.denoise" or not isinstance(scale, int | float) or scale == 1:
+    if view.type not in NODES or not isinstance(scale, int | float) or scale == 1:
         return []
     if given in (None, CHANNELS):
         return []

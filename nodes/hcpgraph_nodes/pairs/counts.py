@@ -6,6 +6,7 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from ..sample.samplers import NODES
 from .told import error, number, origin, warning
 
 
@@ -47,8 +48,8 @@ def pictures_of(view: Any, port: str) -> int | None:
 
 
 def prompts_for_pictures(view: Any) -> list[Problem]:
-    """`sample.denoise` has one prompt, positive and negative, for all pictures or one a picture."""
-    if view.type != "sample.denoise":
+    """A node that samples has one prompt, positive and negative, for all pictures or one a picture."""
+    if view.type not in NODES:
         return []
     pictures, found = pictures_of(view, "latents"), []
     for port in ("positive", "negative"):

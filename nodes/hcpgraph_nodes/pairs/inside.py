@@ -8,6 +8,7 @@ from typing import Any
 from hcpgraph.errors import Problem
 
 from ..families.table import said
+from ..sample.samplers import NODES
 from ..selectors import components
 from .told import error, number, origin, warning
 
@@ -72,8 +73,8 @@ def _without_place(adapter: Any, layout: str) -> str | None:
 
 
 def sampler_reads_it(view: Any) -> list[Problem]:
-    """What is set for `sample.denoise` is read: eta by ddim, a model for the negative side by guidance above 1."""
-    if view.type != "sample.denoise":
+    """What is set for nodes that sample is read: eta by ddim, a model for the negative side by guidance above 1."""
+    if view.type not in NODES:
         return []
     found, eta, sampler = [], view.settings.get("eta"), view.settings.get("sampler")
     own = "scheduler" in view.connected

@@ -9,6 +9,7 @@ from typing import Any
 from hcpgraph.errors import Problem
 
 from ..families.table import said
+from ..sample.samplers import NODES
 from .told import error, number, origin, warning
 
 
@@ -28,10 +29,10 @@ def pictures_fit_the_model(view: Any) -> list[Problem]:
 
 def pictures_are_usual(view: Any) -> list[Problem]:
     """Pictures are not far from the size that the model was trained with."""
-    if view.type != "sample.denoise":
+    if view.type not in NODES:
         return []
     canvas, model = origin(view, "latents"), origin(view, "denoiser")
-    if canvas is None or canvas.type != "sample.empty_latents":
+    if canvas is None or canvas.type not in ("sample.empty_latents", "sample.caption_latents"):
         return []
     width, height, usual = number(canvas, "width"), number(canvas, "height"), _usual(model)
     if width is None or height is None or usual is None or usual / 4 <= width * height / usual <= usual * 4:

@@ -13,7 +13,7 @@ from hcpgraph.errors import Problem
 
 from ..pairs.told import around, error, number, origin, warning
 from ..sample.samplers import BY_KIND as SAMPLES
-from ..sample.samplers import NO_ZERO_SNR, SAMPLERS, no_sampler
+from ..sample.samplers import NO_ZERO_SNR, NODES, SAMPLERS, no_sampler
 from . import refusals
 from .kinds.classes import EDM, FLOW, FLOW_SOLVERS
 from .tables import DISTRIBUTIONS, NAMES, READ, no_distribution, no_numbers, no_timestep
@@ -151,7 +151,7 @@ def _own_scheduler(view: Any, kind: str) -> list[Problem]:
 
 def drawn_as_trained(view: Any) -> list[Problem]:
     """A model is drawn with by the process that it is trained for in the same graph."""
-    if view.type != "sample.denoise":
+    if view.type not in NODES:
         return []
     own, model = view.facts.get("schedule", {}), origin(view, "denoiser")
     if model is None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 
-from hcpgraph import Context, Facts, GraphError, Port, Whole, node
+from hcpgraph import Context, Facts, Port, Whole, node
 from hcpgraph.generators import seeded
 from hcpgraph.rng import SEED_MAX
 from hcpgraph.widgets import Hint, Seed, Slider
@@ -17,13 +17,13 @@ from ..families.auto import Auto, settled
 from ..families.registry import family
 from ..model.bundle import Model
 from ..model.handles import Denoiser
-from ..noise.draws import draw
 from ..python.object import PythonObject
 from ..types import Conditioning, Latents, Noise, Process
 from .guidance import guided
 from .progress import Progress
 from .samplers import Sampler
 from .schedulers import from_class, make_scheduler, set_steps
+from .start import start_noise
 
 
 @node(
@@ -103,15 +103,7 @@ def denoise(
         solver = from_class(scheduler, schedule)
     set_steps(solver, settled(steps, "steps"), denoiser.device, schedule, latents.data.shape)
     generators = ctx.generators(seed, count, latents.keys)
-    own = draw(generators, latents.data.shape)
-    start = own if noise is None else noise.data
-    if start.shape != own.shape:
-        raise GraphError(
-            "E_BATCH",
-            f"the noise has the shape {list(start.shape)}, the latents {list(own.shape)}",
-            port="noise",
-            hint="wire noise of the same latents",
-        )
+    start = start_noise(generators, latents, noise)
     sample = start.to(denoiser.device) * getattr(solver, "init_noise_sigma", 1.0)
     scale = getattr(solver, "scale_model_input", _as_it_is)  # flows have neither
     extra = _step_arguments(solver, generators, eta)

@@ -21,6 +21,8 @@ Sampler = Literal[
     "unipc",
     "lcm",
 ]
+NODES = ("sample.denoise", "sample.until")
+"""The nodes that sample: rules of prompts, guidance and pictures are about both."""
 Table = Mapping[str, tuple[str, Mapping[str, Any]]]
 """Name -> class in diffusers and what it changes in the model's own scheduler configuration."""
 
