@@ -35,8 +35,8 @@ BOUND = {"min": "max", "max": "min"}
 """min(x, 1) is what clamp calls max=1."""
 
 
-def compiled(rows: Sequence[Row], shapes: Sequence[Shape], kind: type) -> Program:
-    """The calls of rows, each for the shapes that it will get.
+def compiled(rows: Sequence[Row], shapes: Sequence[Shape], kind: type) -> tuple[Program, Shape]:
+    """The calls of rows, each for the shapes that it will get, and the shape of the result.
 
     Args:
         rows: The rows, free of problems (`row_problems`).
@@ -72,7 +72,7 @@ def compiled(rows: Sequence[Row], shapes: Sequence[Shape], kind: type) -> Progra
         message = f"the result is {list(result)}, and in0, whose type it has, is {list(first)}"
         hint = "wire what the result is like to `value`; of losses, one a sample will do"
         raise GraphError("E_SHAPE", message, port=PORT, hint=hint)
-    return program
+    return program, result
 
 
 def _port(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from hcpgraph import Many, node
 from hcpgraph.widgets import Hint
 
 from ..types import Rows
-from .records import same_kinds, with_keys, with_numbers
+from .records import MEAN_SOMETHING, same_kinds, with_keys, with_numbers
 from .shapes import Along, axis, misfit
 
 T = TypeVar("T", bound=Rows)
@@ -36,14 +36,16 @@ def concat(values: Many[T], *, along: Annotated[Along, Hint(primary=True)] = "ba
     """
     first = values[0]
     number = axis(along, first.data, "values.0")
-    for index, each in enumerate(values):
-        shape, wanted = each.data.shape, first.data.shape
-        if shape[:number] + shape[number + 1 :] != wanted[:number] + wanted[number + 1 :]:
-            raise misfit(f"values.{index}", shape, wanted, rows=number == 1)
-    if hasattr(first, "kind"):
+    tensors = [each.data for each in values]
+    for index, each in enumerate(tensors):
+        if not each.is_same_size(tensors[0]):
+            shape, wanted = each.shape, tensors[0].shape
+            if shape[:number] + shape[number + 1 :] != wanted[:number] + wanted[number + 1 :]:
+                raise misfit(f"values.{index}", shape, wanted, rows=number == 1)
+    if type(first) in MEAN_SOMETHING:
         same_kinds(values, "values")
-    data = torch.cat([each.data for each in values], number)
+    data = torch.cat(tensors, number)
     if number == 1:
         return with_numbers(first, data)
     keys = [getattr(each, "keys", None) for each in values]
-    return with_keys(first, data, None if None in keys else tuple(chain(*keys)))  # type: ignore[arg-type]
+    return with_keys(first, data, None if None in keys else tuple(chain.from_iterable(keys)))  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, with_config
@@ -14,7 +13,7 @@ from hcpgraph.widgets import Formula
 from ..types import Numbers
 from .compiled import Program, compiled
 from .formula_rule import OPERATIONS, row_problems
-from .records import put_together
+from .records import put_together, with_numbers
 from .rule import refuse
 from .shapes import Shape
 
@@ -63,24 +62,28 @@ class TensorFormula:
 
     def __init__(self, *, rows: Rows = [{"op": "square", "of": ["in0"]}]) -> None:  # noqa: B006
         self.rows = rows
-        self.programs: dict[tuple[Shape, ...], Program] = {}
+        self.programs: dict[tuple[Shape, ...], tuple[Program, bool]] = {}
 
     def __call__(self, value: T, others: Many[Numbers] = ()) -> T:
         values = [value.data]
         if others:
             values += [each.data for each in others]
         shapes = tuple([each.shape for each in values])
-        program = self.programs.get(shapes)
-        if program is None:
-            program = self._compile(shapes, value)
-        for call, one, two in program:
+        known = self.programs.get(shapes)
+        if known is None:
+            known = self._compile(shapes, value)
+        for call, one, two in known[0]:
             values.append(call(values[one]) if two is None else call(values[one], values[two]))
+        if known[1]:
+            return with_numbers(value, values[-1])
         result: T = put_together((value, *others), values[-1])
         return result
 
-    def _compile(self, shapes: Sequence[Shape], value: Numbers) -> Program:
+    def _compile(self, shapes: tuple[Shape, ...], value: Numbers) -> tuple[Program, bool]:
+        """The program for shapes, and whether the result has a row for each of the first wire, whose keys it gets."""
         refuse(row_problems(self.rows, len(shapes)))
         if len(self.programs) >= SHAPES:
             self.programs.clear()
-        program = self.programs[tuple(shapes)] = compiled(self.rows, shapes, type(value))
-        return program
+        program, result = compiled(self.rows, shapes, type(value))
+        known = self.programs[shapes] = (program, bool(result) and result[:1] == shapes[0][:1])
+        return known

@@ -35,8 +35,9 @@ def like(value: Rows, like: T) -> T:
     """
     if value.data.shape != like.data.shape:
         raise misfit("value", value.data.shape, like.data.shape)
-    kind, wanted = getattr(value, "kind", None), getattr(like, "kind", MEANT.get(type(like)))
-    if kind is not None and wanted is not None and kind != wanted:
+    kind = getattr(value, "kind", None)
+    wanted = kind and getattr(like, "kind", MEANT.get(type(like)))
+    if wanted and kind != wanted:
         raise GraphError(
             "E_PREDICTION",
             f"{type(value).__name__} of {kind} is no {type(like).__name__}, which is {wanted}",

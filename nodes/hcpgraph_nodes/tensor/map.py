@@ -41,7 +41,7 @@ def map_numbers(
     Raises:
         GraphError: E_SETTING, a bound for another function, or none for `clamp`; E_RANGE, low is above high.
     """
-    if function != "clamp" and low is None and high is None:
-        return with_numbers(value, FUNCTIONS[function](value.data))
-    refuse(bounds(function, low, high))
-    return with_numbers(value, value.data.clamp(low, high))
+    bare = low is None and high is None
+    if (function == "clamp") is bare or (low is not None and high is not None and low > high):
+        refuse(bounds(function, low, high))
+    return with_numbers(value, FUNCTIONS[function](value.data) if bare else value.data.clamp(low, high))

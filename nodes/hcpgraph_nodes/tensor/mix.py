@@ -9,8 +9,8 @@ from pydantic import Field
 
 from hcpgraph import Many, node
 
-from ..types import Numbers
-from .records import put_together, same_kinds
+from ..types import Loss, Numbers
+from .records import MEAN_SOMETHING, put_together, same_kinds, with_numbers
 from .rule import one_weight_a_wire, refuse
 from .shapes import fit
 
@@ -35,17 +35,17 @@ def mix(values: Many[T], *, weights: Annotated[list[float], Field(max_length=64)
         GraphError: E_WEIGHTS_COUNT; E_BATCH, E_SHAPE, they are not of one shape; E_PREDICTION, they do not mean the
             same.
     """
-    factors = weights or [1.0] * len(values)
-    if len(factors) != len(values):
-        refuse(one_weight_a_wire(weights, len(values)))
-    first = values[0]
-    shape = first.data.shape
-    total = first.data if factors[0] == 1 else first.data * factors[0]
-    for each, factor in zip(values[1:], factors[1:], strict=True):
-        if each.data.shape != shape:
-            fit(values, "values")
-        total = torch.add(total, each.data, alpha=factor)
-    if hasattr(first, "kind"):
+    count, first = len(values), values[0]
+    if weights and len(weights) != count:
+        refuse(one_weight_a_wire(weights, count))
+    total, alike = first.data, True
+    if weights and weights[0] != 1:
+        total = total * weights[0]
+    for number in range(1, count):
+        data = values[number].data
+        if not data.is_same_size(total):
+            alike = fit(values, "values")
+        total = torch.add(total, data, alpha=weights[number] if weights else 1)
+    if type(first) in MEAN_SOMETHING:
         same_kinds(values, "values")
-    made: T = put_together(values, total)
-    return made
+    return with_numbers(first, total) if alike and type(first) is not Loss else put_together(values, total)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -12,16 +11,16 @@ from torch import Tensor
 
 from hcpgraph import GraphError
 
-from ..types import CropInfo, Loss, Numbers, Timesteps
+from ..types import CropInfo, Keys, Loss, Numbers, Prediction, Target, Timesteps
 
 N = TypeVar("N", bound=Numbers)
-Remake = Callable[[Any, Tensor], Any]
+MEAN_SOMETHING = {Prediction, Target}
+"""Types whose records may be of different kinds."""
 
 
 def with_numbers(record: N, data: Tensor) -> N:
     """The record with other numbers: type, keys and all else are kept; whole numbers (timesteps, sizes) are rounded."""
-    kind: Any = type(record)
-    made: N = _remake(kind)(record, data)
+    made: N = _REMAKES[type(record)](record, data)
     return made
 
 
@@ -32,7 +31,7 @@ def put_together(records: Sequence[Any], data: Tensor) -> Any:
     keys are those of the first record that has one a row.
     """
     first = records[0]
-    if isinstance(first, Loss):
+    if type(first) is Loss:
         return Loss(data, max(getattr(each, "count", 1) for each in records))
     keys = getattr(first, "keys", None)
     if keys is None or len(keys) == data.shape[0]:
@@ -41,39 +40,45 @@ def put_together(records: Sequence[Any], data: Tensor) -> Any:
     return with_keys(first, data, next((each for each in known if each and len(each) == data.shape[0]), None))
 
 
-def with_keys(record: N, data: Tensor, keys: tuple[Any, ...] | None) -> N:
-    """The record with other numbers, and other keys if its type has keys."""
-    if not hasattr(record, "keys"):
-        return with_numbers(record, data)
-    made: N = replace(with_numbers(record, data), keys=keys)  # type: ignore[type-var]
+def with_keys(record: N, data: Tensor, keys: Keys | None) -> N:
+    """The record with other numbers of the same dtype, and other keys if its type has keys."""
+    made: N = _REKEYS[type(record)](record, data, keys)
     return made
 
 
-def same_kinds(records: Sequence[Numbers], port: str) -> None:
-    """Raises GraphError E_PREDICTION if predictions or targets among records mean different things."""
-    kinds = [getattr(each, "kind", None) for each in records]
-    for number, kind in enumerate(kinds):
-        if kind != kinds[0]:
+def same_kinds(records: Sequence[Any], port: str) -> None:
+    """Raises GraphError E_PREDICTION if predictions, or targets, mean different things."""
+    wanted = records[0].kind
+    for number, each in enumerate(records):
+        if each.kind != wanted:
             raise GraphError(
                 "E_PREDICTION",
-                f"{type(records[number]).__name__} of {kind} beside {kinds[0]}",
+                f"{type(each).__name__} of {each.kind} beside {wanted}",
                 port=f"{port}.{number}",
                 hint="put diffusion.convert between",
             )
 
 
-@cache
-def _remake(kind: type[Any]) -> Remake:
-    """What puts other numbers into a record of a type, faster than `dataclasses.replace`."""
+class _Makers(dict[type, Callable[..., Any]]):
+    """Type of records -> what makes one, faster than `dataclasses.replace`; made when a type is first seen."""
+
+    def __init__(self, make: Callable[[type], Callable[..., Any]]) -> None:
+        self.make = make
+
+    def __missing__(self, kind: type) -> Callable[..., Any]:
+        self[kind] = made = self.make(kind)
+        return made
+
+
+def _remake(kind: Any) -> Callable[..., Any]:
     others = [field.name for field in fields(kind)][1:]
     if issubclass(kind, Timesteps | CropInfo):
         return lambda record, data: replace(record, data=_as_before(data, record.data))
     if not others:
         return lambda record, data: kind(data)
-    if len(others) == 1:
-        get = attrgetter(*others)
-        return lambda record, data: kind(data, get(record))
     get = attrgetter(*others)
+    if len(others) == 1:
+        return lambda record, data: kind(data, get(record))
     return lambda record, data: kind(data, *get(record))
 
 
@@ -81,3 +86,15 @@ def _as_before(data: Tensor, before: Tensor) -> Tensor:
     if before.is_floating_point() or data.dtype == before.dtype:
         return data
     return data.round().to(before.dtype)
+
+
+def _rekey(kind: Any) -> Callable[..., Any]:
+    names = [field.name for field in fields(kind)]
+    if names[1:] == ["keys"]:
+        return lambda record, data, keys: kind(data, keys)
+    if "keys" in names:
+        return lambda record, data, keys: replace(record, data=data, keys=keys)
+    return lambda record, data, keys: with_numbers(record, data)
+
+
+_REMAKES, _REKEYS = _Makers(_remake), _Makers(_rekey)

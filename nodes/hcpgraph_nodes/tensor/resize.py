@@ -49,16 +49,25 @@ def resize(
     Raises:
         GraphError: E_SHAPE, it has no height and width; E_SETTING, neither `like` nor `zoom`, or both.
     """
-    refuse(one_size(like is not None, zoom))
-    for port, record in (("value", value), ("like", like)):
-        if record is not None and record.data.dim() != 4:
-            hint = "take latents, pictures, masks or losses of every element (B, C, h, w)"
-            raise GraphError("E_SHAPE", f"{list(record.data.shape)} has no height and width", port=port, hint=hint)
-    data = value.data
-    size = tuple(like.data.shape[2:]) if like else tuple(max(1, round(side * zoom)) for side in data.shape[2:])  # type: ignore[operator]
-    if size == data.shape[2:]:
+    data, shape = value.data, _flat("value", value)
+    if like is not None and zoom is None:
+        size = _flat("like", like)[2:]
+    elif zoom is not None and like is None:
+        size = (max(1, round(shape[2] * zoom)), max(1, round(shape[3] * zoom)))
+    else:
+        refuse(one_size(like is not None, zoom))
+    if size == shape[2:]:
         return value
     data = functional.interpolate(data, size, **METHODS[method])
     if method == "bicubic" and isinstance(value, Images | LossMask):
         data = data.clamp(0, 1 if isinstance(value, Images) else None)
     return with_numbers(value, data)
+
+
+def _flat(port: str, record: Rows) -> tuple[int, ...]:
+    """The shape of something that has height and width."""
+    shape = record.data.shape
+    if len(shape) != 4:
+        hint = "take latents, pictures, masks or losses of every element (B, C, h, w)"
+        raise GraphError("E_SHAPE", f"{list(shape)} has no height and width", port=port, hint=hint)
+    return shape

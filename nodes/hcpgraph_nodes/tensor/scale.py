@@ -9,7 +9,7 @@ from hcpgraph.widgets import Hint
 
 from ..types import Numbers, Rows, wide
 from .records import with_numbers
-from .shapes import misfit
+from .shapes import joined, misfit
 
 T = TypeVar("T", bound=Numbers)
 
@@ -33,12 +33,9 @@ def scale(value: T, weights: Rows | None = None, *, multiplier: Annotated[float,
     data = value.data
     if weights is not None:
         other = weights.data
-        if other.dim() == 1 < data.dim():
+        if other.dim() == 1 < data.dim() and other.shape[0] in (1, data.shape[0]):
             other = wide(other, data)
-        shape = data.shape
-        if other.shape != shape and (other.dim() != len(shape) or any(
-            size not in (1, wanted) for size, wanted in zip(other.shape, shape, strict=True)
-        )):  # fmt: skip
-            raise misfit("weights", weights.data.shape, shape)
+        elif not other.is_same_size(data) and joined(other.shape, data.shape) != data.shape:
+            raise misfit("weights", other.shape, data.shape)
         data = data * other
     return with_numbers(value, data if multiplier == 1 else data * multiplier)

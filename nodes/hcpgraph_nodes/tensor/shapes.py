@@ -40,8 +40,8 @@ def misfit(port: str, shape: Sequence[int], beside: Sequence[int], *, rows: bool
     return GraphError(code, f"{list(shape)} beside {list(beside)}", port=port, hint=hint)
 
 
-def fit(records: Sequence[Numbers], port: str) -> None:
-    """Whether records are of one shape but for one row that stands for all.
+def fit(records: Sequence[Numbers], port: str) -> bool:
+    """Whether records are of one shape; one row may stand for all.
 
     Raises:
         GraphError: E_BATCH, E_SHAPE.
@@ -53,6 +53,7 @@ def fit(records: Sequence[Numbers], port: str) -> None:
             raise misfit(f"{port}.{number}", shape, shapes[0], rows=False)
         if shape[:1] not in ((1,), longest[:1]):
             raise misfit(f"{port}.{number}", shape, longest)
+    return all(shape == longest for shape in shapes)
 
 
 def axis(along: Along, data: Tensor, port: str) -> int:

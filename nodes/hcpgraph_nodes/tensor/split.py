@@ -47,7 +47,8 @@ def split(
         GraphError: E_RANGE, they cannot be divided so; E_SETTING, size and other parts than 2; E_SHAPE, there are no
             channels.
     """
-    refuse(one_division(parts, size))
+    if size is not None:
+        refuse(one_division(parts, size))
     number = axis(along, value.data, "value")
     whole = value.data.shape[number]
     at = whole // parts if size is None else size
