@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ..document.fileformat import MAX_PROBLEMS
 from ..document.graph import Graph
 from ..errors import Problem, bounded
 from ..paths import Roots
-from . import bundles, defaults, later, lengths
+from . import bundles, defaults, later, lengths, sweeps
 from . import settings as setting_rules
 from .flat import Flat, FlatNode, owns
 from .flatten import flatten
@@ -29,6 +29,7 @@ from .touches import refused, touches
 from .weight_flow import Weights, weigh
 from .wires import Wires, infer
 
+Settings = Mapping[str, Mapping[str, Any]]
 _RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
@@ -93,6 +94,7 @@ def analyse(
     _check_outputs(flat, weights)
     _check_streams(flat)
     check_rules(GraphView(flat, settings, wires, weights, registry, roots.resolve, long, meant))
+    _check_items(flat, settings, wires, weights, registry, roots)
     _check_requires(graph, flat, registry)
     unique = bounded(dict.fromkeys(flat.problems), MAX_PROBLEMS)
     return Analysis(graph, registry, flat, order, settings, wires, weights, long, meant, unique)
@@ -114,6 +116,10 @@ def _check_node(
             hint="bring the file up to date with: hcpgraph migrate FILE" if older else f"update the pack '{spec.pack}'",
         )
     flat.problems += setting_rules.check(spec, node.id, *_known(node, settings))
+    for at, row in sweeps.passes(node):
+        given, unknown = _known(node, {**settings, **row})
+        found = setting_rules.check(spec, node.id, given, unknown)
+        flat.problems += (_of_item(problem, at) for problem in found if problem.port in row)
     _check_inputs(flat, node, spec)
     for port in spec.exits:
         if not port.optional and not node.exits.get(port.name):
@@ -126,6 +132,11 @@ def _check_node(
                 _check_scope(flat, node, name, source, exit=kind is node.exits)
     for name, source in node.wired.items():
         _check_scope(flat, node, name, source, exit=False)
+
+
+def _of_item(problem: Problem, at: Mapping[str, int]) -> Problem:
+    """A problem that the items of some pass make."""
+    return replace(problem, message=f"{problem.message} ({sweeps.said(at)})")
 
 
 def _check_inputs(flat: Flat, node: FlatNode, spec: NodeSpec) -> None:
@@ -158,12 +169,13 @@ def _check_paths(flat: Flat, node: FlatNode, settings: Mapping[str, Any], roots:
     assert node.spec is not None
     for name, schema in node.spec.settings.items():
         widget = schema.get("x-widget", {})
-        value = settings.get(name)
-        if widget.get("kind") not in ("path", "model") or not isinstance(value, str) or not value:
+        if widget.get("kind") not in ("path", "model"):
             continue
-        problem = refused(widget, value, settings, roots, must_exist=files and name not in node.wired)
-        if problem is not None:
-            flat.error(problem.code, problem.message, node.id, name, problem.hint)
+        for value in dict.fromkeys(one for one in sweeps.values(node, settings, name) if isinstance(one, str) and one):
+            must_exist = files and (name not in node.wired or name in node.swept)
+            problem = refused(widget, value, settings, roots, must_exist=must_exist)
+            if problem is not None:
+                flat.error(problem.code, problem.message, node.id, name, problem.hint)
 
 
 def _check_scope(flat: Flat, node: FlatNode, port: str, source: tuple[str, str], *, exit: bool) -> None:
@@ -208,6 +220,21 @@ def _check_wired(flat: Flat, weights: Weights, settings: Mapping[str, Mapping[st
                 _check_unfolded(flat, node, name, source, in_step)
 
 
+def _check_items(
+    flat: Flat, settings: Settings, wires: Wires, weights: Weights, registry: Registry, roots: Roots
+) -> None:
+    """The rules of nodes whose settings differ between passes, with those of each pass as if they were written."""
+    for node in list(flat.nodes.values()):
+        for at, _ in sweeps.passes(node):
+            before = len(flat.problems)
+            told = {(one.code, one.node, one.port, one.message) for one in flat.problems}
+            check_rules(
+                GraphView(flat, sweeps.within(flat, settings, at), wires, weights, registry, roots.resolve), (node.id,)
+            )
+            found = [one for one in flat.problems[before:] if (one.code, one.node, one.port, one.message) not in told]
+            flat.problems[before:] = [_of_item(one, at) for one in found]
+
+
 def _check_unknown(flat: Flat, settings: Mapping[str, Mapping[str, Any]], roots: Roots) -> None:
     """Files and classes that are named only during the run are told before it."""
     for item in touches(flat, settings, roots).unknown:
@@ -224,13 +251,16 @@ def _check_unfolded(flat: Flat, node: FlatNode, name: str, source: tuple[str, st
     assert spec is not None
     if any(problem.node == source[0] for problem in flat.problems):
         return
+    literal = name in node.swept
     facts = {v.get("setting") for port in spec.ports() for v in port.facts.values() if isinstance(v, dict)}
     widget = spec.settings.get(name, {}).get("x-widget", {})
     why = None
-    if spec.is_class:
+    if spec.is_class and (in_step or not literal):
         why = "a class node takes its settings when it is made"
     elif name in facts:
         why = "types depend on it"
+    elif literal:
+        return
     elif name in spec.paths:
         why = "the content of the file belongs to the cache key"
     elif name in spec.classes:
@@ -240,7 +270,7 @@ def _check_unfolded(flat: Flat, node: FlatNode, name: str, source: tuple[str, st
     if why:
         hint = "feed it from a value node, or write the value"
         if in_step:
-            hint = "feed it from a value node outside of the region, or write the value"
+            hint = "write the value, feed it from a value node outside, or from items that value nodes give"
         flat.error("E_WIRED", f"setting '{name}' must be known before the run: {why}", node.id, name, hint)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,31 @@ MAX_FLAT = 50_000
 Source = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The values that a wire brings in the passes of regions which go through lists that are known before the run.
+
+    Attributes:
+        owners: Of these regions, by name.
+        values: Numbers of the items, one an owner -> the value.
+    """
+
+    owners: tuple[str, ...]
+    values: Mapping[tuple[int, ...], Any]
+
+    def within(self, passes: Mapping[str, int]) -> list[Any]:
+        """Those that fit passes: owner -> number of its item."""
+        return [
+            value
+            for numbers, value in self.values.items()
+            if all(passes.get(owner, number) == number for owner, number in zip(self.owners, numbers, strict=True))
+        ]
+
+
 @dataclass(slots=True)
 class FlatNode:
-    """One node after flattening. `wired` are settings fed by a wire, `exits` what feeds its region's exits."""
+    """One node after flattening. `wired` are settings fed by a wire, `exits` what feeds its region's exits; `swept` are
+    those of `wired` whose values are known before the run, and differ between passes."""
 
     id: str
     type: str
@@ -29,6 +51,7 @@ class FlatNode:
     inputs: dict[str, list[Source]] = field(default_factory=dict)
     exits: dict[str, list[Source]] = field(default_factory=dict)
     wired: dict[str, Source] = field(default_factory=dict)
+    swept: dict[str, Several] = field(default_factory=dict)
 
     def sources(self) -> Iterable[Source]:
         """Wires into inputs and settings."""

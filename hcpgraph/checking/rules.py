@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -183,11 +183,15 @@ class GraphView:
         return map(self.view, list(self.flat.nodes)[self._places[id] + 1 :])
 
 
-def check_rules(graph: GraphView) -> None:
-    """Ask the rules of a node's pack about it, unless its settings are wrong anyway."""
+def check_rules(graph: GraphView, ids: Iterable[str] | None = None) -> None:
+    """Ask the rules of a node's pack about it, unless its settings are wrong anyway.
+
+    Args:
+        ids: The nodes; None asks about all.
+    """
     flat, registry = graph.flat, graph.registry
     wrong = {problem.node for problem in flat.problems if problem.code.startswith("E_SETTING")}
-    for node in flat.nodes.values():
+    for node in flat.nodes.values() if ids is None else [flat.nodes[id] for id in ids]:
         rules = registry.rules.get(node.spec.pack) if node.spec is not None else None
         if not rules or node.id in wrong:
             continue

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import GraphError, Problem
 from ..paths import Roots
+from . import sweeps
 from .flat import Flat, FlatNode, Source
 
 OBJECT = ("python.object", "path")
@@ -56,12 +57,12 @@ def touches(flat: Flat, settings: Mapping[str, Mapping[str, Any]], roots: Roots)
     for node in flat.nodes.values():
         for name, schema in node.spec.settings.items() if node.spec else ():
             kind = _kind(node, name, schema.get("x-widget", {}))
-            value = settings[node.id].get(name)
             if kind is None:
                 continue
-            if name in node.wired and name not in settings[node.id]:
+            values = sweeps.values(node, settings[node.id], name)
+            if name in node.wired and not values:
                 found.unknown.append(Unknown(node.id, name, kind, node.wired[name]))
-            elif isinstance(value, str) and value:
+            for value in dict.fromkeys(one for one in values if isinstance(one, str) and one):
                 problem = refused(schema["x-widget"], value, settings[node.id], roots) if kind == "write" else None
                 listed = {"write": found.writes, "read": found.reads, "object": found.objects}[kind]
                 listed.append(Touch(node.id, name, value, problem))

@@ -9,6 +9,7 @@ from typing import Any
 from ..declaring.registry import Registry, Resolve
 from ..declaring.spec import PortSpec
 from ..types import ANY, TypeRef, accepts, parse, substitute
+from . import sweeps
 from .flat import Flat, FlatNode, Source, owns
 from .order import BEGIN, Order
 
@@ -186,11 +187,20 @@ def _sources(
                     if there in wires.facts.get(first, {}):
                         facts[name] = wires.facts[first][there]
             else:
-                value = _evaluate(declared, settings, registry, resolve)
+                value = _agreed(node, declared, settings, registry, resolve)
                 if value is not None:
                     facts[name] = (value, f"{node.id}.{port.name}")
         if facts:
             wires.facts[source] = facts
+
+
+def _agreed(
+    node: FlatNode, declared: Mapping[str, Any], settings: Mapping[str, Any], registry: Registry, resolve: Resolve
+) -> Any:
+    """The value of a fact; where settings differ between passes, the one that it has in all of them, if it has one."""
+    rows = [row for _, row in sweeps.passes(node)] or [{}]
+    found = [_evaluate(declared, {**settings, **row}, registry, resolve) for row in rows]
+    return found[0] if all(value == found[0] for value in found) else None
 
 
 def _evaluate(declared: Mapping[str, Any], settings: Mapping[str, Any], registry: Registry, resolve: Resolve) -> Any:

@@ -84,6 +84,7 @@ def keys(
         fingerprints=fingerprints,
         known_only=known_only,
     )
+    owed: dict[str, list[str | None]] = {}
     work, found = _Work(analysis, demand, seed), Keys(Code(analysis), again)
     for id, part in analysis.order.sorted:
         node = analysis.flat.nodes[id]
@@ -91,7 +92,12 @@ def keys(
             continue
         settings = analysis.settings[id]
         same, same_kin = work.inputs(node, settings, found.of), work.inputs(node, settings, found.kin)
-        prints = _prints(node, settings, roots, fingerprints, found, known_only) if node.spec.has("read") else []
+        prints = owed.pop(id, [])
+        if node.spec.has("read"):
+            prints += _prints(node, settings, roots, fingerprints, found, known_only)
+            for owners, each in _swept(node, roots, fingerprints, found, known_only):
+                for owner in owners:
+                    owed.setdefault(owner, []).append(each)
         if any(text is None for text in (*same, *prints)):
             found.of[id] = found.kin[id] = None
             continue
@@ -234,15 +240,32 @@ def _prints(
     prints: list[str | None] = []
     for name in node.spec.paths:
         uri = settings.get(name)
-        if not isinstance(uri, str) or not uri or uri.startswith("hub:"):
-            continue
-        try:
-            path = roots.resolve(uri)
-        except GraphError:
-            prints.append(None)
-            continue
-        digest = fingerprints.of(path, known_only=known_only)
-        prints.append(digest)
-        if digest is not None:
-            found.files[uri] = {"sha256": digest, **measure(path)}
+        if isinstance(uri, str) and uri and not uri.startswith("hub:"):
+            prints.append(_print(uri, roots, fingerprints, found, known_only))
     return prints
+
+
+def _swept(
+    node: FlatNode, roots: Roots, fingerprints: Fingerprints, found: Keys, known_only: bool
+) -> Iterable[tuple[tuple[str, ...], str | None]]:
+    """Content of the files that a node reads in the passes of regions, with the owners of these: it is in their keys.
+
+    It is not in the node's own, so that a training in the region is found again whatever items stand beside its own.
+    """
+    assert node.spec is not None
+    for name in node.spec.paths:
+        if (several := node.swept.get(name)) is not None:
+            for uri in several.values.values():
+                if isinstance(uri, str) and uri and not uri.startswith("hub:"):
+                    yield several.owners, _print(uri, roots, fingerprints, found, known_only)
+
+
+def _print(uri: str, roots: Roots, fingerprints: Fingerprints, found: Keys, known_only: bool) -> str | None:
+    try:
+        path = roots.resolve(uri)
+    except GraphError:
+        return None
+    digest = fingerprints.of(path, known_only=known_only)
+    if digest is not None:
+        found.files[uri] = {"sha256": digest, **measure(path)}
+    return digest

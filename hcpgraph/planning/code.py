@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ..checking import sweeps
 from ..checking.analyse import Analysis
 from ..checking.flat import FlatNode
 from ..declaring.sources import NAME, Look, Part, distributions_of, label, sources
@@ -104,8 +105,8 @@ class Code:
             values = self._values(node, name)
             known = all(value in table for value in values)
             found |= dict.fromkeys((table[value] for value in values) if known else table.values(), "")
-        for name in spec.classes:
-            module = str(settings.get(name, "")).partition(":")[0]
+        named = (value for name in spec.classes for value in sweeps.values(node, settings, name))
+        for module in dict.fromkeys(str(value).partition(":")[0] for value in named):
             if not module:
                 continue
             if self._look.place(module) is not None:

@@ -8,7 +8,7 @@ before another value came in front of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -70,12 +70,15 @@ def _where(plan: Plan, around: Around | None, ctx: Context) -> tuple[list[str], 
     """What tells a pass from others, and whether it is all that there is."""
     scope = ctx.scope
     parts = [str(scope.path)]
-    entries, known = reached(plan, ctx.node)
+    entries, known, reading = reached(plan, ctx.node)
     try:
         values = _values(around)
         parts += [f"{source}={digest(values[source])}" for source in entries]
     except NoCodec:
         known = False
+    chain = plan.analysis.flat.chain(ctx.node)
+    passes = {owner: turn[0] for owner, turn in zip(chain, scope.turns, strict=False)}
+    parts += _read(plan, reading, passes)
     return (parts if known else [*parts, str(scope.turns)]), known
 
 
@@ -88,8 +91,21 @@ def _values(body: Around | None) -> dict[Source, Any]:
     return found
 
 
-def reached(plan: Plan, loop: str) -> tuple[list[Source], bool]:
-    """The entries of the regions around a loop that reach it, and whether they are all that differs between passes.
+def _read(plan: Plan, nodes: Iterable[str], passes: Mapping[str, int]) -> list[str]:
+    """What files have in them that nodes read in a pass and not in others: owner of a region -> number of its item."""
+    found = set()
+    for id in nodes:
+        node = plan.node(id)
+        for name in node.spec.paths if node.spec is not None else ():
+            if name in node.swept:
+                uris = {uri for uri in node.swept[name].within(passes) if isinstance(uri, str)}
+                found |= {f"{id}.{name}={plan.keys.files[uri]['sha256']}" for uri in uris if uri in plan.keys.files}
+    return sorted(found)
+
+
+def reached(plan: Plan, loop: str) -> tuple[list[Source], bool, set[str]]:
+    """The entries of the regions around a loop that reach it, whether they are all that differs between passes, and the
+    nodes that reach it.
 
     They are not where a node that changes between calls, or weights that another loop goes on with, reach it too.
     """
@@ -117,4 +133,4 @@ def reached(plan: Plan, loop: str) -> tuple[list[Source], bool]:
                     entries.add((giver, port))
             else:
                 stack.append(giver)
-    return sorted(entries), known
+    return sorted(entries), known, seen

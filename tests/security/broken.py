@@ -154,7 +154,7 @@ BROKEN = {
             LOOP_WIRES | {"in.start": "loop.index"},
         ),
         {"E_WIRED in.start"},
-        ["outside of the region"],
+        ["a class node takes its settings"],
     ),
     "wired path": (
         graph(

@@ -11,6 +11,7 @@ from torch import nn
 
 from hcpgraph import Context, Facts, node
 from hcpgraph.types import port_type
+from hcpgraph.widgets import PathPicker
 
 
 @port_type(weights="runs")
@@ -176,6 +177,16 @@ def scale(rows: Rows, factor: float) -> Rows:
         factor: The number.
     """
     return Rows(rows.data * factor, rows.keys)
+
+
+@node("net.length", effects="read")
+def length(ctx: Context, *, path: Annotated[str, PathPicker(kind_of="file")]) -> float:
+    """The length of a text.
+
+    Args:
+        path: Its file.
+    """
+    return float(len(ctx.path(path).read_text()))
 
 
 @node("net.lost")
