@@ -81,6 +81,11 @@ class Plugin(nn.Module):
         raise NotImplementedError
 
     @property
+    def source(self) -> Plugin:
+        """The plugin whose weights it has: itself, or the one that it is with another strength."""
+        raise NotImplementedError
+
+    @property
     def identity(self) -> Hashable:
         """Plugins of one identity do the same, with other values, and are compiled together."""
         raise NotImplementedError

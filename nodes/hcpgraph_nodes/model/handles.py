@@ -114,6 +114,11 @@ class Handle(Weights):
             )
         return replace(self, stack=tuple(other for other in self.stack if other is not plugin))
 
+    def exchanged(self, plugin: Plugin, other: Plugin) -> Self:
+        """A handle with another plugin in the place of one of its stack."""
+        self.root.tap(other)
+        return replace(self, stack=tuple(other if each is plugin else each for each in self.stack))
+
     def copy(self, values: Mapping[int, torch.Tensor]) -> Self:
         """A handle over frozen copies of the weights and the plugins; this one stays as it is."""
         result = replace(self, root=self.root.copy(values), stack=())

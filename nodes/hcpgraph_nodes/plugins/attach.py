@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from pydantic import Field
 from torch import nn
 
-from hcpgraph import Facts, Port
+from hcpgraph import Facts, GraphError, Port
 from hcpgraph.widgets import Hint
 
 from ..model.handles import Handle
@@ -42,6 +42,24 @@ def sized(
     """
     found = {point.path: point.layer for point in chosen(model, selectors, LoraBlock.wraps, hooks=False)}
     return found, ranks_of(rank, ranks, found, model)
+
+
+def standing(model: Handle, adapter: Adapter) -> Plugin:
+    """The plugin of a model's stack that is an adapter's, be it with another strength.
+
+    Raises:
+        GraphError: E_NOT_ATTACHED.
+    """
+    found: Any = next((plugin for plugin in model.stack if plugin.source is adapter.plugin), None)
+    if found is None:
+        raise GraphError(
+            "E_NOT_ATTACHED",
+            f"the plugin, made for a {adapter.component}, is not among the {len(model.stack)} on this model",
+            port="adapter",
+            hint="wire the adapter of a node that this model came through; a copy has plugins of its own",
+        )
+    plugin: Plugin = found
+    return plugin
 
 
 def raw_alpha(alpha: float | None, rank: int, rslora: bool = False) -> float:

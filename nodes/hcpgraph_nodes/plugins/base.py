@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -91,6 +92,7 @@ class Plugin(call.Plugin):
         self.trainable = trainable
         self._choosy = tuple(block for block in blocks.values() if type(block).acts is not Block.acts)
         self._revision = 0
+        self._source: weakref.ref[call.Plugin] | None = None
         if not trainable:
             self.requires_grad_(False)
 
@@ -99,9 +101,35 @@ class Plugin(call.Plugin):
         return self._revision
 
     @property
+    def source(self) -> call.Plugin:
+        found = None if self._source is None else self._source()
+        return self if found is None else found
+
+    @property
     def identity(self) -> Hashable:
         """Plugins of one identity are compiled together: what they do is the same, and only their values differ."""
-        return id(self)
+        return id(self.source)
+
+    def scaled(self, factor: float) -> Self:
+        """A plugin over the same weights whose blocks have `factor` times the strength; this one stays as it is.
+
+        Raises:
+            GraphError: E_HYPER_PARAM, a block has no strength.
+        """
+        blocks = {id(block): block.scaled(factor) for block in self.blocks.values()}
+        made = type(self).__new__(type(self))
+        nn.Module.__init__(made)
+        made.__dict__.update((name, value) for name, value in vars(self).items() if name not in vars(nn.Module()))
+        made.training = self.training
+        made.layers = nn.ModuleDict({name: blocks[id(block)] for name, block in self.layers.items()})
+        made.blocks = {path: blocks[id(block)] for path, block in self.blocks.items()}
+        made.hooks = {path: tuple(_over(hook, blocks) for hook in hooks) for path, hooks in self.hooks.items()}
+        made._choosy = tuple(blocks[id(block)] for block in self._choosy)
+        made._source = weakref.ref(self.source)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_source": None}  # a copy has weights of its own
 
     def acts(self, inputs: Mapping[str, Any]) -> bool:
         """Whether it takes part in a call with these side inputs."""
@@ -143,6 +171,13 @@ class Plugin(call.Plugin):
         """
         fill(self.state(), state)
         self._revision += 1
+
+
+def _over(hook: call.Hook, blocks: Mapping[int, Block]) -> call.Hook:
+    """What stands at a layer, with other blocks by id of the one they stand for; what only reads has none."""
+    block = getattr(hook, "block", None)
+    changed: Any = hook
+    return hook if block is None else replace(changed, block=blocks[id(block)])
 
 
 def fill(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:

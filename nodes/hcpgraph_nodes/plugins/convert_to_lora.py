@@ -87,7 +87,7 @@ def convert_to_lora(
         ctx.progress(done + 1, len(adapter.plugin.blocks))
     share = (lost / whole) ** 0.5 if whole else 0.0
     ctx.log(f"rank {rank} loses {share:.2%} of the change (Frobenius norm); most at {worst[1]}: {worst[0]:.2%}")
-    bare = model.without(adapter.plugin) if adapter.plugin in model.stack else model
+    bare = next((model.without(each) for each in model.stack if each.source is adapter.plugin), model)
     return adapted(bare, name, Plugin(blocks, trainable=False), ctx.node, None)
 
 

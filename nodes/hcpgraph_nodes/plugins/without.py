@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from hcpgraph import Facts, GraphError, Port, Probe, node
+from hcpgraph import Facts, Port, Probe, node
 
 from ..model.bundle import Model
 from ..model.handles import component
-from .attach import M
+from .attach import M, standing
 from .base import Adapter
 
 
@@ -32,11 +32,4 @@ def without(model: M, adapter: Adapter) -> Annotated[M, Facts(family=Port("model
         return model.changed({each.component: without(model.part(each.component), each) for each in adapter.each})
     name = component(model)
     adapter = next((each for each in adapter.each if each.component == name), adapter)
-    if adapter.plugin not in model.stack:
-        raise GraphError(
-            "E_NOT_ATTACHED",
-            f"the plugin, made for a {adapter.component}, is not among the {len(model.stack)} on this model",
-            port="adapter",
-            hint="wire the adapter of a node that this model came through; a copy has plugins of its own",
-        )
-    return model.without(adapter.plugin)
+    return model.without(standing(model, adapter))

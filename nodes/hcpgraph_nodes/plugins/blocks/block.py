@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
@@ -46,6 +47,18 @@ class Block(nn.Module):
         self.check_hyper_params(values)
         for name, value in values.items():
             setattr(self, name, value)
+
+    def scaled(self, factor: float) -> Self:
+        """A block over the same weights with `factor` times the strength; this one stays as it is.
+
+        Raises:
+            GraphError: E_HYPER_PARAM, it has no strength.
+        """
+        self.check_hyper_params(("strength",))
+        made: Any = copy(self)
+        made.strength = made.strength * factor
+        scaled: Self = made
+        return scaled
 
     def check_hyper_params(self, names: Iterable[str]) -> None:
         """Whether all these numbers can be set.
