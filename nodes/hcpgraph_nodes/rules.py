@@ -21,7 +21,7 @@ from typing import Any
 
 from hcpgraph.errors import GraphError, Problem
 
-from .adapter_files import parts
+from .adapter_files import own_header, parts
 from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family, family_has_controlnets
 from .diffusion.guide_rule import scale_needs_timesteps
@@ -43,7 +43,7 @@ PROBERS: dict[str, Prober] = {}
 RULES: list[Rule] = []
 PASSES: dict[str, Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]] = lengths.PASSES
 LENGTHS: dict[str, dict[str, Callable[[Mapping[str, Any]], bool]]] = lengths.LENGTHS
-CODE = {"family": table.NAME, "encoder": table.ENCODERS}
+CODE = {"family": table.NAME, "encoder": table.ENCODERS, "plugin": own_header.KINDS}
 DEFAULTS, ASKED = auto.DEFAULTS, auto.ASKED
 
 
@@ -205,6 +205,7 @@ for _fact in ("process", "predicts", "zero_snr", "num_train_timesteps"):
     prober(f"{_fact} of the family")(file_marks.new_process_fact(_fact))
 prober("selected parts")(parts.selected)
 prober("parts of the adapter")(parts.adapter_parts)
+prober("plugin of the file")(own_header.kind_fact)
 prober("parts of the part file")(parts.part_file)
 prober("parts of the wire")(parts.unknown)
 for _node in contradiction.LOADERS:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..families.safetensors_file import safetensors_header
 from ..selectors import components
+from .own_header import said
 
 PEFT_FILE = "adapter_model.safetensors"
 TEXT = ("lora_te", "text_encoder", "text_model.", "lycoris_text_model_")
@@ -30,7 +31,8 @@ def selected(settings: Mapping[str, Any], resolve: Resolve) -> tuple[str, ...]:
 def adapter_parts(settings: Mapping[str, Any], resolve: Resolve) -> tuple[str, ...] | None:
     """The parts that an adapter file has keys for; None where its keys do not say it, or it cannot be read."""
     path = resolve(settings["path"])
-    return of_keys(safetensors_header(path / PEFT_FILE if path.is_dir() else path))
+    header = safetensors_header(path / PEFT_FILE if path.is_dir() else path)
+    return tuple(said(header.get("__metadata__") or {})) or of_keys(header)
 
 
 def of_keys(keys: Iterable[str]) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ from ..adapter_files import header
 from ..adapter_files.canonical import ALPHA, Components
 from ..adapter_files.layouts import Layout, fitting, written
 from ..adapter_files.names import DENOISER, TEXT, Spelling
+from ..adapter_files.own import content, is_own
 from ..families.weights import write_weights
 from ..model.digest import file_digest
 from ..model.folder import DTYPES
@@ -42,7 +43,9 @@ def save_plugin(
 ) -> SavedFile:
     """Write the adapters of one model (denoiser, text encoder) into one file that other programs read.
 
-    The header carries what is known of the network, modelspec entries and the graph that made the file.
+    The header carries what is known of the network, modelspec entries and the graph that made the file. Plugins of
+    kinds of their own (plugin.custom, decoupled attention, those of other packs) have a layout of ours, which
+    plugin.load reads where their pack is installed.
 
     Args:
         adapter: At most one adapter a component.
@@ -70,6 +73,16 @@ def save_plugin(
             f"cannot write adapters for {', '.join(parts) or 'nothing'} of {', '.join(sorted(families))} into one file",
             hint="one file takes one adapter a component of one model; use a plugin.save each",
         )
+    own = [is_own(each) for each in adapters]
+    if any(own):
+        if not all(own) or layout != "auto":
+            raise GraphError(
+                "E_ADAPTER",
+                "plugins of kinds of their own have a file of their own, which other programs do not read",
+                port="adapter" if layout == "auto" else "layout",
+                hint="set layout to auto, and write LoRAs and the like with a plugin.save of their own",
+            )
+        return save_own(ctx, adapters, path, DTYPES[dtype], overwrite)
     components = {each.component: canonical(each) for each in adapters}
     unet = next((each for each in adapters if each.component == DENOISER), None)
     kind = None if unet is None else unet.prediction_type
@@ -91,6 +104,16 @@ def save_plugin(
         prediction_type=kind,
         graph=ctx.run.embed,
     )
+    ctx.artifact(target, "weights")
+    return SavedFile(ctx.run.roots.uri(target), file_digest(target))
+
+
+def save_own(ctx: Context, adapters: list[Adapter], path: str, dtype: torch.dtype, overwrite: bool) -> SavedFile:
+    """Write plugins of any kind into one file, see `adapter_files.own`."""
+    state, told = content(adapters)
+    target = ctx.output(path, overwrite=overwrite, weights=True)
+    ready = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
+    write_weights(target, ready, {"format": "pt", **told, **({"hcpgraph": ctx.run.embed} if ctx.run.embed else {})})
     ctx.artifact(target, "weights")
     return SavedFile(ctx.run.roots.uri(target), file_digest(target))
 

@@ -19,7 +19,7 @@ from ...model.handles import Handle
 from ..base import chosen
 from ..kinds import PluginBlock
 
-TABLE = {"table": "plugins", "name": "decoupled_attention", "class": "DecoupledAttentionBlock"}
+TABLE = {"table": "plugins", "name": "decoupled_attention", "classes": ["DecoupledAttentionBlock"]}
 
 
 class DecoupledAttentionBlock(PluginBlock):

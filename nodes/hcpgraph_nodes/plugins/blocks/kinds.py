@@ -9,6 +9,8 @@ from .lokr import LokrBlock
 from .lora import LoraBlock
 from .norm import NormBlock
 
+TABLE = {"table": "plugins", "name": "adapters"}
+"""What stands for all of them among the kinds of plugins."""
 BLOCKS: dict[str, type[AdapterBlock]] = {
     cls.kind: cls for cls in (LoraBlock, LohaBlock, LokrBlock, FullBlock, NormBlock)
 }
