@@ -67,11 +67,12 @@ def resolve(
             if not _is_length(said) or (node.id, name) in wrong:
                 continue
             sources = [(node.id, port.name) for port in node.spec.outputs] if node.spec else []
-            loops = tuple(sorted(using(flat, settings, wires, sources)))
+            used = using(flat, settings, wires, sources)
+            loops = tuple(sorted(used))
             if not loops:
                 found += _along(flat, settings, weights, registry, node, name)
                 continue
-            steps = _total(flat, settings, weights, registry, loops)
+            steps = _total(flat, settings, weights, registry, used)
             written = said if isinstance(said, int) and said else None
             length = Length(node.id, name, loops, steps, written, depends(settings[node.id]))
             found.append(length)
@@ -95,7 +96,7 @@ def _along(
         return []
     matters = registry.lengths[node.type][name](settings[node.id])
     items = any(entry.each for entry in _entries(flat, owner))
-    steps = None if items else _total(flat, settings, weights, registry, (owner,))
+    steps = None if items else _total(flat, settings, weights, registry, {owner: set()})
     length = Length(node.id, name, (owner,), steps, None, matters)
     if matters and steps is None:
         _unknown(flat, length)
@@ -122,26 +123,27 @@ def _is_length(value: Any) -> bool:
     return value == AUTO or (type(value) is int and value >= 0)
 
 
-def using(flat: Flat, settings: Settings, wires: Wires, sources: Iterable[Source]) -> set[str]:
-    """The training loops that change weights through what these sources give."""
+def using(flat: Flat, settings: Settings, wires: Wires, sources: Iterable[Source]) -> dict[str, set[Source]]:
+    """The training loops that change weights through what these sources give, and the sources that come in there."""
     readers: dict[Source, list[tuple[str, str, bool]]] = {}
     for node in flat.nodes.values():
         for kind, exits in ((node.inputs, False), (node.exits, True)):
             for port, feeding in kind.items():
                 for source in feeding:
                     readers.setdefault(source, []).append((node.id, port, exits))
-    found: set[str] = set()
+    found: dict[str, set[Source]] = {}
     stack = list(sources)
     kinds = {wires.types.get(source) for source in stack}
     seen = set(stack)
     while stack:
-        for id, port, exits in readers.get(stack.pop(), ()):
+        source = stack.pop()
+        for id, port, exits in readers.get(source, ()):
             node = flat.nodes[id]
             spec = node.spec
             if spec is None or (not exits and not _wanted(flat, settings, id, port)):
                 continue
             if port in spec.mutates and not exits:
-                found.add(id)
+                found.setdefault(id, set()).add(source)
                 continue
             given = (*spec.outputs, *(spec.entries if owns(node) else ()))
             more = {(id, out.name) for out in given if _same(wires.types.get((id, out.name)), kinds)} - seen
@@ -183,14 +185,37 @@ def turns(flat: Flat, settings: Settings, weights: Weights, registry: Registry, 
     return number
 
 
-def _total(flat: Flat, settings: Settings, weights: Weights, registry: Registry, loops: tuple[str, ...]) -> int | None:
+def _total(
+    flat: Flat, settings: Settings, weights: Weights, registry: Registry, used: Mapping[str, set[Source]]
+) -> int | None:
     total = 0
-    for loop in loops:
+    for loop, sources in used.items():
         steps, number = passes(flat, settings, registry, loop), turns(flat, settings, weights, registry, loop)
         if not isinstance(steps, int) or number is None:
             return None
-        total += steps * number
+        share = _share(flat, settings, registry, flat.nodes[loop], sources, steps * number)
+        if share is None:
+            return None
+        total += share
     return total or None
+
+
+def _share(
+    flat: Flat, settings: Settings, registry: Registry, loop: FlatNode, sources: set[Source], steps: int
+) -> int | None:
+    """How many of a loop's steps an optimizer does that comes in from these sources."""
+    makers = [flat.nodes[id] for id, _ in loop.exit_sources()]
+    if not all(maker.spec is not None and maker.spec.aims for maker in makers):
+        return steps
+    named = [
+        maker
+        for maker in makers
+        if maker.spec is not None and any(sources.intersection(maker.inputs.get(port, ())) for port in maker.spec.aims)
+    ]
+    kinds = {maker.type for maker in named}
+    if len(kinds) != 1 or (says := registry.shares.get(kinds.pop())) is None:
+        return steps
+    return says([settings[maker.id] for maker in named], steps)
 
 
 def _told_by_loop(flat: Flat, settings: Settings, weights: Weights, registry: Registry, loops: tuple[str, ...]) -> bool:

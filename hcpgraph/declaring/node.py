@@ -74,6 +74,7 @@ def node(
     cache: str = "ram",
     resumes: Iterable[str] = (),
     gradient: bool = True,
+    aims: Iterable[str] = (),
     classes: Iterable[str] = (),
     takes: Mapping[str, Whole] | None = None,
     gives: Mapping[str, Whole] | None = None,
@@ -96,6 +97,7 @@ def node(
             checkpoints of its own under `ctx.key`, which leaves them out.
         gradient: Whether gradients flow from its outputs to its inputs. False says that they end here on purpose; else
             a node in a training step whose outputs do not carry the gradients that its inputs ask for is an error.
+        aims: Input ports, of optimizers, for whose weights alone the losses are that the node gives to a training loop.
         classes: Settings that name a class as `package.module:Class`, whose code belongs to the cache key.
         takes: Input ports for a bundle whose parts go to inputs that nothing else is wired to.
         gives: Output ports for a bundle whose parts are outputs.
@@ -123,6 +125,7 @@ def node(
             cache=cache,
             resumes=tuple(resumes),
             gradient=gradient,
+            aims=tuple(aims),
             classes=tuple(classes),
             takes=takes or {},
             gives=gives or {},
@@ -241,6 +244,7 @@ def _check(spec: NodeSpec) -> None:
     for what, names, known in (
         ("mutates", spec.mutates, spec.input),
         ("trains", spec.trains, spec.input),
+        ("aims", spec.aims, spec.input),
         ("resumes", spec.resumes, {**spec.settings, **spec.input}),
         ("classes", spec.classes, spec.settings),
         ("choose", choosing, spec.settings),

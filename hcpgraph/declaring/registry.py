@@ -23,6 +23,7 @@ Resolve = Callable[[str], Path]
 Prober = Callable[[Mapping[str, Any], Resolve], Any]
 Rule = Callable[[Any], Iterable[Problem]]
 Passes = Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]
+Shares = Callable[[list[Mapping[str, Any]], int], int | None]
 Depends = Callable[[Mapping[str, Any]], bool]
 StandsFor = Callable[[Mapping[str, Mapping[str, Any]]], tuple[Any, str] | None]
 
@@ -38,6 +39,8 @@ class Rules:
             table instead, whose rows are the values.
         passes: Node type that owns a region -> says by its settings how often it runs its body: a number, the settings
             that say it where only the run knows the number, or None.
+        shares: Node type that says which optimizers a loss is for -> says by the settings of several, and the steps of
+            the loop, how many of them these optimizers do.
         lengths: Node type -> settings that are as long as the training, each with what says whether anything depends
             on it.
         defaults: Node type -> settings that may be `auto`, each with what says by the facts of the connected input
@@ -49,6 +52,7 @@ class Rules:
     rules: dict[str, list[Rule]] = field(default_factory=dict)
     code: dict[str, dict[str, str]] = field(default_factory=dict)
     passes: dict[str, Passes] = field(default_factory=dict)
+    shares: dict[str, Shares] = field(default_factory=dict)
     lengths: dict[str, dict[str, Depends]] = field(default_factory=dict)
     defaults: dict[str, dict[str, StandsFor]] = field(default_factory=dict)
     asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -208,6 +212,11 @@ class Registry:
         return self._load_rules().passes
 
     @property
+    def shares(self) -> dict[str, Shares]:
+        """Node type that says which optimizers a loss is for -> says how many steps of a loop these do."""
+        return self._load_rules().shares
+
+    @property
     def lengths(self) -> dict[str, dict[str, Depends]]:
         """Node type -> settings that are as long as the training -> says whether anything depends on them."""
         return self._load_rules().lengths
@@ -241,6 +250,7 @@ class Registry:
                 for name, table in getattr(module, "CODE", {}).items():
                     found.code.setdefault(name, {}).update(self._modules(table))
                 found.passes |= getattr(module, "PASSES", {})
+                found.shares |= getattr(module, "SHARES", {})
                 found.lengths |= getattr(module, "LENGTHS", {})
                 found.defaults |= getattr(module, "DEFAULTS", {})
                 found.asked |= getattr(module, "ASKED", {})

@@ -195,6 +195,7 @@ class NodeSpec:
     cache: str = "ram"
     resumes: tuple[str, ...] = ()
     gradient: bool = True
+    aims: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     takes: tuple[PortSpec, ...] = ()
     gives: tuple[PortSpec, ...] = ()
@@ -299,7 +300,7 @@ class NodeSpec:
         values = dict(data)
         for name in ("inputs", "outputs", "entries", "exits", "takes", "gives"):
             values[name] = tuple(PortSpec(**port) for port in values[name])
-        for name in ("effects", "mutates", "trains", "packages", "resumes", "classes"):
+        for name in ("effects", "mutates", "trains", "packages", "resumes", "aims", "classes"):
             values[name] = tuple(values[name])
         if isinstance(values["changes"], list):
             values["changes"] = tuple(values["changes"])

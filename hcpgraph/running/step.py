@@ -7,7 +7,7 @@ the optimizer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -19,9 +19,8 @@ from ..generators import seed_all
 from ..rng import stream_seed
 from . import gradients
 from .detached import detached
+from .groups import GLOBAL_STREAM, Groups
 from .region import BoundBody
-
-GLOBAL_STREAM = "global"
 
 
 class StepModule(nn.Module):
@@ -34,7 +33,8 @@ class StepModule(nn.Module):
     Attributes:
         losses: Slots of the losses, by number.
         members: Numbers of the losses of every group.
-        groups: Number of loss groups, which the caller runs in turn: `forward(0, step)` opens a step.
+        aims: What the losses of every group are for; None: for all that is trained.
+        groups: Number of loss groups, which the caller runs in turn: the first one that is due opens a step.
         instances: Stateful nodes of the body by id.
         skips: Whether a switch leaves out some ops in some passes, and with them the gradients of some parameters.
 
@@ -51,51 +51,38 @@ class StepModule(nn.Module):
         self._template = body.bind()
         self._slots: list[Any] = []
         self.losses = body.layout.exits.get(exit, ())
-        reaching = _reaching(body, body.trained)
-        body.drawing = frozenset(body.layout.ops[index].id for index in reaching)
-        self.members = _groups(body, self.losses, reaching)
         self._later = body.layout.later
+        self._found = Groups(body, self.losses)
+        self.members = [group.losses for group in self._found.groups]
+        self.aims = [group.aim for group in self._found.groups]
         self.groups = len(self.members)
-        self._frozen_ops: list[list[tuple[Any, ...]]] = []
-        self._group_ops: list[list[tuple[Any, ...]]] = []
-        done: set[int] = set()
-        for group in self.members:
-            new = _ancestors(body, [self.losses[number] for number in group]) - done
-            done |= new
-            rest = (op for i, op in enumerate(body.layout.ops) if i not in done)
-            later = set().union(*(op.reads() for op in rest))
-            first = min(new & reaching)
-            ops = {i: _lasting(body.ops[i], later) for i in sorted(new)}
-            self._frozen_ops.append([op for i, op in ops.items() if i < first])
-            self._group_ops.append([op for i, op in ops.items() if i >= first])
-        late = sorted(_ancestors(body, [slot for *_, slot in self._later]) - done)
-        later = set().union(*(op.reads() for i, op in enumerate(body.layout.ops) if i not in done.union(late)))
-        self._late = [_lasting(body.ops[i], later) for i in late]
-        done.update(late)
-        after = [i for i in range(len(body.ops)) if i not in done]
-        self._after = [body.ops[i] for i in after]
-        self._start = [body.ops[i] for i in after if not _ancestors(body, body.layout.ops[i].reads()) & done]
+        self.take(tuple(range(self.groups)))
+        self._writes = bool(self._pass.after)
         self.instances = body.instances
         self.parts = nn.ModuleList(_modules(self._template))
         self.parts.eval()
-        self._unseen = [{op[6].id for op in (*a, *b)} for a, b in zip(self._frozen_ops, self._group_ops, strict=True)]
+        self._unseen = [self._found.carrying(group) for group in range(self.groups)]
         self.skips = any(op.guard is not None for op in body.layout.ops)
         self._trained = [part for part in self.parts if any(p.requires_grad for p in part.parameters())]
 
     @property
     def writes(self) -> bool:
         """Whether something runs after the optimizer step."""
-        return bool(self._after)
+        return self._writes
+
+    def take(self, due: tuple[int, ...]) -> None:
+        """Say which groups the next passes consist of, at least one; at first all of them."""
+        self._pass = self._found.taking(due)
 
     def forward(self, group: int, step: int, **entry: Any) -> tuple[torch.Tensor, ...]:
         """The losses of one group, scalar tensors.
 
         Args:
-            group: 0 … groups − 1, in this order.
+            group: Of those that are due, ascending.
             step: Number of optimizer steps (times accumulation) done before this one; position of all random streams.
             entry: Further entry values of the region.
         """
-        if group == 0:
+        if group == self._pass.first:
             self._slots = self.body.open(step=step, **entry)
         if self._unseen[group]:
             self._look(group)
@@ -130,8 +117,8 @@ class StepModule(nn.Module):
             return
         scope = self.body.scope
         with torch.no_grad():
-            seed_all(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, self.groups)))
-            self.body.execute(self._slots, self._late)
+            seed_all(stream_seed(scope.seed, f"{GLOBAL_STREAM}:next", scope.path))
+            self.body.execute(self._slots, self._pass.late)
             values: dict[str, dict[str, Any]] = {}
             for id, port, slot in self._later:
                 values.setdefault(id, {})[port] = detached(self._slots[slot])
@@ -141,9 +128,10 @@ class StepModule(nn.Module):
     def _run(self, group: int) -> None:
         """What reaches no trained weights, then the rest: dropout draws from global generators, seeded in between."""
         scope = self.body.scope
-        self.body.execute(self._slots, self._frozen_ops[group])
-        seed_all(stream_seed(scope.seed, GLOBAL_STREAM, (*scope.path, group)))
-        self.body.execute(self._slots, self._group_ops[group])
+        self.body.execute(self._slots, self._pass.frozen[group])
+        stream, place = self._found.groups[group].seed
+        seed_all(stream_seed(scope.seed, stream, (*scope.path, place)))
+        self.body.execute(self._slots, self._pass.rest[group])
 
     def _look(self, group: int) -> None:
         """A pass in which ops of a group may run for the first time: no gradient may end without a word."""
@@ -176,7 +164,7 @@ class StepModule(nn.Module):
         self.eval()
         try:
             with torch.no_grad():
-                self.body.execute(self._slots, self._start if alone else self._after)
+                self.body.execute(self._slots, self._found.start if alone else self._pass.after)
         finally:
             self.train(training)
             self._slots = []
@@ -187,62 +175,6 @@ class StepModule(nn.Module):
         for part in self._trained:
             part.train(mode)
         return self
-
-
-def _lasting(op: tuple[Any, ...], later: set[int]) -> tuple[Any, ...]:
-    """The op without freeing what is still read later on."""
-    *rest, frees = op
-    return (*rest, tuple(slot for slot in frees if slot not in later))
-
-
-def _ancestors(body: BoundBody, slots: Iterable[int]) -> set[int]:
-    """Indices of the ops that some slots stand on."""
-    makers = {slot: index for index, op in enumerate(body.layout.ops) for slot in op.outputs}
-    found: set[int] = set()
-    stack = list(slots)
-    while stack:
-        index = makers.get(stack.pop())
-        if index is not None and index not in found:
-            found.add(index)
-            stack += body.layout.ops[index].reads()
-    return found
-
-
-def _reaching(body: BoundBody, trained: frozenset[str]) -> set[int]:
-    """Indices of the ops that trained weights, or values that carry gradients of them, reach."""
-    weights = body.regions.plan.analysis.weights
-    found: set[int] = set()
-    hot: set[int] = set()
-    for index, op in enumerate(body.layout.ops):
-        if weights.reads.get(op.id, frozenset()) & trained or op.reads() & hot:
-            found.add(index)
-            if op.impl.spec.gradient:
-                hot.update(op.outputs)
-    return found
-
-
-def _groups(body: BoundBody, losses: Sequence[int], carrying: set[int]) -> list[list[int]]:
-    """Losses by connected component of the nodes that carry gradients."""
-    groups: list[tuple[set[int], list[int]]] = []
-    for number, slot in enumerate(losses):
-        needed = _ancestors(body, [slot]) & carrying
-        if not needed:
-            raise GraphError(
-                "E_LOSS_FROZEN",
-                f"loss {number} does not depend on any weights that are trained here",
-                node=body.layout.owner,
-                port=f"loss.{number}",
-                hint="predict with the handle that the plugin gives out (lora.model), not with the bare model",
-            )
-        merged = (needed, [number])
-        rest = []
-        for group in groups:
-            if group[0] & merged[0]:
-                merged = (group[0] | merged[0], group[1] + merged[1])
-            else:
-                rest.append(group)
-        groups = [*rest, merged]
-    return sorted((sorted(numbers) for _, numbers in groups), key=lambda numbers: numbers[0])
 
 
 def _modules(values: Iterable[Any]) -> list[nn.Module]:

@@ -4,6 +4,8 @@
 `RULES`: functions(view) -> problems; a view has node, type, settings, connected, wires and facts.
 `PASSES`: type of a node with a region -> function(settings) -> how often its body runs with the same weights; the
 settings that say it where only the run knows the number; None where it is not known.
+`SHARES`: type of a node that says which optimizers a loss is for -> function(settings of several, steps of the loop):
+how many of them these optimizers do.
 `LENGTHS`: node type -> settings as long as the training -> function(settings): whether anything depends on it.
 `DEFAULTS`: node type -> settings that may be `auto` -> function(facts of input ports) -> what that stands for, and why.
 `ASKED`: node type -> input ports that are read for their facts alone.
@@ -27,7 +29,7 @@ from .controlnet.rule import acts_at_all, control_family, family_has_controlnets
 from .diffusion.guide_rule import scale_needs_timesteps
 from .families import auto, contradiction, file_marks, image_conditions, part_probe, small, table, text_probe
 from .image_encoder.probe import encoder_fact
-from .pairs import counts, files, inside, layers, lengths, sizes, training
+from .pairs import counts, files, inside, layers, lengths, objectives, sizes, training
 from .process import rule as processes
 from .process.refusals import no_signal
 from .python.rule import untrusted
@@ -43,6 +45,7 @@ PROBERS: dict[str, Prober] = {}
 RULES: list[Rule] = []
 PASSES: dict[str, Callable[[Mapping[str, Any]], int | Mapping[str, Any] | None]] = lengths.PASSES
 LENGTHS: dict[str, dict[str, Callable[[Mapping[str, Any]], bool]]] = lengths.LENGTHS
+SHARES = objectives.SHARES
 CODE = {"family": table.NAME, "encoder": table.ENCODERS, "plugin": own_header.KINDS}
 DEFAULTS, ASKED = auto.DEFAULTS, auto.ASKED
 
@@ -314,7 +317,7 @@ def small_model_sizes(view: Any) -> list[Problem]:
     ]
 
 
-for module in (lengths, training, files, counts, sizes, inside, layers, conditions, processes):
+for module in (lengths, training, objectives, files, counts, sizes, inside, layers, conditions, processes):
     for each in module.RULES:
         rule(each)
 rule(untrusted)

@@ -189,6 +189,12 @@ class Loss(Numbers):
     count: int = 1
 
 
+@port_type(color="#b5544d", shape="diamond")
+@dataclass(frozen=True, slots=True)
+class Objective(Loss):
+    """A loss that is for the weights of some optimizers alone, see train.objective."""
+
+
 @port_type(color="#c9b458", shape="triangle")
 class Batches:
     """What gives batches by step: a loader of pictures or of what was encoded of them.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hcpgraph.running.step import StepModule
+from hcpgraph_nodes.train.turns import Turns
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -27,48 +27,63 @@ class Accumulation:
         accelerator: Of the run.
         model: The step as the accelerator wraps it.
         module: The step.
+        turns: Which losses are due in which step.
         passes: Passes a step.
         params: What is trained.
     """
 
     def __init__(
-        self, accelerator: Accelerator, model: Any, module: StepModule, passes: int, params: Iterable[Tensor]
+        self, accelerator: Accelerator, model: Any, turns: Turns, passes: int, params: Iterable[Tensor]
     ) -> None:
         self.accelerator = accelerator
         self.model = model
-        self.module = module
+        self.turns = turns
+        self.module = turns.module
         self.passes = passes
         self.params = list(params)
 
-    def run(self, step: int) -> Tensor:
-        """The gradients of an optimizer step; returns the sum of the means of the losses, detached.
+    def run(self, step: int, due: tuple[int, ...]) -> dict[str, Tensor]:
+        """The gradients of an optimizer step; returns the means of the losses, detached: `loss` is the sum of all, and
+        `loss/NAME` that of an objective.
 
         Args:
             step: Optimizer steps done before this one.
+            due: Numbers of the groups that are due.
         """
+        self.module.take(due)
         before = self._state()
-        found = self._attempt(step, None)
+        found = self._attempt(step, due, None)
         totals = [sum(counts) for counts, _ in found]
-        off = {Fraction(counts[0] * self.passes, total) for (counts, _), total in zip(found, totals, strict=True)}
+        off = {
+            Fraction(counts[0] * self.passes, total) for (counts, _), total in zip(found, totals, strict=True) if total
+        }
         if len(off) > 1:
             self._restore(before)
-            found = self._attempt(step, totals)
+            found = self._attempt(step, due, totals)
         elif (factor := float(off.pop())) != 1:
             for tensor in self.params:
                 if tensor.grad is not None:
                     tensor.grad.mul_(factor)
-        return torch.stack([_mean(counts, values) for counts, values in found]).sum()
+        means = {number: _mean(counts, values) for number, (counts, values) in enumerate(found) if counts}
+        told = {"loss": torch.stack(list(means.values())).sum()}
+        for group in () if self.turns.plain else due:
+            for name, number in zip(self.turns.names[group], self.module.members[group], strict=False):
+                told[f"loss/{name}"] = means[number]
+        return told
 
-    def _attempt(self, step: int, totals: Sequence[int] | None) -> list[tuple[list[int], list[Tensor]]]:
+    def _attempt(
+        self, step: int, due: tuple[int, ...], totals: Sequence[int] | None
+    ) -> list[tuple[list[int], list[Tensor]]]:
         """Run all passes; gives the samples and the values of every loss, pass by pass.
 
         Args:
             totals: Samples of every loss in all passes; None takes them from the first pass.
         """
         found: list[tuple[list[int], list[Tensor]]] = [([], []) for _ in self.module.losses]
-        last = self.passes - 1, self.module.groups - 1
+        last = self.passes - 1, due[-1]
         for micro in range(self.passes):
-            for group in range(self.module.groups):
+            for group in due:
+                self.turns.select(group)
                 if (micro, group) == last:
                     self._backward(group, step * self.passes + micro, totals, found)
                 else:

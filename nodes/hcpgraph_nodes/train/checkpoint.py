@@ -15,6 +15,7 @@ from hcpgraph.checkpoints import checkpoint, steps
 from hcpgraph.finite import WRITTEN, refuse_not_finite
 from hcpgraph.running.codec import NoCodec, digest, read_folder, write_folder
 from hcpgraph_nodes.optim.optimizer import Optimizer
+from hcpgraph_nodes.train.turns import Turns
 
 WRITES = "writes.txt"
 
@@ -118,20 +119,21 @@ def weights_now(optimizers: tuple[Optimizer, ...]) -> str:
     return digest(capture(0, optimizers, {}, {}))
 
 
-def reach(optimizers: tuple[Optimizer, ...], step: int, total: int) -> None:
+def reach(optimizers: tuple[Optimizer, ...], turns: Turns, step: int, total: int) -> None:
     """Bring schedules that were made anew to the step at which the training begins.
 
     Args:
+        turns: Which of the steps each optimizer does.
         step: That step.
-        total: All steps that the optimizers will get: the length of schedules that follow the training.
+        total: All steps of the training, of which schedules that follow it are as long as their optimizer does.
     """
-    for scheduler in (scheduler for item in optimizers for scheduler in item.schedulers):
-        scheduler.begin(total)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*lr_scheduler\.step\(\)", category=UserWarning)
-        for scheduler in (scheduler for item in optimizers for scheduler in item.schedulers):
-            while scheduler.last_epoch < step:
-                scheduler.step()
+        for item in optimizers:
+            for scheduler in item.schedulers:
+                scheduler.begin(turns.steps(item, total))
+                while scheduler.last_epoch < turns.steps(item, step):
+                    scheduler.step()
 
 
 def restore(

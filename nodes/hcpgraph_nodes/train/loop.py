@@ -20,6 +20,7 @@ from hcpgraph_nodes.train.accumulation import Accumulation
 from hcpgraph_nodes.train.checkpoint import Checkpoints, capture, reach, restore, weights_now
 from hcpgraph_nodes.train.late import catch_up
 from hcpgraph_nodes.train.length import length
+from hcpgraph_nodes.train.turns import Turns
 from hcpgraph_nodes.types import Batches, Curve, Loss, Trained
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def loop(
     """Run the region again and again and step the optimizers on its losses.
 
     Losses that share a node which carries gradients are summed and back-propagated together; other groups follow in
-    turn, their gradients add up, then comes one optimizer step, then what only writes (previews, logs). A run of equal
+    turn, their gradients add up, then comes one optimizer step, then what only writes (previews, logs). Through
+    train.objective a loss is for some of the optimizers alone. A run of equal
     inputs is not repeated: its last checkpoint is loaded. More `steps` go on from it, bit for bit; where the learning
     rate follows a curve of their number, it is asked first. In flow.repeat, with weights that were made outside of it,
     every pass does `steps` more.
@@ -92,7 +94,8 @@ def loop(
 
     Returns:
         trained: Tells that training is done; see flow.after.
-        losses: The sum of the losses at every step, and what nodes inside report, such as a validation loss.
+        losses: The sum of the losses at every step, that of every objective as `loss/NAME`, and what nodes inside
+            report, such as a validation loss.
 
     Raises:
         GraphError: E_PARAMS, two optimizers train the same weights; E_LOSS_NAN; E_SETTING, fp16 on a CPU, or not
@@ -102,12 +105,13 @@ def loop(
     body.seed(seed)
     _trainable(optimizer, True)
     module = StepModule(body)
-    accelerator = make_accelerator(ctx, mixed_precision, unused=module.skips)
+    accelerator = make_accelerator(ctx, mixed_precision, unused=module.skips or module.groups > 1)
     model = accelerator.prepare(module)
+    turns = Turns(module, optimizer)
     scaler = accelerator.scaler
     steps = length(ctx, steps, epochs, loader, accumulate)
     begin, end, total = body.earlier * steps, (body.earlier + 1) * steps, body.turns * steps
-    reach(optimizer, begin, total)
+    reach(optimizer, turns, begin, total)
     for scheduler in chain.from_iterable(item.schedulers for item in optimizer):
         ctx.log(f"learning rate: {scheduler.about}")
     store = Checkpoints(body.kept(ctx, end, weights_now(optimizer) if body.carried else ""), keep)
@@ -121,19 +125,20 @@ def loop(
         ctx.run.events.emit("curve", ctx.node, series={name: list(points) for name, points in curve.items()})
         ctx.log(f"{'nothing to train' if done == end else 'going on'}: checkpoint of step {done} of {end}")
     body.series = curve
-    pending: list[tuple[torch.Tensor, dict[str, float]]] = []
+    pending: list[tuple[int, dict[str, torch.Tensor], dict[str, float]]] = []
 
     def flush() -> None:
         """Bring the losses of the last steps over from the device, in one transfer."""
         if not pending:
             return
-        values = torch.stack([loss for loss, _ in pending]).tolist()
-        first = done - len(values)
-        for place, (value, (_, rate)) in enumerate(zip(values, pending, strict=True), first + 1):
-            curve["loss"].append((place, value))
-            ctx.metric(place, loss=value, **rate)
+        values = iter(torch.stack([loss for _, losses, _ in pending for loss in losses.values()]).tolist())
+        for place, losses, rate in pending:
+            numbers = dict(zip(losses, values, strict=False))
+            for name, value in numbers.items():
+                curve.setdefault(name, []).append((place, value))
+            ctx.metric(place, **numbers, **rate)
         pending.clear()
-        if math.isnan(values[-1]):
+        if math.isnan(curve["loss"][-1][1]):
             raise GraphError(
                 "E_LOSS_NAN",
                 f"the loss is not a number at step {done}",
@@ -152,7 +157,7 @@ def loop(
         kept_at = time.monotonic()
 
     names = (item.names.values() for item in optimizer)
-    gradients = Accumulation(accelerator, model, module, accumulate, chain.from_iterable(names))
+    gradients = Accumulation(accelerator, model, turns, accumulate, chain.from_iterable(names))
     requests = ctx.run.requests
     requests.clear()
     model.train()
@@ -165,22 +170,24 @@ def loop(
     try:
         while done < end:
             ctx.check()
-            loss, rate = gradients.run(done), rates(optimizer)
-            pending.append((loss, rate))
-            _update(accelerator, optimizer)
-            _advance(optimizer)
+            due = turns.due(done)
+            losses, rate = gradients.run(done, due), rates(optimizer)
+            pending.append((done + 1, losses, rate))
+            stepping = turns.optimizers_of(due)
+            _update(accelerator, stepping)
+            _advance(stepping)
             done += 1
             requests.sampling = requests.take("sample")
             if module.writes:
                 module.after(done)
             requests.sampling = False
             last = requests.take("stop") or done == end
-            due = last or requests.take("save") or (checkpoint_every > 0 and done % checkpoint_every == 0)
-            due = due or 0 < checkpoint_minutes * 60 <= time.monotonic() - kept_at
-            if done % log_every == 0 or due:
+            keeps = last or requests.take("save") or (checkpoint_every > 0 and done % checkpoint_every == 0)
+            keeps = keeps or 0 < checkpoint_minutes * 60 <= time.monotonic() - kept_at
+            if done % log_every == 0 or keeps:
                 flush()
                 ctx.progress(done, end, loss=curve["loss"][-1][1], **rate)
-            if due:
+            if keeps:
                 keep_checkpoint()
             if last:
                 break

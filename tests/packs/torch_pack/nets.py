@@ -1,5 +1,6 @@
 """Tiny trainable things for tests of the training loop: a linear net with dropout, batches by step, noise."""
 
+import os
 import random
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -67,6 +68,21 @@ def batch(ctx: Context, *, rows: int = 3, size: int = 4) -> Rows:
     generator = torch.Generator().manual_seed(1000 + ctx.step)
     keys = tuple(("toy", 0, ctx.step * rows + i) for i in range(rows))
     return Rows(torch.randn(rows, size, generator=generator), keys)
+
+
+@node("net.part", effects="step")
+def part(ctx: Context, *, rows: int = 4, size: int = 4) -> Rows:
+    """The part of one of several processes of rows that depend on the step alone.
+
+    Args:
+        rows: Number of rows of all processes.
+        size: Width.
+    """
+    rank, world = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    generator = torch.Generator().manual_seed(1000 + ctx.step)
+    mine = slice(rank * rows // world, (rank + 1) * rows // world)
+    keys = tuple(("toy", 0, ctx.step * rows + i) for i in range(rows))
+    return Rows(torch.randn(rows, size, generator=generator)[mine], keys[mine])
 
 
 @node("net.ragged", effects="step")
@@ -187,6 +203,16 @@ def length(ctx: Context, *, path: Annotated[str, PathPicker(kind_of="file")]) ->
         path: Its file.
     """
     return float(len(ctx.path(path).read_text()))
+
+
+@node("net.mean")
+def mean(rows: Rows) -> Rows:
+    """The mean of all rows, as one row without a key.
+
+    Args:
+        rows: The rows.
+    """
+    return Rows(rows.data.mean(0, keepdim=True))
 
 
 @node("net.lost")
