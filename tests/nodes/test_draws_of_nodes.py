@@ -58,6 +58,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "text.template_pair": {"templates": SENTENCES},
     "text.wildcards": {},
     "timesteps.grid": {},
+    "timesteps.importance": {},
     "vae.new": {"channels": [8, 16]},
     "vae.sample": {},
     "word.new": {"name": "zzz", "noise": 1.0},

@@ -68,6 +68,8 @@ OTHERS: dict[str, dict[str, Any]] = {"loss.weighting": FLOW}
 """Nodes that want another process than that of the model."""
 NO_PICTURES = "text.encode"
 """The text encoder of SD 1.x takes no pictures, which are all that could carry gradients into it."""
+ALONE = {"sample.denoise", "sample.until", "timesteps.importance"}
+"""Nodes that are called without what they can do without."""
 LOOKED_AT = {"image.grid"}
 """Pictures of it are made to be looked at; on the way to a loss the first pass names it."""
 
@@ -111,7 +113,7 @@ def call(impl: Impl, workspace: Path, others: dict[str, Any]) -> tuple[list[Tens
     """The tensors that went in asking for gradients, and what came out."""
     ports = []
     for port in impl.spec.inputs:
-        if impl.spec.id in ("sample.denoise", "sample.until") and port.optional:
+        if impl.spec.id in ALONE and port.optional:
             ports.append(None)
             continue
         known = {**others, **OTHERS.get(impl.spec.id, {})}
@@ -140,7 +142,13 @@ def test_gradients_go_through_or_end_by_declaration(id: str, tmp_path: Path, oth
 
 def test_the_nodes_that_end_gradients_are_these() -> None:
     cut = {id for id, spec in hcpgraph.default_registry().specs.items() if not spec.gradient}
-    assert cut == {"diffusion.as_target", "noise.coarse", "noise.gaussian", "sample.denoise", "tensor.stop_gradient"}
+    assert cut == {
+        "diffusion.as_target",
+        "noise.coarse",
+        "noise.gaussian",
+        "sample.denoise",
+        "tensor.stop_gradient",
+    } | {"timesteps.importance"}
 
 
 def test_gradients_go_through_a_model_that_is_frozen(others: dict[str, Any], tmp_path: Path) -> None:

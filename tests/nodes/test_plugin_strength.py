@@ -198,6 +198,7 @@ def slider(steps: int) -> hcpgraph.Graph:
     return g
 
 
+@pytest.mark.slow
 def test_a_drawn_slider_trains_both_sides_and_resumes(tmp_path: Path) -> None:
     def trained(steps: int, folder: Path) -> tuple[list[Tensor], list[float]]:
         g = slider(steps)

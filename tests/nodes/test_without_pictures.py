@@ -81,6 +81,7 @@ def trained(g: hcpgraph.Graph, folder: Path) -> tuple[dict[str, torch.Tensor], l
     return {name: value.detach().clone() for name, value in plugin.state().items()}, [value for _, value in losses]
 
 
+@pytest.mark.slow
 def test_a_drawn_distillation_resumes_exactly(tmp_path: Path) -> None:
     whole, losses = trained(graph(6), tmp_path / "whole")
     first, begun = trained(graph(4), tmp_path / "parts")
