@@ -64,3 +64,28 @@ it("offers to show settings when nodes become a subgraph, and marks the field th
   await page.keyboard.press("Control+z");
   await editor.node("denoise").waitFor();
 });
+
+it("takes a formula as text, a row a line, and names the line that it cannot read", async () => {
+  const editor = await stage.open();
+  const { inspector } = editor;
+  const graph = drawingGraph("Formula");
+  const rows = [{ op: "sub", of: ["in0", "in1"] }];
+  graph.nodes.formula = { type: "tensor.formula", version: 1, settings: { rows } };
+  Object.assign(graph.view?.nodes ?? {}, { formula: [0, 400] });
+  await editor.openSaved("formula", graph);
+  await editor.select("formula");
+  await editor.node("formula").getByText("row0 = in0 - in1").waitFor();
+  const field = inspector.getByRole("textbox", { name: "Rows", exact: true });
+  expect(await field.inputValue()).toBe("row0 = in0 - in1");
+  await field.fill("diff = in0 - in1\nsquare(diff)\nrow1 / sum");
+  await field.press("Tab");
+  await inspector.getByRole("alert").filter({ hasText: "Line 3: sum is no wire" }).waitFor();
+  await field.fill("diff = in0 - in1\nsquare(diff)\nrow1 / 2");
+  await field.press("Tab");
+  await expect.poll(() => field.inputValue()).toBe("row0 = in0 - in1\nrow1 = square(row0)\nrow2 = row1 / 2");
+  expect((await editor.document()).graph.nodes.formula?.settings?.rows).toEqual([
+    ...rows,
+    { op: "square", of: ["row0"] },
+    { op: "div", of: ["row1", 2] },
+  ]);
+});

@@ -1,8 +1,9 @@
 import { useTranslation } from "react-i18next";
 import { addTexts } from "../i18n";
 import english from "../i18n/en/formula.json";
-import { areRows, formulaText, parseFormula } from "./formula";
+import { areRows, formulaText } from "./formula";
 import { GrowingText } from "./GrowingText";
+import { parseFormula } from "./parseFormula";
 import type { WidgetProps } from "./types";
 
 addTexts(english);

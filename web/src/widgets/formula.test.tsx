@@ -2,7 +2,8 @@ import { fireEvent, screen } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 import { realSpecs } from "../graph/fixtures/specs";
 import { show } from "./fixtures/Harness";
-import { areRows, formulaText, parseFormula, type Row } from "./formula";
+import { areRows, formulaText, type Row } from "./formula";
+import { parseFormula } from "./parseFormula";
 
 const SCHEMA = realSpecs().byId.get("tensor.formula")?.schema.properties?.rows ?? {};
 const HINT = SCHEMA["x-widget"] ?? { kind: "auto" };

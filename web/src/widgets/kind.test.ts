@@ -55,7 +55,13 @@ describe("widgetFor the real settings", () => {
         .map((name) => `${spec.id}.${name}`)
         .filter((address) => kindOf(address) === "json"),
     );
-    expect(json.sort()).toEqual(["image_encoder.new.config", "model.new.config", "python.object.args", "value.at_step.points", "value.list.value"]);
+    expect(json.sort()).toEqual([
+      "image_encoder.new.config",
+      "model.new.config",
+      "python.object.args",
+      "value.at_step.points",
+      "value.list.value",
+    ]);
   });
 });
 
