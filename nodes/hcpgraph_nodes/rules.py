@@ -27,6 +27,7 @@ from .adapter_files import own_header, parts
 from .condition import rule as conditions
 from .controlnet.rule import acts_at_all, control_family, family_has_controlnets
 from .diffusion.guide_rule import scale_needs_timesteps
+from .diffusion.predicts import PREDICTS
 from .families import auto, contradiction, file_marks, image_conditions, part_probe, small, table, text_probe
 from .image_encoder.probe import encoder_fact
 from .pairs import counts, files, inside, layers, lengths, objectives, sizes, training
@@ -172,7 +173,7 @@ def sizes_are_read(view: Any) -> list[Problem]:
     if any(giver.type in ("data.batch", "data.latent_batch") for giver in view.givers("sizes")):
         return []
     family = view.facts.get("denoiser", {}).get("family")
-    if view.type != "diffusion.predict" or "sizes" not in view.connected or family not in table.families():
+    if view.type not in PREDICTS or "sizes" not in view.connected or family not in table.families():
         return []
     if table.said(family, "reads_sizes"):
         return []

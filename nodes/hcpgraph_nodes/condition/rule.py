@@ -6,12 +6,13 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from ..diffusion.predicts import PREDICTS
 from ..families import table
 from ..families.image_conditions import CHANNELS, INPAINT, MADE_BY, NONE, OR, TOKENS
 from ..pairs.told import error
 from ..sample.samplers import NODES
 
-READERS = {"diffusion.predict": ("conditioning",), **dict.fromkeys(NODES, ("positive",))}
+READERS = {**dict.fromkeys(PREDICTS, ("conditioning",)), **dict.fromkeys(NODES, ("positive",))}
 """Node -> the ports whose conditions its denoiser reads; the negative side of sampling has those of the positive."""
 PARTS = {INPAINT: "image_channels", CHANNELS: "image_channels", TOKENS: "image_tokens_"}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hcpgraph.errors import Problem
 
+from ..diffusion.predicts import PREDICTS
 from ..pairs.told import around, error, number, origin, warning
 from ..sample.samplers import BY_KIND as SAMPLES
 from ..sample.samplers import NO_ZERO_SNR, NODES, SAMPLERS, no_sampler
@@ -108,7 +109,7 @@ def prediction_says_it(view: Any) -> list[Problem]:
 def network_is_told_the_process(view: Any) -> list[Problem]:
     """A network is told noise levels only with the process that they are of."""
     kind = view.facts.get("timesteps", {}).get("process")
-    if view.type != "diffusion.predict" or "schedule" in view.connected or kind not in ("flow", "edm"):
+    if view.type not in PREDICTS or "schedule" in view.connected or kind not in ("flow", "edm"):
         return []
     message = f"the timesteps are those of a process of the kind {kind}, and the network is run without it"
     return [error(view, "E_TIMESTEPS", "schedule", message, "wire that process to schedule")]
@@ -172,7 +173,7 @@ WORDS = {"process": "a process of the kind", "predicts": "the prediction", "zero
 def _trainings(view: Any, model: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The nodes in training loops that run a model, and what is known of the process they run it with."""
     for other in view.everything():
-        if other.type != "diffusion.predict" or not any(owner.type == "train.loop" for owner in around(other)):
+        if other.type not in PREDICTS or not any(owner.type == "train.loop" for owner in around(other)):
             continue
         source = origin(other, "denoiser")
         if source is not None and source.node == model:
