@@ -1,7 +1,8 @@
 """The lattice of port types: how they are registered, written down, and which may feed which.
 
 A type is written as a short string that lives in the manifest: `Noise`, `list[Image]`, `Latents?` (optional), `$T`
-(a variable bound once per node; `$M:Handle` takes a Handle or what inherits from it), `any`. The rule of compatibility
+(a variable bound once per node; `$M:Handle` takes a Handle or what inherits from it), `any`. `Many[Curve]` is what an
+input for many wires of curves takes: curves, and lists of them. The rule of compatibility
 stands here and nowhere else.
 """
 
@@ -189,6 +190,8 @@ class TypeRef:
 
 
 ANY = TypeRef("any")
+MANY = "Many"
+"""Stands around the type of an input that takes many wires."""
 
 
 @lru_cache(maxsize=4096)
@@ -241,10 +244,14 @@ def describe(annotation: Any) -> str:
 def accepts(lattice: Lattice, target: TypeRef, source: TypeRef, bound: dict[str, TypeRef] | None = None) -> bool:
     """Whether a wire from `source` may end at `target`; binds the variables of `target` in `bound`.
 
+    What an input for many wires takes is written `Many[T]`: T, else a list whose items it takes, each as a wire.
+
     Same type, subclass, `T` into `T | None`, int into float, a variable bound once, `any` on either side; a bundle
     where one of its parts may go, and into a variable that one of its parts may bind, which it binds as a whole. A
     source that is still an unbound variable is accepted: nothing is known of it.
     """
+    if target.name == MANY:
+        return accepts(lattice, target.args[0], source, bound) or spreads(lattice, target, source, bound)
     if target.variable:
         if target.bound is not None and not _reaches(lattice, target.bound, source.required()):
             return False
@@ -276,6 +283,14 @@ def accepts(lattice: Lattice, target: TypeRef, source: TypeRef, bound: dict[str,
         return True
     info = lattice.get(source.name)
     return info is not None and (target.name in info.bases or target.name in info.parts.values())
+
+
+def spreads(lattice: Lattice, target: TypeRef, source: TypeRef, bound: dict[str, TypeRef] | None = None) -> bool:
+    """Whether a list ends at an input for many wires (`Many[T]`) with its items, because it does not as one value."""
+    if source.name != "list" or not source.args or source.optional:
+        return False
+    item = target.args[0]
+    return not accepts(lattice, item, source, bound) and accepts(lattice, item, source.args[0], bound)
 
 
 def _is_bundle(lattice: Lattice, kind: TypeRef) -> bool:

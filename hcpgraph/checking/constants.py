@@ -110,7 +110,7 @@ def _evaluate(
     for port in node.spec.inputs:
         found = [values[source] for source in node.inputs.get(port.name, ())]
         default = impl.port_defaults[port.name]
-        ports.append(tuple(found) if port.many else found[0] if found else default)
+        ports.append(_many(port, found) if port.many else found[0] if found else default)
     try:
         given = impl.settings(settings)
     except ValueError:
@@ -126,6 +126,13 @@ def _evaluate(
         flat.error("E_VALUE", f"{type(error).__name__}: {error}{where}", node.id, hint=node.spec.help)
         return None
     return (tuple(result) if node.spec.multi else (result,)), size
+
+
+def _many(port: PortSpec, values: list[Any]) -> tuple[Any, ...]:
+    """What a port for many wires gets: of a list its items, unless it takes lists."""
+    if port.ref.variable or port.ref.name in ("any", "list"):
+        return tuple(values)
+    return tuple(item for value in values for item in (value if isinstance(value, list) else [value]))
 
 
 def _too_much(flat: Flat, id: str) -> None:

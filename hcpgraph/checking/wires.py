@@ -8,7 +8,7 @@ from typing import Any
 
 from ..declaring.registry import Registry, Resolve
 from ..declaring.spec import PortSpec
-from ..types import ANY, TypeRef, accepts, parse, substitute
+from ..types import ANY, TypeRef, accepts, parse, spreads, substitute
 from . import sweeps
 from .flat import Flat, FlatNode, Source, owns
 from .order import BEGIN, Order
@@ -34,11 +34,16 @@ class _Known:
 
 @dataclass
 class Wires:
-    """Type and facts of every source `(node, port)`."""
+    """Type and facts of every source `(node, port)`.
+
+    Attributes:
+        spread: Wires, by node, port and number, that bring a list whose items each count as a wire.
+    """
 
     types: dict[Source, TypeRef] = field(default_factory=dict)
     facts: dict[Source, dict[str, Fact]] = field(default_factory=dict)
     inputs: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    spread: set[tuple[str, str, int]] = field(default_factory=set)
 
 
 def infer(
@@ -88,7 +93,10 @@ def _inputs(
         for index, source in enumerate(connected.get(port.name, ())):
             kind = wires.types.get(source, ANY)
             label = f"{port.name}.{index}" if port.many else port.name
-            if not accepts(registry.types, port.ref, kind, known.bound):
+            if port.many and connected is node.inputs and spreads(registry.types, port.takes, kind, known.bound):
+                wires.spread.add((node.id, port.name, index))
+                kind = kind.args[0]
+            elif not accepts(registry.types, port.ref, kind, known.bound):
                 wanted = substitute(port.ref, known.bound)
                 flat.error("E_TYPE", f"takes {wanted}, but {source[0]}.{source[1]} gives {kind}", node.id, label,
                            _adapter(registry, wanted, kind))  # fmt: skip

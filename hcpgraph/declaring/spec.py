@@ -137,6 +137,11 @@ class PortSpec:
     def ref(self) -> TypeRef:
         return parse(self.type)
 
+    @cached_property
+    def takes(self) -> TypeRef:
+        """What wires to an input may bring."""
+        return parse(f"Many[{self.type}]") if self.many else self.ref
+
     def to_json(self) -> dict[str, Any]:
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: value for name, value in data.items() if value not in (False, "", {})}

@@ -21,6 +21,7 @@ from ..planning.plan import Plan
 from .cache import Cache, DiskCache, Marks, copied
 from .failures import failed, joined
 from .generator_watch import watch
+from .layout import spread
 from .region import Regions, call_owner
 
 
@@ -261,7 +262,8 @@ class Execution:
             if port.lazy and wanted is not None and port.name not in wanted:
                 ports.append(impl.port_defaults[port.name])
             elif port.many:
-                ports.append(tuple(copied(self._value(source)) for source in sources))
+                lists = {i for i in range(len(sources)) if (node.id, port.name, i) in self.plan.analysis.wires.spread}
+                ports.append(spread((copied(self._value(source)) for source in sources), lists))
             else:
                 ports.append(copied(self._value(sources[0]) if sources else impl.port_defaults[port.name]))
         return ports

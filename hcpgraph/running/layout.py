@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -16,6 +16,43 @@ from ..planning.plan import Plan
 from .guards import Branch, Guard, Needs, Taken, needs, ordered
 
 Argument = int | tuple[int, ...]
+
+
+class Spread(tuple[int, ...]):
+    """Slots of a port for many wires, some of which hold lists whose items each count as a wire.
+
+    Attributes:
+        lists: Their places.
+    """
+
+    lists: frozenset[int]
+
+    @classmethod
+    def make(cls, slots: Iterable[int], lists: frozenset[int]) -> Spread:
+        made = cls(slots)
+        made.lists = lists
+        return made
+
+    def of(self, slots: list[Any]) -> tuple[Any, ...]:
+        """The values of the port."""
+        return spread((slots[i] for i in self), self.lists)
+
+
+def spread(values: Iterable[Any], lists: Container[int]) -> tuple[Any, ...]:
+    """Values in order, with the items of lists, which stand at some places, in their place.
+
+    Raises:
+        TypeError: one is no list.
+    """
+    found: list[Any] = []
+    for place, value in enumerate(values):
+        if place not in lists:
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found += value
+        else:
+            raise TypeError(f"a wire that brings a list brought {type(value).__name__}")
+    return tuple(found)
 
 
 @dataclass(slots=True)
@@ -104,7 +141,9 @@ def lay_out(plan: Plan, owner: str, layout_of: Callable[[str], Layout]) -> Layou
         for port in inner.spec.inputs:
             sources = [source for source in inner.inputs.get(port.name, ()) if source in wanted]
             if port.many:
-                arguments.append(tuple(slot(source) for source in sources))
+                many = [slot(source) for source in sources]
+                lists = frozenset(i for i in range(len(many)) if (id, port.name, i) in analysis.wires.spread)
+                arguments.append(Spread.make(many, lists) if lists else tuple(many))
             elif sources and not port.later:
                 arguments.append(slot(sources[0]))
             else:
@@ -219,4 +258,7 @@ def fetch(op: OpLayout) -> tuple[int, Any]:
 
 
 def flat_arguments(arguments: Iterable[Argument], slots: list[Any]) -> list[Any]:
-    return [slots[a] if type(a) is int else tuple([slots[i] for i in a]) for a in arguments]  # type: ignore[union-attr]
+    return [
+        slots[a] if type(a) is int else tuple([slots[i] for i in a]) if type(a) is tuple else a.of(slots)  # type: ignore[union-attr]
+        for a in arguments
+    ]

@@ -188,3 +188,77 @@ def test_what_depends_on_no_item_runs_once(workspace):
     g = swept([0.01, 0.02])
     result, _ = train(g, workspace, targets=["sweep"])
     assert result.ran.count("items") == 1
+
+
+def spread_graph(*sources):
+    """`sum` of wires: numbers, and lists of them that a sweep gives."""
+    g = graph({"items": ("value.list", {"value": [1.0, 2.0]}), "each": "flow.for_each", "add": ("toy.add", {"plus": 10.0}, "each"),
+               "one": ("toy.number", {"value": 100.0}), "sum": "calls.joined"},
+              {"each.items": "items.out", "add.a": "each.item", "each.result": "add.out"})  # fmt: skip
+    for source in sources:
+        g.connect(source, "sum.numbers", many=True)
+    return g
+
+
+def test_a_list_is_as_many_wires_as_it_has_items_also_beside_others(workspace):
+    g = spread_graph("one.out", "each.out", "one.out")
+    assert codes(g) == []
+    assert run(g, workspace, targets=["sum"]).outputs["sum.out"] == "100.0 11.0 12.0 100.0"
+
+
+def test_in_a_region_too(workspace):
+    g = spread_graph("each.out", "one.out")
+    g.add("toy.repeat", "rep", times=2)
+    g.move_into("sum", "rep")
+    g.add("toy.number", "zero")
+    g.connect("zero.out", "rep.state")
+    g.connect("rep.index", "sum.numbers", many=True)
+    g.add("calls.length", "long", inside="rep")
+    g.connect("sum.out", "long.text")
+    g.connect("long.out", "rep.next")
+    assert codes(g) == []
+    assert run(g, workspace, targets=["rep"]).outputs["rep.out"] == len("11.0 12.0 100.0 1")
+
+
+def test_folding_spreads_lists_as_a_run_does(workspace):
+    g = graph({"words": ("value.list", {"value": ["a", "b"]}), "c": ("value.text", {"value": "c"}), "join": ("value.join", {"separator": "-"}),
+               "word": "toy.word"},
+              {"join.texts.0": "words.out", "join.texts.1": "c.out", "word.text": "join.out"})  # fmt: skip
+    assert codes(g) == []
+    done = run(g, workspace, targets=["word", "join"])
+    assert done.outputs["word.out"] == done.outputs["join.out"] == "a-b-c"
+
+
+def test_lists_of_other_things_and_at_ports_for_one_wire_are_refused():
+    g = spread_graph("each.out")
+    g.add("toy.word", "w")
+    g.connect("w.out", "each.result")
+    assert ("E_TYPE", "sum.numbers.0") in codes(g)
+    g = spread_graph("each.out")
+    g.add("toy.add", "single")
+    g.connect("each.out", "single.a")
+    assert ("E_TYPE", "single.a") in codes(g)
+
+
+def test_an_input_that_takes_anything_takes_a_list_as_it_is(workspace):
+    g = spread_graph("each.out")
+    g.add("value.collect", "all")
+    g.connect("each.out", "all.values", many=True)
+    assert run(g, workspace, targets=["all"]).outputs["all.out"] == [[11.0, 12.0]]
+
+
+def test_curves_of_all_trainings_stand_on_one_picture_beside_another(workspace):
+    g = swept([0.01, 0.03])
+    g.connect("train.losses", "sweep.result")
+    other = training(STEPS)
+    for id, node in other.nodes.items():
+        inside = {"inside": f"{node.inside}2"} if node.inside else {}
+        g.nodes[f"{id}2"] = node.model_copy(update=inside)
+    g.edges.update(
+        (target.replace(".", "2.", 1), source.replace(".", "2.", 1)) for target, source in other.edges.items()
+    )
+    g.add("image.plot", "plot", names=["slow", "fast", "alone"])
+    g.connect("sweep.out", "plot.curves", many=True)
+    g.connect("train2.losses", "plot.curves", many=True)
+    result, _ = train(g, workspace, targets=["plot", "sweep"])
+    assert len(result.outputs["sweep.out"]) == 2 and result.outputs["plot.out"].data.shape[0] == 1

@@ -144,6 +144,8 @@ class PortSpec(TypedDict):
     many: NotRequired[bool]
     lazy: NotRequired[bool]
     later: NotRequired[bool]
+    each: NotRequired[Annotated[str, Field(description="Of an entry that is an item of a list: that input.")]]
+    number: NotRequired[Annotated[bool, Field(description="Whether it is the number of that item instead.")]]
     help: NotRequired[str]
     facts: NotRequired[dict[str, Json]]
     part_of: NotRequired[Annotated[str, Field(description="The port for a whole bundle that can stand for this one.")]]
@@ -259,7 +261,10 @@ class Specs(TypedDict):
     types: list[TypeInfo]
     accepts: Annotated[
         dict[str, list[str]],
-        Field(description="Target type -> source types that it takes. Types that are not listed: ask /api/check."),
+        Field(
+            description='Target type -> source types that it takes; "Many[T]" is an input for many wires of T. Types '
+            "that are not listed: ask /api/check."
+        ),
     ]
     categories: NotRequired[
         Annotated[dict[str, str], Field(description="First part of node ids -> its name, where a pack names it.")]

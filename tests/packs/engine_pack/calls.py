@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from hcpgraph import Body, Context, node
+from hcpgraph import Body, Context, Many, node
 
 CALLS: list[str] = []
 
@@ -29,6 +29,26 @@ def random(ctx: Context, a: float = 0.0) -> float:
     """
     CALLS.append(ctx.node)
     return a + ctx.seed() % 1000
+
+
+@node("calls.joined")
+def joined(numbers: Many[float]) -> str:
+    """Numbers as a text.
+
+    Args:
+        numbers: The numbers, in order.
+    """
+    return " ".join(map(str, numbers))
+
+
+@node("calls.length")
+def length(text: str) -> float:
+    """The length of a text.
+
+    Args:
+        text: The text.
+    """
+    return float(len(text))
 
 
 @node("calls.step", effects="step")

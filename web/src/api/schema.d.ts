@@ -1,6 +1,6 @@
 // Generated from hcpgraph/server/schema/wire.py. Do not edit: change that file, then run: python web/tool.py types
 // Graph files, node types, events, problems and every reply of the API.
-// bundle e6223f85e7047db8b869dc9d2135916c1a8c50f86c6477e1ba33bac51cc7e0bd
+// bundle 1ae6bde5f30acfccb8fc05a0a6f3fb8e81cf9069a1bd4d0b5b4ada0553080a15
 /**
  * Any JSON value.
  */
@@ -969,6 +969,14 @@ export interface PortSpec {
   many?: boolean;
   lazy?: boolean;
   later?: boolean;
+  /**
+   * Of an entry that is an item of a list: that input.
+   */
+  each?: string;
+  /**
+   * Whether it is the number of that item instead.
+   */
+  number?: boolean;
   help?: string;
   facts?: {
     [k: string]: Json;
@@ -1148,7 +1156,7 @@ export interface Specs {
   specs: NodeSpec[];
   types: TypeInfo[];
   /**
-   * Target type -> source types that it takes. Types that are not listed: ask /api/check.
+   * Target type -> source types that it takes; "Many[T]" is an input for many wires of T. Types that are not listed: ask /api/check.
    */
   accepts: {
     [k: string]: string[];

@@ -5,7 +5,7 @@ import { remembered } from "./memo";
 import { sourceVertex, targetVertices, type Vertex, waitingFor, waitsFor } from "./order";
 import { isTarget, type PortView, portsOf, resolvedType, shapeOf } from "./ports";
 import { closedTo, sourceScope, targetScope } from "./scope";
-import { isBundle, type SpecIndex, typeFits } from "./specs";
+import { isBundle, type SpecIndex, takenBy, typeFits } from "./specs";
 
 export interface ConnectContext {
   specs: SpecIndex;
@@ -102,7 +102,8 @@ function judge(held: Held, to: PortView, target: string): Verdict {
   const { specs } = context;
   const wanted = bound(held, to, target);
   const other = wanted !== to.declared && isBundle(specs, wanted) !== isBundle(specs, port.type);
-  if (other || !typeFits(specs, to.side === "setting" ? to.type : wanted, port.type)) {
+  const many = to.side === "input" && (to.many || splitTarget(target).index !== null);
+  if (other || !typeFits(specs, to.side === "setting" ? to.type : takenBy(wanted, many), port.type)) {
     return { ok: false, why: "graph.connect.type", values: { wanted, given: port.type } };
   }
   const closed = closedTo(held.scope, targetScope(graph, body, target, specs));

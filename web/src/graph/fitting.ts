@@ -1,5 +1,5 @@
 import type { NodeSpec } from "../api/schema";
-import { bareType, type SpecIndex, typeFits, typeInfo } from "./specs";
+import { bareType, type SpecIndex, takenBy, typeFits, typeInfo } from "./specs";
 
 /**
  * Node types that fit a wire dropped on empty canvas, each with the port that takes it. `side` is what the held end is.
@@ -14,7 +14,7 @@ export function fittingSpecs(
   for (const spec of specs.byId.values()) {
     let best: { port: string; rank: number } | null = null;
     for (const port of side === "source" ? spec.inputs : spec.outputs) {
-      const fits = side === "source" ? typeFits(specs, port.type, type) : typeFits(specs, type, port.type);
+      const fits = side === "source" ? typeFits(specs, takenBy(port.type, port.many), type) : typeFits(specs, type, port.type);
       if (!fits) continue;
       const rank = distance(specs, port.type, type) + (port.optional ? 1 : 0);
       if (best === null || rank < best.rank) best = { port: port.name, rank };

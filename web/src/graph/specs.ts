@@ -46,6 +46,11 @@ export function typeFits(specs: SpecIndex, target: string, source: string): bool
   return true;
 }
 
+/** What the wires of an input may bring: to one for many wires its type, or lists of it, as the table has it. */
+export function takenBy(type: string, many: boolean | undefined): string {
+  return many && !type.startsWith("$") ? `Many[${type}]` : type;
+}
+
 /** "any", or a variable of which nothing is known yet; one with a bound ("$M:Model") is in the table. */
 function isOpen(type: string): boolean {
   return type === "any" || (type.startsWith("$") && !type.includes(":"));

@@ -8,7 +8,7 @@ import { bodyNameAt } from "../graph/body";
 import { faceOf } from "../graph/face";
 import { fittingSpecs } from "../graph/fitting";
 import { searchSpecs } from "../graph/search";
-import { categoryOf, plainType, type SpecIndex, typeFits, typeInfo } from "../graph/specs";
+import { categoryOf, plainType, type SpecIndex, takenBy, typeFits, typeInfo } from "../graph/specs";
 import { insertNode } from "../shell/addNode";
 import { usePreferences } from "../state/preferences";
 import { type SearchRequest, useSession } from "../state/session";
@@ -157,8 +157,10 @@ function subgraphOffers(
     if (!filter) return [offer];
     const face = faceOf(graph, name, specs);
     const ports = filter.side === "source" ? face?.inputs : face?.outputs;
-    for (const [port, { type }] of ports ?? []) {
-      const fits = filter.side === "source" ? typeFits(specs, type, filter.type) : typeFits(specs, filter.type, type);
+    for (const [port, info] of ports ?? []) {
+      const { type } = info;
+      const taken = takenBy(type, "many" in info && info.many);
+      const fits = filter.side === "source" ? typeFits(specs, taken, filter.type) : typeFits(specs, filter.type, type);
       if (fits) return [{ ...offer, port }];
     }
     return [];

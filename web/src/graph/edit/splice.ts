@@ -3,7 +3,7 @@ import { type BodyPath, bodyAt, nodeIn, ownerOf, regionChain, regionOf, wiresAt 
 import { EditError } from "../error";
 import { shapeOf } from "../ports";
 import { sourceScope, targetScope } from "../scope";
-import { type SpecIndex, typeFits } from "../specs";
+import { type SpecIndex, takenBy, typeFits } from "../specs";
 import { editBody, editNode } from "./base";
 import { sourceTypeOf, targetTypeOf } from "./bridge";
 import { addNode } from "./nodes";
@@ -37,7 +37,7 @@ function passage(
   const wanted = targetTypeOf(graph, path, body, wire, specs, check);
   if (given === null || wanted === null) return null;
   const input = shape.inputs.find(
-    (port) => (port.many || port.wires.length === 0) && typeFits(specs, port.declared, given),
+    (port) => (port.many || port.wires.length === 0) && typeFits(specs, takenBy(port.declared, port.many), given),
   );
   if (!input) return null;
   const output = shape.outputs.find((port) => {
