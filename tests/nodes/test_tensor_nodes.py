@@ -18,6 +18,7 @@ from hcpgraph_nodes.tensor.scale import scale
 from hcpgraph_nodes.tensor.slice import cut_out
 from hcpgraph_nodes.tensor.split import split
 from hcpgraph_nodes.types import (
+    Features,
     Images,
     Latents,
     Loss,
@@ -335,3 +336,35 @@ def test_results_have_the_type_of_what_came_in() -> None:
     graph.add("text.prompt", "prompt")
     graph.connect("prompt.out", "mix.values.1")
     assert ("mix", "values.1") in [(one.node, one.port) for one in hcpgraph.validate(graph) if one.code == "E_TYPE"]
+
+
+def test_facts_go_through_and_meet() -> None:
+    """Latents of one autoencoder stay its latents, however they are put together."""
+    graph = hcpgraph.Graph()
+    for family in ("sd15", "sdxl"):
+        graph.add("vae.load", f"vae_{family}", family=family, path="models:none")
+        graph.add("sample.empty_latents", f"latents_{family}")
+        graph.connect(f"vae_{family}.out", f"latents_{family}.vae")
+    for type, id in (("tensor.mix", "mix"), ("tensor.split", "split"), ("image.decode", "decode")):
+        graph.add(type, id)
+    graph.connect("latents_sd15.out", "mix.values.0")
+    graph.connect("mix.out", "split.value")
+    graph.connect("split.rest", "decode.latents")
+    graph.connect("vae_sd15.out", "decode.vae")
+
+    def contradictions() -> list[tuple[str | None, str | None]]:
+        return [(one.node, one.port) for one in hcpgraph.validate(graph) if one.code == "E_FACT"]
+
+    assert contradictions() == []
+    graph.connect("vae_sdxl.out", "decode.vae")
+    assert [node for node, _ in contradictions()] == ["decode"]
+    graph.connect("latents_sdxl.out", "mix.values.1")
+    assert ("mix", "values.1") in contradictions()
+
+
+def test_a_record_with_more_fields_keeps_them() -> None:
+    x = leaf(2, 4, 3)
+    features = Features(x, (2, 2), KEYS)
+    assert (scale(features, multiplier=2).grid, scale(features, multiplier=2).keys) == ((2, 2), KEYS)
+    first = cut_out(features, along="batch", stop=1)
+    assert (first.grid, first.keys) == ((2, 2), KEYS[:1])
