@@ -13,6 +13,7 @@ from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.new import new_model
 from hcpgraph_nodes.plugins.decoupled_attention import decoupled_attention
 from hcpgraph_nodes.plugins.lora import lora
+from hcpgraph_nodes.plugins.strength import strength
 from hcpgraph_nodes.sample.denoise import denoise
 from hcpgraph_nodes.types import Conditioning, Features, Latents, NoisyLatents, Timesteps
 
@@ -133,6 +134,15 @@ def test_two_of_them_and_a_lora_add_up(root: Path, denoiser: Any) -> None:
         predict(adapted.model, NOISY, TIMES, part(TEXT, Features(PICTURE))).data,
         predict(one.model, NOISY, TIMES, part(TEXT, Features(PICTURE))).data,
     )
+
+
+def test_it_has_another_strength_on_another_wire(root: Path, denoiser: Any) -> None:
+    made = decoupled_attention(context(root), denoiser, strength=0.5)
+    given = part(TEXT, Features(PICTURE))
+    turned = strength(made.model, made.adapter, strength=-2.0)
+    same = decoupled_attention(context(root), denoiser, strength=-1.0)
+    assert torch.equal(predict(turned, NOISY, TIMES, given).data, predict(same.model, NOISY, TIMES, given).data)
+    assert not torch.equal(predict(made.model, NOISY, TIMES, given).data, predict(turned, NOISY, TIMES, given).data)
 
 
 def test_checkpointing_recomputes_it(root: Path) -> None:
