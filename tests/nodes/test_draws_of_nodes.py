@@ -31,13 +31,18 @@ from hcpgraph.testing import context
 SENTENCES = [f"{place} {{caption}}" for place in "abcdefgh"]
 LAYERS = {"layers": [r"re:.*attn1\.to_q$"]}
 SETTINGS: dict[str, dict[str, Any]] = {
+    "condition.drop": {"probabilities": {"text": 0.5}},
     "condition.image": {"dropout": 0.5},
     "condition.inpaint": {},
+    "condition.mask": {"probability": 0.5},
     "controlnet.new": {"channels": [4, 8]},
     "data.caption_dropout": {"probability": 0.5},
     "data.latent_batch": {},
     "diffusion.encode_image": {},
     "diffusion.timesteps": {},
+    "image_encoder.new": {
+        "config": {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28}
+    },
     "model.new": {"resolution": 16, "channels": [8, 16], "text_width": 16, "text_layers": 1, "vocab_size": 600},
     "noise.channel_offset": {},
     "noise.coarse": {},
@@ -46,9 +51,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "noise.perturb": {},
     "noise.pyramid": {},
     "plugin.custom": LAYERS,
+    "plugin.decoupled_attention": LAYERS | {"init": "random"},
     "plugin.loha": LAYERS,
     "plugin.lokr": LAYERS,
     "plugin.lora": LAYERS,
+    "projection.new": {"width": 8, "out_width": 4},
+    "projection.resampler": {"width": 8, "out_width": 4, "hidden": 8, "depth": 1, "heads": 1, "head_width": 8},
     "sample.denoise": {"steps": 2, "guidance": 1.0, "sampler": "euler_a"},
     "sample.until": {"steps": 2},
     "text.drop_tags": {"rate": 0.5},
@@ -92,6 +100,10 @@ def latent_loader() -> LatentLoader:
     return LatentLoader(LatentSet(bucketed, items, ({0: (0,)},), Statistics(1.0)), 1)
 
 
+OWN: dict[str, dict[str, Any]] = {"condition.drop": {"Conditioning": Conditioning.of(values(64, 7, 4))}}
+"""Inputs of a node that needs many rows to draw anything else."""
+
+
 @pytest.fixture(scope="module")
 def inputs(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A value of every type that such a node takes, all without sample keys."""
@@ -130,7 +142,8 @@ def at(workspace: Path, id: str, scope: Scope) -> Context:
 def drawn(id: str, ctx: Context, inputs: dict[str, Any]) -> list[str | bytes]:
     """Everything that a node gave: texts, and the bytes of tensors and weights."""
     impl = default_registry().impl(id)
-    ports = [None if port.optional else inputs[port.ref.name] for port in impl.spec.inputs]
+    known = {**inputs, **OWN.get(id, {})}
+    ports = [None if port.optional else known[port.ref.name] for port in impl.spec.inputs]
     result = impl.target(ctx, *ports, **SETTINGS[id])
     return list(told(result))
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hcpgraph_nodes.image_encoder.new import new_image_encoder
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.process.kinds.flow import RectifiedFlow
+from hcpgraph_nodes.projection.new import new_projection
 from hcpgraph_nodes.python.object import PythonObject
 from hcpgraph_nodes.types import (
     Captions,
     Conditioning,
     CropInfo,
+    Features,
     Images,
     Latents,
     Loss,
@@ -36,8 +40,12 @@ from hcpgraph.declaring.registry import default_registry
 from hcpgraph.running.gradients import parts
 from hcpgraph.testing import context
 
+SEEDS = count()
+"""Features that are compared differ."""
 TENSORS = {
     "Images": lambda: Images(leaf(2, 3, 16, 16).sigmoid()),
+    "Pictures": lambda: Images(leaf(2, 3, 28, 28).sigmoid()),
+    "Features": lambda: Features(leaf(2, 6, 32, seed=next(SEEDS)), (2, 3)),
     "Latents": lambda: Latents(leaf(2, 4, 8, 8)),
     "Posterior": lambda: Posterior(leaf(2, 4, 8, 8), leaf(2, 4, 8, 8).abs() + 0.1),
     "Reconstruction": lambda: Reconstruction(leaf(2, 3, 16, 16)),
@@ -61,8 +69,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sample.denoise": {"steps": 1, "guidance": 1.0},
     "sample.until": {"steps": 1, "gradient": "all"},
     "image.resize": {"width": 8, "height": 8},
+    "diffusion.features": {"layers": ["mid_block"]},
     "tensor.formula": {"rows": [{"op": "mul", "of": ["in0", "in1"]}]},
 }
+EYE = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28}
 FLOW = {"Process": RectifiedFlow(), "Timesteps": Timesteps(torch.tensor([0.1, 0.5]))}
 OTHERS: dict[str, dict[str, Any]] = {"loss.weighting": FLOW}
 """Nodes that want another process than that of the model."""
@@ -101,6 +111,8 @@ def others(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "Denoiser": model.denoiser,
         "TextEncoder": model.text_encoder,
         "Vae": model.vae,
+        "ImageEncoder": new_image_encoder(context(workspace), config=EYE),
+        "Projection": new_projection(context(workspace), width=32, out_width=16),
         "Process": model.schedule,
         "Captions": Captions(("a cat", "a dog")),
         "Timesteps": Timesteps(torch.tensor([3, 500])),
