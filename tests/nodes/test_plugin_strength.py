@@ -171,12 +171,12 @@ def test_compiled_strengths_are_told_apart(workspace: Path, model: Any) -> None:
     torch._dynamo.reset()
 
 
-def slider(steps: int) -> hcpgraph.Graph:
-    """The step of `drawn` with a LoRA on both sides: noise at 1 and half of it at −1."""
+def slider(steps: int, points: list[list[float]] | None = None) -> hcpgraph.Graph:
+    """The step of `drawn` with a LoRA on both sides, at 1 and at −1/2, or at what points say of the step."""
     g = drawn(steps)
     g.remove("whole")
     g.add("plugin.lora", "lora", rank=2, layers=["@attention"])
-    g.add("plugin.strength", "turned", inside="train", strength=-1.0)
+    g.add("plugin.strength", "turned", inside="train", strength=-0.5)
     g.add("flow.after", "after")
     g.add("diffusion.predict", "negative", inside="train")
     g.add("loss.mse", "negative_mse", inside="train")
@@ -195,13 +195,17 @@ def slider(steps: int) -> hcpgraph.Graph:
     for source, target in wires:
         g.connect(source, target)
     g.connect("negative_mean.out", "train.loss")
+    if points is not None:
+        g.add("value.at_step", "follows", inside="train", points=points)
+        g.connect("train.update", "follows.step")
+        g.connect("follows.out", "turned.strength")
     return g
 
 
 @pytest.mark.slow
 def test_a_drawn_slider_trains_both_sides_and_resumes(tmp_path: Path) -> None:
-    def trained(steps: int, folder: Path) -> tuple[list[Tensor], list[float]]:
-        g = slider(steps)
+    def trained(steps: int, folder: Path, points: list[list[float]] | None = None) -> tuple[list[Tensor], list[float]]:
+        g = slider(steps, points)
         assert [p for p in hcpgraph.validate(g, workspace=folder) if p.severity == "error"] == []
         result = hcpgraph.run(g, targets=["after", "train"], workspace=folder)
         assert result.status == "done", result.failed
@@ -210,6 +214,9 @@ def test_a_drawn_slider_trains_both_sides_and_resumes(tmp_path: Path) -> None:
         return [value.clone() for value in adapter.plugin.state().values()], losses
 
     whole, losses = trained(3, tmp_path / "whole")
+    assert whole[-1].any() and trained(3, tmp_path / "wired", [[0, -0.5]])[1] == losses
+    _, moving = trained(3, tmp_path / "moving", [[0, -0.5], [1, 0.5]])
+    assert moving[0] == losses[0] and moving[1:] != losses[1:], "strengths follow the step"
     trained(2, tmp_path / "parts")
     after, ended = trained(3, tmp_path / "parts")
     assert ended == losses and all(torch.equal(one, other) for one, other in zip(whole, after, strict=True))
