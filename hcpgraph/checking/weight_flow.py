@@ -39,9 +39,19 @@ class Weights:
     effects: dict[str, frozenset[str]] = field(default_factory=dict)
     carried: dict[str, int] = field(default_factory=dict)
 
+    def moves(self, loop: str) -> Groups:
+        """What a loop changes: the weights that it trains and their moving averages; nothing for other nodes."""
+        trained = self.trains.get(loop, NONE)
+        return trained | averaged(trained)
+
     def trained(self) -> Groups:
         """Everything that some loop changes."""
-        return frozenset().union(*self.trains.values())
+        return frozenset().union(*map(self.moves, self.trains))
+
+
+def averaged(groups: Groups) -> Groups:
+    """The moving averages of weights."""
+    return frozenset(f"~{group}" for group in groups)
 
 
 def weigh(flat: Flat, order: Order, wires: Wires, types: Lattice) -> Weights:
@@ -106,13 +116,19 @@ def _give(node: FlatNode, port: str, wires: Wires, weights: Weights, types: Latt
         trained = (weights.wire.get(s, NONE) for p in node.spec.trains for s in node.inputs.get(p, ()))
         weights.wire[source] = own.union(*trained) if not node.spec.trains else frozenset().union(*trained)
         return
-    weights.wire[source] = weights.reads[node.id] | inside | own
+    reads = weights.reads[node.id]
+    if node.spec.averages:
+        kept = (weights.wire.get(s, NONE) for p in node.spec.averages for s in node.inputs.get(p, ()))
+        behind = frozenset().union(*kept)
+        reads = (reads - behind) | averaged(reads & behind)
+    weights.wire[source] = reads | inside | own
 
 
 def _check(flat: Flat, order: Order, weights: Weights) -> None:
     backwards = order.reversed() if weights.trains else None
-    for loop, trained in weights.trains.items():
+    for loop in weights.trains:
         assert backwards is not None
+        trained = weights.moves(loop)
         before = backwards.reach([(loop, BEGIN)])
         after = order.reach([(loop, END if owns(flat.nodes[loop]) else BEGIN)])
         for id, reads in weights.reads.items():
@@ -177,7 +193,7 @@ def _place(flat: Flat, order: Order, weights: Weights) -> None:
             if node.spec.pure and not owns(node):
                 level = min(max((depth.get(source, 0) for source in node.sources()), default=0), len(chain))
                 for index, owner in enumerate(chain):
-                    if weights.reads[id] & weights.trains.get(owner, NONE):
+                    if not node.spec.averages and weights.reads[id] & weights.moves(owner):
                         level = max(level, index + 1)
                 while 0 < level < len(chain) and _now_and_then(flat.nodes[chain[level]]):
                     level += 1

@@ -75,6 +75,7 @@ def node(
     resumes: Iterable[str] = (),
     gradient: bool = True,
     aims: Iterable[str] = (),
+    averages: Iterable[str] = (),
     classes: Iterable[str] = (),
     takes: Mapping[str, Whole] | None = None,
     gives: Mapping[str, Whole] | None = None,
@@ -98,6 +99,8 @@ def node(
         gradient: Whether gradients flow from its outputs to its inputs. False says that they end here on purpose; else
             a node in a training step whose outputs do not carry the gradients that its inputs ask for is an error.
         aims: Input ports, of optimizers, for whose weights alone the losses are that the node gives to a training loop.
+        averages: Input ports, of optimizers, whose moving averages stand in what the node gives for the weights they
+            train: it changes while these are trained.
         classes: Settings that name a class as `package.module:Class`, whose code belongs to the cache key.
         takes: Input ports for a bundle whose parts go to inputs that nothing else is wired to.
         gives: Output ports for a bundle whose parts are outputs.
@@ -126,6 +129,7 @@ def node(
             resumes=tuple(resumes),
             gradient=gradient,
             aims=tuple(aims),
+            averages=tuple(averages),
             classes=tuple(classes),
             takes=takes or {},
             gives=gives or {},
@@ -245,6 +249,7 @@ def _check(spec: NodeSpec) -> None:
         ("mutates", spec.mutates, spec.input),
         ("trains", spec.trains, spec.input),
         ("aims", spec.aims, spec.input),
+        ("averages", spec.averages, spec.input),
         ("resumes", spec.resumes, {**spec.settings, **spec.input}),
         ("classes", spec.classes, spec.settings),
         ("choose", choosing, spec.settings),

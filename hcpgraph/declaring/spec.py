@@ -201,6 +201,7 @@ class NodeSpec:
     resumes: tuple[str, ...] = ()
     gradient: bool = True
     aims: tuple[str, ...] = ()
+    averages: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     takes: tuple[PortSpec, ...] = ()
     gives: tuple[PortSpec, ...] = ()
@@ -305,7 +306,7 @@ class NodeSpec:
         values = dict(data)
         for name in ("inputs", "outputs", "entries", "exits", "takes", "gives"):
             values[name] = tuple(PortSpec(**port) for port in values[name])
-        for name in ("effects", "mutates", "trains", "packages", "resumes", "aims", "classes"):
+        for name in ("effects", "mutates", "trains", "packages", "resumes", "aims", "averages", "classes"):
             values[name] = tuple(values[name])
         if isinstance(values["changes"], list):
             values["changes"] = tuple(values["changes"])

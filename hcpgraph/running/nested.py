@@ -112,7 +112,7 @@ def reached(plan: Plan, loop: str) -> tuple[list[Source], bool, set[str]]:
     flat, weights = plan.analysis.flat, plan.analysis.weights
     around = flat.chain(loop)
     others = [id for id in weights.trains if id != loop and weights.carried[id] < len(flat.chain(id))]
-    moving = frozenset().union(*(weights.trains[id] for id in others))
+    moving = frozenset().union(*map(weights.moves, others))
     entries: set[Source] = set()
     known = True
     seen: set[str] = set()

@@ -165,6 +165,42 @@ def test_objectives_of_all_optimizers_train_as_plain_losses_do(workspace, tmp_pa
     assert both[0] == both[1]
 
 
+def test_the_average_of_an_optimizer_stands_still_where_it_is_not_due(workspace):
+    """Averages are taken of all weights that are due, also of those that another objective asked no gradients of."""
+    g = rivals(5, first={"every": 2})
+    for name in ("maker", "judge"):
+        g.add("optim.ema", f"ema_{name}", decay=0.5, power=1.0)
+        g.connect(f"adamw_{name}.out", f"ema_{name}.optimizer")
+    for target, name in (
+        ("train.optimizer.0", "maker"),
+        ("make.optimizers.0", "maker"),
+        ("train.optimizer.1", "judge"),
+        ("judging.optimizers.0", "judge"),
+    ):
+        g.connect(f"ema_{name}.out", target)
+    trained = [train(g, workspace, targets=["train", "w_maker", "w_judge"])]
+    states = []
+    for steps in range(1, 6):
+        g.set("train.steps", steps)
+        trained.append(train(g, workspace / "steps", targets=["train", "w_maker", "w_judge"]))
+        states.append(weights(trained[-1]))
+    for index, due in enumerate((lambda step: step % 2 == 0, lambda step: True)):
+        mean, count = torch.tensor(weights_at_start(index)), 0
+        for step in range(5):
+            if due(step):
+                count += 1
+                kept = min(0.5, 1 - 1 / count)
+                mean = mean - (1 - kept) * (mean - torch.tensor(states[step][index]))
+        averages = trained[0].outputs["train.trained"].averages
+        found = torch.cat([average.flatten() for _, average in averages[index * 4 : index * 4 + 4]])
+        torch.testing.assert_close(found, mean, rtol=1e-5, atol=1e-6)
+        assert not torch.allclose(found, torch.tensor(states[-1][index]), atol=1e-4)
+
+
+def weights_at_start(seed: int) -> list[float]:
+    return [value for parameter in net(seed, 0.0)[0].parameters() for value in parameter.flatten().tolist()]
+
+
 def test_a_training_in_turn_goes_on_exactly(workspace, tmp_path):
     whole = weights(train(rivals(9, **IN_TURN), tmp_path / "whole"))
     train(rivals(4, **IN_TURN), workspace)

@@ -1,6 +1,7 @@
 """A LoRA-free training step of a tiny Stable Diffusion, drawn as a graph and written by hand; shared with benchmarks."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import torch
 
@@ -112,15 +113,56 @@ def with_offset(g: Graph, over: int) -> Graph:
     return g
 
 
+def with_teacher(g: Graph, decay: float) -> Graph:
+    """A second loss: the distance from what the moving average of the model predicts."""
+    g.add("optim.ema", "ema", decay=decay, power=1.0)
+    g.add("model.average", "teacher")
+    for type_id, id in [
+        ("diffusion.predict", "told"),
+        ("diffusion.as_target", "lesson"),
+        ("loss.mse", "apart"),
+        ("loss.mean", "apart_mean"),
+    ]:
+        g.add(type_id, id, inside="train")
+    for source, target in [
+        ("adamw.out", "ema.optimizer"),
+        ("ema.out", "train.optimizer.0"),
+        ("whole.model", "teacher.value"),
+        ("ema.out", "teacher.optimizer"),
+        ("teacher.out", "told.denoiser"),
+        ("noisy.out", "told.noisy"),
+        ("t.out", "told.timesteps"),
+        ("text.out", "told.conditioning"),
+        ("told.out", "lesson.prediction"),
+        ("predict.out", "apart.prediction"),
+        ("lesson.out", "apart.target"),
+        ("apart.out", "apart_mean.loss"),
+        ("apart_mean.out", "train.loss"),
+    ]:
+        g.connect(source, target)
+    return g
+
+
 def by_hand(
-    unet, vae, text_encoder, tokenizer, alphas_cumprod, loader, steps: int, pixels: float = 0.0, offset: int = 0
+    unet,
+    vae,
+    text_encoder,
+    tokenizer,
+    alphas_cumprod,
+    loader,
+    steps: int,
+    pixels: float = 0.0,
+    offset: int = 0,
+    teacher: float = 0.0,
 ) -> Iterator[torch.Tensor]:
     """The same step as one writes it with diffusers; yields the loss of every step.
 
     Args:
         pixels: Weight of the L1 loss of `with_pixels`.
         offset: Steps of the curve of `with_offset`.
+        teacher: Decay of the average of `with_teacher`, whose weights it begins with.
     """
+    average = deepcopy(unet).requires_grad_(False) if teacher else unet
     parameters = list(unet.requires_grad_(True).parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     for step in range(steps):
@@ -153,8 +195,16 @@ def by_hand(
             clean = (noisy - (1 - signal).sqrt() * predicted) / signal.sqrt()
             decoded = vae.decode(clean / vae.config.scaling_factor).sample / 2 + 0.5
             loss = torch.stack([loss, pixels * (decoded - images.data).abs().mean()]).sum()
+        if teacher:
+            told = average(noisy, timesteps, encoder_hidden_states=text).sample
+            loss = torch.stack([loss, (predicted - told).square().mean()]).sum()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
+        if teacher:
+            decay = min(teacher, 1 - 1 / (step + 1))
+            with torch.no_grad():
+                for mean, last in zip(average.parameters(), parameters, strict=True):
+                    mean.sub_((1 - decay) * (mean - last))
         yield loss.detach()

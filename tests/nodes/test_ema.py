@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from hcpgraph_nodes.diffusion.predict import predict
+from hcpgraph_nodes.model.average import average
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.optim.ema import ema
 from hcpgraph_nodes.optim.optimizer import Optimizer
@@ -20,7 +21,7 @@ import hcpgraph
 from hcpgraph import Cache, Graph, GraphError
 from hcpgraph.testing import context
 
-from ..graphs.hand_written import drawn
+from ..graphs.hand_written import drawn, with_teacher
 
 DECAY, POWER = 0.8, 0.9
 EMBEDDING = "text_model.embeddings.token_embedding"
@@ -188,3 +189,79 @@ def test_mistakes_name_their_remedy(workspace: Path) -> None:
     once = ema(Optimizer(torch.optim.SGD([tensor], 0.1), {"w": tensor}))
     with pytest.raises(GraphError, match="already keeps"):
         ema(once)
+
+
+def taught(steps: int) -> Graph:
+    """The hand-written step with the moving average as a teacher; `last` are the weights after training."""
+    g = with_teacher(drawn(steps), DECAY)
+    g.add("flow.after", "last")
+    g.connect("whole.model", "last.value")
+    g.connect("train.trained", "last.trained")
+    return g
+
+
+def test_a_training_with_a_teacher_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    def trained(steps: int, workspace: str) -> list[torch.Tensor]:
+        return weights(hcpgraph.run(taught(steps), workspace=tmp_path / workspace, targets=["last"]), "last")
+
+    trained(2, "resumed")
+    alone = drawn(5)
+    alone.add("flow.after", "last")
+    alone.connect("whole.model", "last.value")
+    alone.connect("train.trained", "last.trained")
+    plain = weights(hcpgraph.run(alone, workspace=tmp_path / "plain", targets=["last"]), "last")
+    whole = trained(5, "whole")
+    assert all(torch.equal(a, b) for a, b in zip(trained(5, "resumed"), whole, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(plain, whole, strict=True))
+
+
+def test_the_average_follows_the_optimizer_and_shares_what_is_not_trained(workspace: Path) -> None:
+    base = load_model(context(workspace), path="models:tiny").denoiser
+    plugged = lora(context(workspace), base, rank=2)
+    named = {name: weight for group in plugged.params.groups for name, weight in group["params"].items()}
+    optimizer = ema(Optimizer(torch.optim.SGD(named.values(), lr=1.0), named), decay=0.5)
+    teacher = average(plugged.model, optimizer)
+    assert teacher.root is base.root and average(base, optimizer) is base
+    generator = torch.Generator().manual_seed(0)
+    inputs = (
+        NoisyLatents(torch.randn(1, 4, 8, 8, generator=generator)),
+        Timesteps(torch.tensor([300])),
+        Conditioning.of(torch.randn(1, 77, 32, generator=generator)),
+    )
+    with torch.no_grad():
+        before = predict(teacher, *inputs).data
+        assert torch.equal(before, predict(plugged.model, *inputs).data)
+        for weight in named.values():
+            weight.add_(torch.randn(weight.shape, generator=generator))
+        assert torch.equal(before, predict(teacher, *inputs).data)
+        optimizer.average.step(named.values())
+        for weight in named.values():
+            weight.add_(torch.randn(weight.shape, generator=generator))
+        optimizer.average.step(named.values())
+        after, last = predict(teacher, *inputs).data, predict(plugged.model, *inputs).data
+        copied = averaged(
+            plugged.model, Trained(2, 0.0, tuple(zip(named.values(), optimizer.average.shadow_params, strict=True)))
+        )
+        assert torch.equal(after, predict(copied, *inputs).data)
+        assert not torch.equal(after, before) and not torch.equal(after, last)
+        optimizer.average.step(named.values())
+        assert not torch.equal(after, predict(teacher, *inputs).data)
+        assert torch.equal(after, predict(copied, *inputs).data)
+
+
+def test_an_optimizer_without_an_average_has_none_to_give(tmp_path: Path) -> None:
+    g = taught(3)
+    g.connect("adamw.out", "teacher.optimizer")
+    found = [(p.code, p.node, p.port) for p in hcpgraph.validate(g, workspace=tmp_path) if p.severity == "error"]
+    assert found == [("E_EMA", "teacher", "optimizer")]
+
+
+def test_an_average_read_beside_the_training_is_told(tmp_path: Path) -> None:
+    """Before or after training is not said; behind flow.after it is the last one, and is not kept for another run."""
+    g = taught(3)
+    g.add("sample.empty_latents", "canvas", width=16, height=16)
+    g.connect("new.vae", "canvas.vae")
+    g.add("model.save", "save", path="out:mean")
+    g.connect("teacher.out", "save.denoiser")
+    codes = {(p.code, p.node) for p in hcpgraph.validate(g, workspace=tmp_path)}
+    assert ("E_STALE", "save") in codes

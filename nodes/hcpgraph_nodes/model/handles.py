@@ -126,6 +126,18 @@ class Handle(Weights):
             result = result.attach(twin(plugin, values))
         return result
 
+    def following(self, values: Mapping[int, nn.Parameter]) -> Self:
+        """A handle with other parameters, by the ids of its own, which others may change; the rest is shared.
+
+        The weights of a root of which some are named are copied, but for these.
+        """
+        named = self.root.trainable and any(id(each) in values for each in self.root.module.parameters())
+        result = replace(self, root=self.root.copy(values) if named else self.root, stack=())
+        for plugin in self.stack:
+            own = {id(parameter) for parameter in plugin.parameters()}
+            result = result.attach(plugin if own.isdisjoint(values) and not plugin.handles else twin(plugin, values))
+        return result
+
     def modules(self) -> tuple[nn.Module, ...]:
         """Every module that a call of this handle runs: the root, the plugins of the stack, and the models they call.
 

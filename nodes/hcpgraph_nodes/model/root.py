@@ -193,10 +193,14 @@ def _release(root: weakref.ref[Root], paths: tuple[str, ...], plugin: int) -> No
 
 
 def copied(module: N, memo: dict[int, Any], values: Mapping[int, torch.Tensor]) -> N:
-    """A frozen deep copy in eval mode whose parameters are those in `values`, by id, where it names them."""
+    """A frozen deep copy in eval mode with `values` in the place of the parameters whose ids it names: copies of them,
+    or a value itself that is a parameter.
+    """
     own = {id(parameter): parameter.dtype for parameter in module.parameters()}
     replaced = {
-        key: nn.Parameter(value.to(own[key], copy=True), requires_grad=False)
+        key: value
+        if isinstance(value, nn.Parameter)
+        else nn.Parameter(value.to(own[key], copy=True), requires_grad=False)
         for key, value in values.items()
         if key in own
     }

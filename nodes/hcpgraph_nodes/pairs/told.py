@@ -13,6 +13,7 @@ HANDED = {
     "train.averaged": "value",
     "plugin.": "model",
     "word.": "model",
+    "model.average": "value",
     "model.compile": "model",
     "model.load_part": "model",
     "model.reference": "model",

@@ -24,7 +24,12 @@ def comes_due(view: Any) -> list[Problem]:
 
 
 def average_is_kept(view: Any) -> list[Problem]:
-    """`train.averaged` gives out what an `optim.ema` before its loop has kept."""
+    """`train.averaged` and `model.average` give out what an `optim.ema` has kept."""
+    if view.type == "model.average":
+        if any(_through(giver, "optim.ema") is not False for giver in view.givers("optimizer")):
+            return []
+        message = "the optimizer keeps no average: it does not go through optim.ema"
+        return [error(view, "E_EMA", "optimizer", message, "wire what optim.ema gives")]
     if view.type != "train.averaged":
         return []
     (loop,) = view.givers("trained") or (None,)
@@ -52,13 +57,15 @@ def _through(view: Any, wanted: str) -> bool | None:
 
 
 def average_is_read(view: Any) -> list[Problem]:
-    """The average of `optim.ema` is given out by a `train.averaged`, or nobody ever sees it."""
+    """The average of `optim.ema` is given out by a `train.averaged` or a `model.average`, or nobody ever sees it."""
     if view.type != "optim.ema":
         return []
     loops = {loop.node for loop in view.loops()}
     if not loops:
         return []
     for other in view.everything():
+        if other.type == "model.average" and any(giver.node == view.node for giver in other.givers("optimizer")):
+            return []
         if other.type == "train.averaged" and any(giver.node in loops for giver in other.givers("trained")):
             return []
         if "trained" in other.connected and other.type not in ("flow.after", "train.averaged"):

@@ -64,6 +64,7 @@ class Accumulation:
             for tensor in self.params:
                 if tensor.grad is not None:
                     tensor.grad.mul_(factor)
+        self.turns.select(None)
         means = {number: _mean(counts, values) for number, (counts, values) in enumerate(found) if counts}
         told = {"loss": torch.stack(list(means.values())).sum()}
         for group in () if self.turns.plain else due:

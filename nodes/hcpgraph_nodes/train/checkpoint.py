@@ -150,8 +150,11 @@ def restore(
         for scheduler, saved in zip(item.schedulers, schedulers, strict=True):
             scheduler.load_state_dict(saved)
         if item.average is not None:
+            shadows = item.average.shadow_params
             item.average.load_state_dict(average)
-            item.average.to(next(iter(item.names.values())).device)
+            for shadow, saved in zip(shadows, item.average.shadow_params, strict=True):
+                shadow.copy_(saved)
+            item.average.shadow_params = shadows
     for id, saved in state["instances"].items():
         instances[id].load_state_dict(saved)
     if scaler is not None and state["scaler"] is not None:

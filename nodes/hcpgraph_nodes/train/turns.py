@@ -48,11 +48,11 @@ class Turns:
             return self.optimizers
         return tuple(item for item in self.optimizers if any(id(item.optimizer) in self._own[group] for group in due))
 
-    def select(self, group: int) -> None:
-        """Let the weights of a group's optimizers alone ask for gradients."""
+    def select(self, group: int | None) -> None:
+        """Let the weights of a group's optimizers alone ask for gradients; None: all that are trained."""
         if self.plain:
             return
         for item in self.optimizers:
-            asks = id(item.optimizer) in self._own[group]
+            asks = group is None or id(item.optimizer) in self._own[group]
             for tensor in item.names.values():
                 tensor.requires_grad_(asks)
