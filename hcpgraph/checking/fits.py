@@ -41,6 +41,11 @@ def _additional(wanted: Any, value: Any, schema: Mapping[str, Any]) -> bool:
     return all(fits(wanted, value[name]) for name in value if name not in known)
 
 
+def _items(wanted: Any, value: Any, schema: Mapping[str, Any]) -> bool:
+    """What comes after the items that have a schema of their own."""
+    return type(value) is not list or all(fits(wanted, each) for each in value[len(schema.get("prefixItems", ())) :])
+
+
 _RULES: dict[str, Rule] = {
     "type": lambda wanted, value, _: isinstance(wanted, str) and type(value) in _TYPES.get(wanted, ()),
     "enum": lambda wanted, value, _: any(_same(each, value) for each in wanted),
@@ -55,7 +60,8 @@ _RULES: dict[str, Rule] = {
     "pattern": _bound((str,), lambda value, pattern: re.search(pattern, value) is not None),
     "minItems": _bound((list,), lambda value, least: len(value) >= least),
     "maxItems": _bound((list,), lambda value, most: len(value) <= most),
-    "items": _bound((list,), lambda value, each: all(fits(each, item) for item in value)),
+    "prefixItems": _bound((list,), lambda value, first: all(map(fits, first, value))),
+    "items": _items,
     "minProperties": _bound((dict,), lambda value, least: len(value) >= least),
     "maxProperties": _bound((dict,), lambda value, most: len(value) <= most),
     "required": _bound((dict,), lambda value, names: all(name in value for name in names)),

@@ -35,6 +35,7 @@ SETTINGS = {
     "auto": Annotated[int, Field(ge=1)] | Literal["auto"],
     "deep": Nested,
     "nested": list[list[bool] | None],
+    "pairs": list[tuple[int, Annotated[float, Field(ge=0)]]],
 }
 
 
@@ -51,7 +52,7 @@ def _declare_all():
 
 EVERYTHING = _declare_all()
 GOOD = {"whole": 1, "real": 1.5, "maybe": None, "text": "abc", "coded": "ab", "flag": True, "word": "a", "one_of": 1,
-        "items": [1], "table": {}, "either": "x", "auto": "auto", "deep": {}, "nested": [[True], None]}  # fmt: skip
+        "items": [1], "table": {}, "either": "x", "auto": "auto", "deep": {}, "nested": [[True], None], "pairs": [[1, 0.5]]}  # fmt: skip
 
 SCALARS = (
     st.none()
