@@ -202,3 +202,20 @@ def test_a_loss_that_a_branch_leaves_without_weights_is_told_when_it_does(worksp
     g.connect("bare.out", "sw.on_false")
     result = hcpgraph.run(g, packs=[PACK], workspace=workspace, on_error="continue")
     assert result.failed["train"].problem.code == "E_LOSS_FROZEN"
+
+
+def test_ddp_is_told_that_some_parameters_have_no_gradient(workspace, monkeypatch):
+    """Where a switch stands in the body, and nowhere else."""
+    from hcpgraph_nodes.train import loop as module
+
+    asked, real = [], module.make_accelerator
+
+    def make(*args, **named):
+        made = real(*args, **named)
+        asked.append(made.ddp_handler is not None and made.ddp_handler.find_unused_parameters)
+        return made
+
+    monkeypatch.setattr(module, "make_accelerator", make)
+    train(branched(1, 1), workspace)
+    train(following(1), workspace)
+    assert asked == [True, False]

@@ -407,3 +407,23 @@ def test_templates_have_one_source(settings, wrong):
 )
 def test_a_backend_has_the_mode(settings, wrong):
     assert bool(told(one("model.compile", **settings), "E_SETTING")) == wrong
+
+
+# points_rise
+# curve_can_be
+@pytest.mark.parametrize(
+    ("node", "settings", "port"),
+    [
+        ("value.at_step", {"points": [[0, 1.0], [5, 2.0]]}, None),
+        ("value.at_step", {"points": [[5, 1.0], [0, 2.0]]}, "points"),
+        ("value.curve", {"over": 10, "warmup_steps": 9.0}, None),
+        ("value.curve", {"over": 10, "warmup_steps": 10.0}, "warmup_steps"),
+        ("value.curve", {"over": 10, "shape": "exponential", "end": 0.0}, "end"),
+    ],
+)
+def test_values_of_the_step_can_be_had(node, settings, port):
+    g = quickstart()
+    g.add(node, "follows", inside="train", settings=settings)
+    g.connect("train.update", "follows.step")
+    found = [problem for problem in hcpgraph.validate(g) if problem.node == "follows"]
+    assert [(problem.code, problem.port) for problem in found] == ([("E_SETTING", port)] if port else [])
