@@ -52,8 +52,9 @@ class RuleView:
 
     @cached_property
     def wires(self) -> Mapping[str, int]:
-        """How many wires each connected input port has."""
-        return {name: len(sources) for name, sources in self._node.inputs.items()}
+        """How many wires each connected input port has; without those where a list counts as several."""
+        lists = {port for node, port, _ in self._graph.wires.spread if node == self.node}
+        return {name: len(sources) for name, sources in self._node.inputs.items() if name not in lists}
 
     @property
     def facts(self) -> Mapping[str, Mapping[str, Any]]:

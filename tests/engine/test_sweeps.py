@@ -260,5 +260,6 @@ def test_curves_of_all_trainings_stand_on_one_picture_beside_another(workspace):
     g.add("image.plot", "plot", names=["slow", "fast", "alone"])
     g.connect("sweep.out", "plot.curves", many=True)
     g.connect("train2.losses", "plot.curves", many=True)
+    assert not [p for p in hcpgraph.validate(g, packs=[PACK]) if p.node == "plot"], "nobody counts wires of a list"
     result, _ = train(g, workspace, targets=["plot", "sweep"])
     assert len(result.outputs["sweep.out"]) == 2 and result.outputs["plot.out"].data.shape[0] == 1

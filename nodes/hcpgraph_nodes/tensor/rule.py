@@ -24,7 +24,7 @@ def bounds(function: str, low: Any, high: Any) -> list[Problem]:
 
 def one_weight_a_wire(weights: list[float], wires: int) -> list[Problem]:
     """tensor.mix has one weight a wire, or none."""
-    if not weights or len(weights) == wires:
+    if not weights or not wires or len(weights) == wires:
         return []
     hint = "write one weight a wire, or none for 1 each"
     return [Problem("E_WEIGHTS_COUNT", f"{len(weights)} weights for {wires} wires", port="weights", hint=hint)]
