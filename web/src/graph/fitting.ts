@@ -14,7 +14,8 @@ export function fittingSpecs(
   for (const spec of specs.byId.values()) {
     let best: { port: string; rank: number } | null = null;
     for (const port of side === "source" ? spec.inputs : spec.outputs) {
-      const fits = side === "source" ? typeFits(specs, takenBy(port.type, port.many), type) : typeFits(specs, type, port.type);
+      const fits =
+        side === "source" ? typeFits(specs, takenBy(port.type, port.many), type) : typeFits(specs, type, port.type);
       if (!fits) continue;
       const rank = distance(specs, port.type, type) + (port.optional ? 1 : 0);
       if (best === null || rank < best.rank) best = { port: port.name, rank };
