@@ -136,6 +136,12 @@ def test_text_without_masks_is_read_whole(root: Path) -> None:
         bare = predict(model.denoiser, noisy, times, Conditioning(dict(text.parts))).data
         full = predict(model.denoiser, noisy, times, unmasked(text)).data
     assert torch.equal(bare, full)
+    one = Conditioning({part: value[:1] for part, value in text.parts.items()})
+    rows = Conditioning({part: value.expand(2, -1, -1) for part, value in one.parts.items()})
+    with torch.no_grad():
+        spread = predict(model.denoiser, noisy, times, rows).data
+        again = predict(model.denoiser, noisy, times, Conditioning({k: v.clone() for k, v in rows.parts.items()})).data
+    assert torch.equal(spread, again)
     with pytest.raises(GraphError, match="E_PARTS"):
         predict(model.denoiser, noisy, times, Conditioning.of(text.data))
 
@@ -212,12 +218,38 @@ def test_the_layout_is_that_of_the_authors(root: Path) -> None:
     assert torch.equal(written["style_embedder.weight"], old["time_extra_emb.style_embedder.weight"])
 
 
-def test_what_the_network_cannot_do_is_refused(root: Path) -> None:
-    """It recomputes no activations, and an odd number of blocks does not run."""
-    model = load_model(context(root), path="models:hunyuan_dit", checkpointing=True)
-    with pytest.raises(GraphError, match="E_SETTING") as raised:
-        assert model.denoiser.root.module
-    assert raised.value.problem.port == "checkpointing"
+def test_blocks_recompute_their_activations(root: Path) -> None:
+    """Gradients are those without; the network, its layers and what is saved are called as before, and the class of
+    diffusers cannot do it."""
+    import diffusers
+
+    plain, again = opened(root, CASE), load_model(context(root), path="models:hunyuan_dit", checkpointing=True)
+    data, found = harness.example(root, CASE, plain), []
+    for model in (plain, again):
+        weights = model.denoiser.root.module.requires_grad_(True)
+        made = predict(model.denoiser, *data[:3], schedule=model.schedule).data
+        # a second call before the gradients of the first are taken
+        predict(model.denoiser, *data[:2], encoded(model, NEGATIVE), schedule=model.schedule)
+        (made - data[3]).square().mean().backward()
+        found.append({name: value.grad.clone() for name, value in weights.named_parameters() if value.grad is not None})
+    assert found[0].keys() == found[1].keys() and len(found[0]) > 100
+    assert all(torch.equal(found[1][name], value) for name, value in found[0].items())
+
+    theirs = pipeline(root, CASE).transformer
+    assert type(theirs) is diffusers.HunyuanDiT2DModel
+    with pytest.raises(ValueError, match="does not support gradient checkpointing"):
+        theirs.enable_gradient_checkpointing()
+    ours = again.denoiser.root.module
+    assert [(name, type(layer).__name__) for name, layer in ours.named_modules()] == [
+        (name, type(layer).__name__) for name, layer in theirs.named_modules()
+    ]
+    assert dict(ours.config) == {name: value for name, value in theirs.config.items() if name != "_name_or_path"}
+    ours.disable_gradient_checkpointing()
+    assert not ours.is_gradient_checkpointing
+
+
+def test_an_odd_number_of_blocks_is_refused(root: Path) -> None:
+    """It does not run."""
     with pytest.raises(GraphError, match="E_MODEL_CLASS"):
         new_model(context(root), family="hunyuan_dit", config={"transformer": {"num_layers": 3}})
 

@@ -19,6 +19,7 @@ from ..model.handles import Denoiser, TextEncoder
 from ..types import Conditioning
 from .dit.bert import bert
 from .dit.family import TransformerFamily
+from .dit.hunyuan_net import HunyuanNetwork
 from .dit.layout import Layout, Shapes, rows
 from .dit.networks import Network, TextNetworks, count, first
 from .dit.prompts import networks_of, refuse_clip_skip, tokenised
@@ -189,7 +190,7 @@ class HunyuanDiT(TransformerFamily):
     reads: ClassVar[frozenset[str]] = frozenset({TEXT, SECOND})
     masked = True
     upcast_vae = True
-    transformer = Network(
+    transformer = HunyuanNetwork(
         name="transformer",
         cls="HunyuanDiT2DModel",
         released={
@@ -288,7 +289,7 @@ class HunyuanDiT(TransformerFamily):
             tokens = conditioning.part(part)
             mask = conditioning.masks.get(part)
             every = torch.ones(tokens.shape[:2], dtype=torch.bool, device=noisy.device)
-            given[f"encoder_hidden_states{ending}"] = tokens.to(noisy.dtype)
+            given[f"encoder_hidden_states{ending}"] = tokens.to(noisy.dtype).contiguous()
             given[f"text_embedding_mask{ending}"] = every if mask is None else mask
         config = denoiser.config
         given["image_rotary_emb"] = rotary(config, noisy)
