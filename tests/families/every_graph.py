@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
+from graphlib import TopologicalSorter
+from pathlib import Path, PurePosixPath
 
 import torch
 from hcpgraph_nodes.families.registry import family
@@ -15,8 +16,11 @@ from hcpgraph_nodes.model.new import new_model
 from PIL import Image
 
 import hcpgraph
+from hcpgraph.checking.analyse import analyse
+from hcpgraph.checking.touches import touches
 from hcpgraph.document.overrides import with_settings
 from hcpgraph.document.shipped import names
+from hcpgraph.paths import Roots
 from hcpgraph.testing import context
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +33,12 @@ GRAPHS = {
 OWN = ("train/emoji_more",)
 """Those that go on with the model that the wheel carries."""
 FOLDERS = {"pictures": 3, "subject": 3, "style": 3, "class": 2, "conditions": 3, "masks": 3}
+GIVEN = {
+    "model": "models:model",
+    "condition": "data:conditions/0.png",
+    "preview_condition": "data:conditions/0.png",
+}
+"""What graphs are told by name, if they ask for it."""
 RUNS = "✓"
 
 
@@ -55,14 +65,34 @@ def furnished(root: Path, name: str) -> Path:
 
 
 def loaded(graph: str) -> hcpgraph.Graph:
-    """A shipped graph with the model of the workspace."""
-    return with_settings(hcpgraph.load(GRAPHS[graph]), {"model": "models:model"}, hcpgraph.default_registry())
+    """A shipped graph with the model of the workspace, and a picture where it takes one and stands at the folder."""
+    found = hcpgraph.load(GRAPHS[graph])
+    given = {name: value for name, value in GIVEN.items() if name in found.interface.inputs}
+    return with_settings(found, given, hcpgraph.default_registry())
 
 
 def verdict(root: Path, graph: str) -> str:
     """That it runs, or the codes of what keeps the graph from running with the model of a workspace."""
     problems = hcpgraph.validate(loaded(graph), workspace=root)
     return ", ".join(sorted({problem.code for problem in problems if problem.severity == "error"})) or RUNS
+
+
+def ordered(root: Path) -> list[str]:
+    """The graphs, each behind those that write what it reads."""
+    registry, roots = hcpgraph.default_registry(), Roots(root)
+    found = {graph: analyse(loaded(graph), registry, roots) for graph in GRAPHS}
+    named = {graph: touches(each.flat, each.settings, roots) for graph, each in found.items()}
+    written = [(PurePosixPath(each.value), graph) for graph in GRAPHS for each in named[graph].writes]
+    before = {
+        graph: {
+            other
+            for each in named[graph].reads
+            for path, other in written
+            if other != graph and PurePosixPath(each.value).is_relative_to(path)
+        }
+        for graph in GRAPHS
+    }
+    return list(TopologicalSorter(before).static_order())
 
 
 def table(verdicts: dict[str, dict[str, str]]) -> str:

@@ -10,17 +10,16 @@ import pytest
 import hcpgraph
 
 from ..graphs.small import small
-from .every_graph import GRAPHS, OWN, PAGES, RUNS, furnished, loaded, own, table, verdict, written
+from .every_graph import GRAPHS, OWN, PAGES, RUNS, furnished, loaded, ordered, own, table, verdict, written
 
-BEFORE = {"sample/lora_word": "train/lora_word", "sample/dreamartist_plus": "train/dreamartist_plus"}
-"""Graphs that draw with what another one trained."""
 LARGER: dict[str, dict[str, Any]] = {
     "data.auto_bucket": {"target_area": 1024, "step_size": 16},
     "data.ratio_bucket": {"target_area": 1024, "step_size": 16},
     "graph:draw": {"width": 32, "height": 32, "steps": 2},
     "image.resize": {"width": 32, "height": 32},
+    "controlnet.new": {"channels": [8]},
 }
-"""What models that read squares of latents need larger."""
+"""What models that read squares of latents need larger; the tiny autoencoders of UNets make none smaller."""
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +36,20 @@ def test_the_table_of_the_docs_is_what_validation_says(places: dict[str, Path]) 
     assert [written(page) for page in PAGES] == [expected, expected]
 
 
+def test_graphs_stand_behind_those_that_write_what_they_read(tmp_path: Path) -> None:
+    """By name they stand in front."""
+    found = ordered(tmp_path)
+    assert sorted(found) == sorted(GRAPHS)
+    for name in ("controlnet", "lora_word", "dreamartist_plus"):
+        assert found.index(f"sample/{name}") > found.index(f"train/{name}")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", own())
 def test_what_the_table_says_runs(places: dict[str, Path], name: str) -> None:
     """With the loader's workers and all other settings as they ship, but for sizes, steps and batches."""
     root, ran = places[name], []
-    for graph in sorted(GRAPHS, key=lambda each: (each in BEFORE, each)):
+    for graph in ordered(root):
         if graph in OWN or verdict(root, graph) != RUNS:
             continue
         opened = loaded(graph)
