@@ -121,6 +121,7 @@ FIXED = {
     "nodes/hcpgraph_nodes/controlnet/probe.py:_count",
     "nodes/hcpgraph_nodes/families/dit/layout.py:_pattern",
     "nodes/hcpgraph_nodes/regexes.py:compiled",
+    "nodes/hcpgraph_nodes/selectors.py:",
     "nodes/hcpgraph_nodes/words/tokens.py:_finder",
 }
 """Functions that make a pattern of something else than a literal: of literals given to them, such as those of settings
