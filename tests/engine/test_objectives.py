@@ -220,6 +220,7 @@ def problems_of(graph, workspace) -> list[tuple[str, str | None, str | None]]:
     return [(each.code, each.node, each.port) for each in found if each.severity == "error"]
 
 
+# names_optimizers_of_its_loop
 def test_an_optimizer_of_another_loop_is_refused(workspace):
     g = rivals(schedule="linear")
     g.connect("adamw_judge.out", "judging.optimizers.0")
@@ -238,6 +239,7 @@ def test_a_step_without_a_loss_is_refused(workspace):
     assert problems_of(rivals(first={"start": 3, "stop": 3}), workspace)[0] == ("E_RANGE", "make", "stop")
 
 
+# goes_to_a_loop
 def test_an_objective_is_no_mere_loss(workspace):
     g = rivals()
     g.add("loss.weighted_sum", "sum", inside="train")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hcpgraph_nodes.pairs import counts, files, inside, lengths, sizes, training
+from hcpgraph_nodes.pairs import counts, files, inside, lengths, objectives, sizes, training
 
 import hcpgraph
 from hcpgraph import Graph
@@ -11,7 +11,7 @@ from hcpgraph.checking.analyse import analyse, default_roots
 from hcpgraph.declaring.registry import default_registry
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = [rule for module in (lengths, training, files, counts, sizes, inside) for rule in module.RULES]
+RULES = [rule for module in (lengths, training, objectives, files, counts, sizes, inside) for rule in module.RULES]
 
 
 def told(g: Graph, code: str, workspace=None) -> list[tuple[str | None, str, str]]:
@@ -36,7 +36,8 @@ def wired(g: Graph, **wires) -> Graph:
 def test_every_pair_stands_in_the_docs_and_is_tested(rule):
     (first, *_) = (rule.__doc__ or "").splitlines()
     assert first and first in (ROOT / "docs/training.md").read_text(encoding="utf-8"), first
-    tested = [Path(__file__), ROOT / "tests/engine/test_lengths.py", ROOT / "tests/engine/test_epochs.py"]
+    engine = (ROOT / "tests/engine").glob("test_*.py")
+    tested = [Path(__file__), *engine]
     assert any(f"# {rule.__name__}" in path.read_text(encoding="utf-8") for path in tested)
 
 
