@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from hcpgraph_nodes.controlnet.load import load_controlnet
 from hcpgraph_nodes.controlnet.save import save_controlnet
 from hcpgraph_nodes.denoiser.load import load_denoiser
+from hcpgraph_nodes.image_encoder.load import load_image_encoder
 from hcpgraph_nodes.model.load import load_model
 from hcpgraph_nodes.model.load_part import load_part
 from hcpgraph_nodes.model.save import save_model
@@ -20,6 +22,9 @@ from hcpgraph_nodes.model.save_part import save_part
 from hcpgraph_nodes.plugins.load import load_plugin
 from hcpgraph_nodes.plugins.lora import lora
 from hcpgraph_nodes.plugins.save import save_plugin
+from hcpgraph_nodes.projection.load import load_projection
+from hcpgraph_nodes.projection.new import new_projection
+from hcpgraph_nodes.projection.save import save_projection
 from hcpgraph_nodes.text.encode import encode
 from hcpgraph_nodes.text_encoder.load import load_text_encoder
 from hcpgraph_nodes.train.checkpoint import Checkpoints
@@ -77,6 +82,10 @@ def word(model: Any, value: float = 1.0) -> Any:
     return attach(model.text_encoder, "cat", {"text_encoder": torch.full((2, 32), value)}, trainable=True)[1]
 
 
+def projection(workspace: Path) -> Any:
+    return new_projection(context(workspace), width=4, out_width=4)
+
+
 def parts(model: Any, spoilt: str, value: float) -> tuple[Any, ...]:
     return tuple(spoil(part, value) if name == spoilt else part for name, part in model._asdict().items())
 
@@ -96,6 +105,7 @@ EXITS: dict[str, list[Callable[[Any, Path, Any, float], Any]]] = {
         ),
     ],
     "plugin.save": [lambda ctx, ws, m, v: save_plugin(ctx, (adapter(ws, m, v),), dtype="fp32")],
+    "projection.save": [lambda ctx, ws, m, v: save_projection(ctx, spoil(projection(ws), v))],
     "word.save": [
         lambda ctx, ws, m, v: save_word(ctx, word(m, v)),
         lambda ctx, ws, m, v: save_word(ctx, word(m, v), format="a1111"),
@@ -186,6 +196,20 @@ def opened_word(ctx: Any, workspace: Path, model: Any, value: float) -> Any:
     return load_word(ctx, model.text_encoder, path="models:cat.safetensors")
 
 
+def opened_projection(ctx: Any, workspace: Path, model: Any, value: float) -> Any:
+    save_projection(context(workspace), projection(workspace), path="out:p.safetensors")
+    spoil_file(workspace / "out/p.safetensors", value)
+    return load_projection(ctx, path="out:p.safetensors").root.module
+
+
+def opened_image_encoder(ctx: Any, workspace: Path, model: Any, value: float) -> Any:
+    settings = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    transformers.Dinov2Model(transformers.Dinov2Config(**settings)).save_pretrained(workspace / "models/dino")
+    transformers.BitImageProcessor().save_pretrained(workspace / "models/dino")
+    spoil_file(workspace / "models/dino/model.safetensors", value)
+    return load_image_encoder(ctx, path="models:dino").root.module
+
+
 ENTRANCES = {
     "model.load": [opened_model, opened_text, opened_single_file],
     "model.load_part": [opened_part],
@@ -194,6 +218,8 @@ ENTRANCES = {
     "vae.load": [opened_vae],
     "controlnet.load": [opened_controlnet],
     "plugin.load": [opened_plugin],
+    "projection.load": [opened_projection],
+    "image_encoder.load": [opened_image_encoder],
     "word.load": [opened_word],
 }
 

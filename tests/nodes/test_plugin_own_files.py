@@ -104,7 +104,7 @@ class Hidden(Shift):
 Evil = print
 
 
-@node("theirs.rescale", effects="resource")
+@node("theirs.power", effects="resource")
 def rescale(
     ctx: Context, model: M, *, layers: Annotated[list[str], LayerPicker()], power: int = 1, lr: float = 0.1
 ) -> Adapted[M]:
@@ -327,7 +327,7 @@ def test_a_graph_trains_saves_and_loads_it_on_one_wire(pack: Path, tmp_path: Pat
     """The parts of the file are known before the run; a class that is edited is another key."""
     g = drawn(2)
     g.remove("whole")
-    g.add("theirs.rescale", "rescale", layers=[VALUES], power=2)
+    g.add("theirs.power", "rescale", layers=[VALUES], power=2)
     g.add("flow.after", "last")
     g.add("plugin.save", "save", path="out:own.safetensors", dtype="fp32")
     for wire in [
