@@ -162,6 +162,8 @@ class Conditioning:
                 f"a conditioning of {self.count} rows for {count} samples",
                 hint="give one prompt for all samples or one for each",
             )
+        if self.count == count:
+            return self
         return Conditioning(
             {name: part.expand(count, *part.shape[1:]) for name, part in self.parts.items()},
             {name: mask.expand(count, *mask.shape[1:]) for name, mask in self.masks.items()},
