@@ -239,6 +239,19 @@ def test_a_step_without_a_loss_is_refused(workspace):
     assert problems_of(rivals(first={"start": 3, "stop": 3}), workspace)[0] == ("E_RANGE", "make", "stop")
 
 
+def test_a_step_without_a_loss_is_refused_where_only_the_run_knows_the_length(workspace):
+    g = rivals(first={"every": 2}, second={"every": 4})
+    g.add("net.loader", "pages", batches=3)
+    g.connect("pages.out", "train.loader")
+    g.set("train.steps", None)
+    g.set("train.epochs", 2.0)
+    assert problems_of(g, workspace) == []
+    result = hcpgraph.run(g, packs=[PACK], workspace=workspace)
+    problem = result.failed["train"].problem
+    assert problem.code == "E_OBJECTIVE" and "step 1" in problem.message
+    assert not list(workspace.rglob("step-*"))
+
+
 # goes_to_a_loop
 def test_an_objective_is_no_mere_loss(workspace):
     g = rivals()

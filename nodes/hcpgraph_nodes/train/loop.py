@@ -98,8 +98,8 @@ def loop(
             report, such as a validation loss.
 
     Raises:
-        GraphError: E_PARAMS, two optimizers train the same weights; E_LOSS_NAN; E_SETTING, fp16 on a CPU, or not
-            one of steps and epochs.
+        GraphError: E_PARAMS, two optimizers train the same weights; E_OBJECTIVE, nothing is due in a step; E_LOSS_NAN;
+            E_SETTING, fp16 on a CPU, or not one of steps and epochs.
     """
     check_apart(optimizer)
     body.seed(seed)
@@ -111,6 +111,7 @@ def loop(
     scaler = accelerator.scaler
     steps = length(ctx, steps, epochs, loader, accumulate)
     begin, end, total = body.earlier * steps, (body.earlier + 1) * steps, body.turns * steps
+    turns.check(total)
     reach(optimizer, turns, begin, total)
     for scheduler in chain.from_iterable(item.schedulers for item in optimizer):
         ctx.log(f"learning rate: {scheduler.about}")

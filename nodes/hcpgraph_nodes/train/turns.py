@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from hcpgraph import GraphError
 from hcpgraph.running.step import StepModule
 
 from ..optim.optimizer import Optimizer
-from .due import ALWAYS, Due, count
+from .due import ALWAYS, Due, count, idle
 
 
 class Turns:
@@ -35,6 +36,16 @@ class Turns:
         if self.plain:
             return self._every
         return tuple(group for group in self._every if self._dues[group].at(step))
+
+    def check(self, end: int) -> None:
+        """Whether something is due in each of the first `end` steps of the loop.
+
+        Raises:
+            GraphError: E_OBJECTIVE.
+        """
+        if not self.plain and (step := idle(self._dues, end)) is not None:
+            hint = "let one of the objectives be due in every step, or train for fewer"
+            raise GraphError("E_OBJECTIVE", f"no objective is due in step {step}", port="loss", hint=hint)
 
     def steps(self, item: Optimizer, end: int) -> int:
         """How many steps an optimizer does in the first `end` steps of the loop."""
